@@ -1,0 +1,118 @@
+//! Measures parsing and hashing of report files on one thread: times, rates, and bytes allocated a function.
+//!
+//! `cargo run --release -p malkin-codehash --example measure -- FILE...` (plain or gzip; unpacking is not counted).
+
+#![expect(unsafe_code, reason = "a counting allocator has to implement an unsafe trait")]
+#![expect(clippy::print_stdout, reason = "prints what it measured")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use malkin_codehash::{HashPath, MinHasher, SampleContext, Scratch, hash_function_in};
+use malkin_report::{Report, wire};
+
+/// Passes everything on and adds up what is requested.
+struct Counting;
+
+static BYTES: AtomicUsize = AtomicUsize::new(0);
+static CALLS: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: every call is passed on to the system's allocator as it is.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        BYTES.fetch_add(layout.size(), Ordering::Relaxed);
+        CALLS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller keeps the contract of `alloc`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the pointer came from `alloc` above, so from the system's allocator.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        BYTES.fetch_add(size, Ordering::Relaxed);
+        CALLS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the pointer came from `alloc` above, so from the system's allocator.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Sums over all files.
+#[derive(Default)]
+struct Totals {
+    bytes: usize,
+    functions: usize,
+    hashed: usize,
+    instructions: usize,
+    parse: Duration,
+    hash: Duration,
+    allocated: usize,
+    allocations: usize,
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let hasher = MinHasher::default();
+    let mut scratch = Scratch::new();
+    let mut totals = Totals::default();
+    for path in std::env::args().skip(1) {
+        let text = malkin_testkit::read_gz(&path);
+        let started = Instant::now();
+        let report = wire::read_report(&text)?;
+        totals.parse += started.elapsed();
+        totals.bytes += text.len();
+        hash(&report, &hasher, &mut scratch, &mut totals)?;
+    }
+    print(&totals);
+    Ok(())
+}
+
+fn hash(
+    report: &Report,
+    hasher: &MinHasher,
+    scratch: &mut Scratch,
+    totals: &mut Totals,
+) -> Result<(), malkin_codehash::HashError> {
+    let context = SampleContext::of(report);
+    let before = (BYTES.load(Ordering::Relaxed), CALLS.load(Ordering::Relaxed));
+    let started = Instant::now();
+    for function in &report.functions {
+        let hashes = hash_function_in(function, &context, hasher, HashPath::Server, scratch)?;
+        totals.hashed += usize::from(!hashes.minhash.is_empty());
+        totals.instructions += function.num_instructions();
+    }
+    totals.hash += started.elapsed();
+    totals.functions += report.functions.len();
+    totals.allocated += BYTES.load(Ordering::Relaxed) - before.0;
+    totals.allocations += CALLS.load(Ordering::Relaxed) - before.1;
+    Ok(())
+}
+
+fn print(totals: &Totals) {
+    let (parse, hash) = (totals.parse.as_secs_f64(), totals.hash.as_secs_f64());
+    let functions = totals.functions as f64;
+    println!(
+        "read   {:8.1} MB in {parse:.3} s, {:.1} MB/s",
+        totals.bytes as f64 / 1e6,
+        totals.bytes as f64 / 1e6 / parse
+    );
+    println!(
+        "hashed {} functions ({} with signature), {} instructions in {hash:.3} s",
+        totals.functions, totals.hashed, totals.instructions
+    );
+    println!(
+        "       {:.0} functions/s, {:.2} M instructions/s",
+        functions / hash,
+        totals.instructions as f64 / 1e6 / hash
+    );
+    println!(
+        "       {:.1} bytes and {:.2} allocations a function",
+        totals.allocated as f64 / functions,
+        totals.allocations as f64 / functions
+    );
+}

@@ -1,0 +1,176 @@
+//! The function under analysis: its instructions, edges and work list, until it is stored or dropped.
+
+use super::class::Class;
+
+/// A decoded instruction, without what can be read from the image again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Row {
+    /// Offset in the image.
+    pub(crate) offset: u32,
+    /// Length in bytes.
+    pub(crate) length: u8,
+    /// Kind.
+    pub(crate) class: Class,
+}
+
+/// A control-flow edge.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Edge {
+    /// Address of the instruction.
+    pub(crate) from: u64,
+    /// Target.
+    pub(crate) to: u64,
+    /// Whether the target starts a block.
+    pub(crate) jump: bool,
+    /// Cleared when the edge was taken back.
+    pub(crate) alive: bool,
+}
+
+/// A reference from an instruction to data.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct DataReference {
+    /// Address of the instruction.
+    pub(crate) from: u64,
+    /// Address of the data.
+    pub(crate) to: u64,
+}
+
+/// A `call` or `jmp` through `[register + displacement]`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SlotCall {
+    /// Address of the instruction.
+    pub(crate) at: u64,
+    /// Added to the register.
+    pub(crate) displacement: i64,
+    /// 4 or 8.
+    pub(crate) width: u32,
+}
+
+/// Marks of an address in the function under analysis.
+pub(crate) mod mark {
+    /// A byte of an instruction.
+    pub(crate) const COVERED: u32 = 1;
+    /// The first byte of an instruction.
+    pub(crate) const START: u32 = 2;
+    /// Taken from the work list, or waiting in it.
+    pub(crate) const SEEN: u32 = 4;
+    /// A byte of a jump table.
+    pub(crate) const TABLE: u32 = 8;
+    /// Bits of a mark; the rest of the word is the number of the analysis.
+    pub(crate) const BITS: u32 = 4;
+}
+
+/// State of one analysis.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    /// Entry.
+    pub(crate) start: u64,
+    /// Number of the analysis; marks of other numbers are stale.
+    pub(crate) number: u32,
+    /// Work list, last in first out.
+    pub(crate) queue: Vec<u64>,
+    /// Instructions in the order they were decoded, unless sorted.
+    pub(crate) rows: Vec<Row>,
+    /// Whether `rows` are in address order.
+    pub(crate) sorted: bool,
+    /// Instructions of the open block: the last of `rows`.
+    pub(crate) open: usize,
+    /// Closed blocks that had instructions.
+    pub(crate) closed: usize,
+    /// Highest instruction address, if any.
+    pub(crate) highest: Option<u64>,
+    /// Edges in the order they were made, repeated ones included.
+    pub(crate) edges: Vec<Edge>,
+    /// `call register`.
+    pub(crate) register_calls: Vec<u64>,
+    /// `call` and `jmp` through `[register + displacement]`.
+    pub(crate) slot_calls: Vec<SlotCall>,
+    /// Referenced data: address and length.
+    pub(crate) data: Vec<(u64, u32)>,
+    /// Bytes of jump tables: address and length.
+    pub(crate) tables: Vec<(u64, u32)>,
+    /// References to data, repeated ones included.
+    pub(crate) data_references: Vec<DataReference>,
+    /// Instructions made of zero bytes.
+    pub(crate) zeros: u32,
+    /// The next fall-through edge is a jump edge.
+    pub(crate) latch: bool,
+    /// The instruction after this one can be reached.
+    pub(crate) reachable: bool,
+    /// This instruction ends the block.
+    pub(crate) ending: bool,
+    /// A proper end was seen.
+    pub(crate) sane: bool,
+    /// Addresses where decoding ran into another function.
+    pub(crate) collisions: Vec<u64>,
+    /// Functions taken apart for this one.
+    pub(crate) absorbed: Vec<u64>,
+    /// Gap functions that gave way to this one.
+    pub(crate) reverted: Vec<u64>,
+    /// No call seen.
+    pub(crate) leaf: bool,
+    /// Calls itself.
+    pub(crate) recursive: bool,
+    /// Starts with a jump to an API.
+    pub(crate) thunk: bool,
+}
+
+impl State {
+    /// A fresh state.
+    pub(crate) fn new(start: u64, number: u32) -> Self {
+        Self { start, number, reachable: true, leaf: true, sorted: true, ..Self::default() }
+    }
+
+    /// Closes the open block.
+    pub(crate) fn end_block(&mut self) {
+        self.latch = false;
+        if self.open > 0 {
+            self.closed += 1;
+        }
+        self.open = 0;
+    }
+
+    /// Ends the function's current block properly.
+    pub(crate) fn finish(&mut self) {
+        self.sane = true;
+        self.reachable = false;
+        self.ending = true;
+    }
+
+    /// Records an edge.
+    pub(crate) fn edge(&mut self, from: u64, to: u64) {
+        self.edges.push(Edge { from, to, jump: false, alive: true });
+    }
+
+    /// Records an edge whose target starts a block.
+    pub(crate) fn jump_edge(&mut self, from: u64, to: u64) {
+        self.latch = true;
+        self.edges.push(Edge { from, to, jump: true, alive: true });
+    }
+
+    /// Takes an edge back.
+    pub(crate) fn remove_edge(&mut self, from: u64, to: u64) {
+        for edge in self.edges.iter_mut().filter(|edge| edge.from == from && edge.to == to) {
+            edge.alive = false;
+        }
+    }
+
+    /// Records a reference to `count` bytes of data.
+    pub(crate) fn refer(&mut self, from: u64, to: u64, count: u32) {
+        self.data_references.push(DataReference { from, to });
+        self.data.push((to, count));
+    }
+
+    /// Sorts the instructions by address.
+    pub(crate) fn sort_rows(&mut self) {
+        if !self.sorted {
+            self.rows.sort_by_key(|row| row.offset);
+            self.sorted = true;
+        }
+    }
+
+    /// Whether no code of this function lies above an address.
+    pub(crate) fn nothing_above(&self, address: u64) -> bool {
+        self.highest.is_none_or(|highest| highest <= address)
+    }
+}

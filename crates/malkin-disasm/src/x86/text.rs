@@ -1,0 +1,47 @@
+//! Mnemonic and operand text of an instruction, character for character as capstone 5 prints it in Intel syntax.
+//!
+//! This text is what SMDA reports store and what their fuzzy hashes are made of. It is written directly from the decoded
+//! operands: capstone's conventions (signs of immediates, size words, explicit and implicit operands) differ from those of
+//! every formatter iced-x86 has. Not a general formatter: there is one syntax and there are no options.
+
+mod memory;
+mod names;
+mod number;
+mod operands;
+mod prefix;
+mod pseudo;
+
+use iced_x86::Instruction;
+
+use names::Names;
+
+/// Writes instruction text. Building one makes two tables of names; keep it for many instructions.
+#[derive(Clone, Debug)]
+pub struct TextWriter {
+    names: Names,
+    bits: u32,
+}
+
+impl TextWriter {
+    /// A writer for 32-bit or 64-bit code; everything but 64 means 32.
+    pub fn new(bits: u32) -> Self {
+        Self { names: Names::new(), bits: if bits == 64 { 64 } else { 32 } }
+    }
+
+    /// Appends the mnemonic, prefix words included. `code` are the bytes of the instruction.
+    pub fn mnemonic(&self, instruction: &Instruction, code: &[u8], out: &mut String) {
+        if code.first().is_some_and(|&byte| prefix::may_be_prefix(byte, self.bits)) {
+            prefix::Prefixes::read(code, self.bits).write(instruction, out);
+        }
+        if let Some(name) = names::special_mnemonic(instruction, code, self.bits) {
+            out.push_str(name);
+        } else if !pseudo::write(instruction, &self.names, out) {
+            out.push_str(self.names.mnemonic(instruction.mnemonic()));
+        }
+    }
+
+    /// Appends the operands, nothing if there are none. `code` are the bytes of the instruction.
+    pub fn operands(&self, instruction: &Instruction, code: &[u8], out: &mut String) {
+        operands::Operands { instruction, code, names: &self.names, bits: self.bits }.write(out);
+    }
+}

@@ -1,0 +1,167 @@
+//! Memory operands: size word, segment, base, index, displacement.
+
+use iced_x86::{Code, EncodingKind, Instruction, MemorySize, Mnemonic, Register};
+
+use super::names::is_absolute_move;
+use super::number::{decimal, unsigned};
+use super::operands::Operands;
+use super::prefix::Prefixes;
+
+/// The size word in front of the bracket of an explicit memory operand, with its blank.
+pub(super) fn size_word(instruction: &Instruction) -> &'static str {
+    match instruction.mnemonic() {
+        Mnemonic::Lea | Mnemonic::Fxsave | Mnemonic::Fxrstor | Mnemonic::Sgdt | Mnemonic::Sidt | Mnemonic::Lgdt | Mnemonic::Lidt => "",
+        Mnemonic::Fnstenv | Mnemonic::Fstenv | Mnemonic::Fldenv => "",
+        Mnemonic::Bndmk | Mnemonic::Bndldx | Mnemonic::Bndstx | Mnemonic::Bndcl | Mnemonic::Bndcu | Mnemonic::Bndcn => "",
+        Mnemonic::Fnsave | Mnemonic::Fsave | Mnemonic::Frstor | Mnemonic::Prefetchit0 | Mnemonic::Prefetchit1 => "dword ptr ",
+        Mnemonic::Reservednop
+            if instruction.memory_size().size() == 8 && instruction.code() != Code::Reservednop_rm64_r64_0F1F => "dword ptr ",
+        Mnemonic::Movsxd if instruction.code() == Code::Movsxd_r16_rm16 => "dword ptr ",
+        Mnemonic::Fbld | Mnemonic::Fbstp => "tbyte ptr ",
+        Mnemonic::Invlpg => "byte ptr ",
+        Mnemonic::Comisd if instruction.code() == Code::Comisd_xmm_xmmm64 => "xmmword ptr ",
+        Mnemonic::Lds | Mnemonic::Les | Mnemonic::Lfs | Mnemonic::Lgs | Mnemonic::Lss => "ptr ",
+        Mnemonic::Xsave | Mnemonic::Xsave64 | Mnemonic::Xsavec | Mnemonic::Xsavec64 | Mnemonic::Xsaveopt | Mnemonic::Xsaveopt64 => "ptr ",
+        Mnemonic::Xsaves | Mnemonic::Xsaves64 | Mnemonic::Xrstor | Mnemonic::Xrstor64 | Mnemonic::Xrstors | Mnemonic::Xrstors64 => "ptr ",
+        Mnemonic::Fxsave64 | Mnemonic::Fxrstor64 => "ptr ",
+        Mnemonic::Call | Mnemonic::Jmp if matches!(instruction.code(), Code::Call_m1632 | Code::Jmp_m1632) => "ptr ",
+        Mnemonic::Call | Mnemonic::Jmp
+            if matches!(instruction.code(), Code::Call_m1616 | Code::Call_m1664 | Code::Jmp_m1616 | Code::Jmp_m1664) =>
+        {
+            ""
+        }
+        _ => pointer_word(instruction.memory_size()),
+    }
+}
+
+/// The size word for a width.
+pub(super) fn pointer_word(size: MemorySize) -> &'static str {
+    match size.size() {
+        1 => "byte ptr ",
+        2 => "word ptr ",
+        4 => "dword ptr ",
+        8 => "qword ptr ",
+        10 => "xword ptr ",
+        16 => "xmmword ptr ",
+        32 => "ymmword ptr ",
+        64 => "zmmword ptr ",
+        _ => "",
+    }
+}
+
+impl Operands<'_> {
+    /// Segment and bracket of the one memory operand.
+    pub(super) fn memory(&self, out: &mut String) {
+        let instruction = self.instruction;
+        let segment = self.segment();
+        if segment != Register::None {
+            out.push_str(self.names.register(segment));
+            out.push(':');
+        }
+        out.push('[');
+        let base = instruction.memory_base();
+        let index = instruction.memory_index();
+        let mut plus = false;
+        let relative = matches!(base, Register::RIP | Register::EIP);
+        if base != Register::None {
+            out.push_str(self.names.register(base));
+            plus = true;
+        }
+        if index != Register::None {
+            if plus {
+                out.push_str(" + ");
+            }
+            out.push_str(self.names.register(index));
+            if instruction.memory_index_scale() != 1 {
+                out.push('*');
+                decimal(instruction.memory_index_scale(), out);
+            }
+            plus = true;
+        } else if self.bits == 64 && !relative && self.shows_no_index(base) {
+            out.push_str(if plus { " + riz" } else { "riz" });
+            let scale = self.sib().map_or(1, |sib| 1 << (sib >> 6));
+            if scale != 1 {
+                out.push('*');
+                decimal(scale, out);
+            }
+            plus = true;
+        }
+        let displacement = if relative {
+            instruction.memory_displacement64().wrapping_sub(instruction.next_ip()) as i64
+        } else if instruction.memory_displ_size() == 0 {
+            0
+        } else {
+            self.signed_displacement(base, index)
+        };
+        let displacement = if base == Register::EIP { i64::from(displacement as i32) } else { displacement };
+        if !plus {
+            let mask = if self.bits == 64 { u64::MAX } else { 0xffff_ffff };
+            unsigned(displacement as u64 & mask, out);
+        } else if displacement < 0 {
+            out.push_str(" - ");
+            unsigned(displacement.unsigned_abs(), out);
+        } else if displacement > 0 {
+            out.push_str(" + ");
+            unsigned(displacement as u64, out);
+        }
+        out.push(']');
+    }
+
+    /// The segment override: the last one, where a processor in 64-bit mode would look at FS and GS only.
+    pub(super) fn segment(&self) -> Register {
+        let segment = self.instruction.segment_prefix();
+        if self.bits != 64 || segment == Register::None {
+            return segment;
+        }
+        match Prefixes::read(self.code, self.bits).segment {
+            0x26 => Register::ES,
+            0x2e => Register::CS,
+            0x36 => Register::SS,
+            0x3e => Register::DS,
+            0x64 => Register::FS,
+            0x65 => Register::GS,
+            _ => segment,
+        }
+    }
+
+    /// Whether the absent index is shown as `riz`: a SIB byte that was not needed, or one with a scale.
+    fn shows_no_index(&self, base: Register) -> bool {
+        if base.is_gpr32() || base.is_gpr16() || is_absolute_move(self.instruction.code()) {
+            return false;
+        }
+        let Some(sib) = self.sib() else { return false };
+        let scaled = sib >> 6 != 0 && !self.code.iter().take(4).any(|&byte| byte == 0x67);
+        scaled || !matches!(base, Register::None | Register::RSP | Register::R12)
+    }
+
+    /// The SIB byte, if there is one.
+    fn sib(&self) -> Option<u8> {
+        let is_prefix = |byte: &u8| matches!(byte, 0x26 | 0x2e | 0x36 | 0x3e | 0x64..=0x67 | 0xf0 | 0xf2 | 0xf3 | 0x40..=0x4f);
+        let start = self.code.iter().position(|byte| !is_prefix(byte))?;
+        let opcode = self.code.get(start..)?;
+        let vector = self.instruction.code().encoding() != EncodingKind::Legacy;
+        let length = match (opcode.first()?, vector) {
+            (0x62, true) => 5,
+            (0xc5, true) => 3,
+            (_, true) => 4,
+            (0x0f, false) if matches!(opcode.get(1), Some(0x38 | 0x3a)) => 3,
+            (0x0f, false) => 2,
+            _ => 1,
+        };
+        let modrm = opcode.get(length)?;
+        (modrm & 7 == 4 && modrm >> 6 != 3).then(|| opcode.get(length + 1).copied())?
+    }
+
+    /// Displacement sign-extended from its width.
+    fn signed_displacement(&self, base: Register, index: Register) -> i64 {
+        let raw = self.instruction.memory_displacement64();
+        match self.instruction.memory_displ_size() {
+            2 if is_absolute_move(self.instruction.code()) => i64::from(raw as u16),
+            4 if self.bits == 64 && is_absolute_move(self.instruction.code()) => i64::from(raw as u32),
+            2 => i64::from(raw as i16),
+            1 if base.is_gpr16() || index.is_gpr16() => i64::from(raw as i16),
+            1 | 4 => i64::from(raw as i32),
+            _ => raw as i64,
+        }
+    }
+}

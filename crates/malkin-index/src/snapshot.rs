@@ -1,0 +1,230 @@
+//! The reader's side of the index: an unchanging view with one numbering over all segments.
+
+mod exact;
+
+use std::sync::Arc;
+
+use malkin_codehash::Projection;
+use malkin_report::{BlockHash, FunctionId, PicHash, SampleId};
+
+pub use exact::Close;
+
+use crate::index::Part;
+use crate::sample::SampleFacts;
+use crate::scratch::Scratch;
+use crate::segment::Posting;
+
+macro_rules! number {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        pub struct $name(pub(crate) u32);
+
+        impl $name {
+            /// The number, for use as a position in a table.
+            pub const fn index(self) -> usize {
+                self.0 as usize
+            }
+        }
+    };
+}
+
+number! {
+    /// A distinct signature of a snapshot, counted from 0. A signature that several segments hold has a number in each.
+    SignatureNo
+}
+number! {
+    /// A sample of a snapshot, counted from 0 with gaps where samples were removed.
+    SampleNo
+}
+number! {
+    /// A function of a snapshot, counted from 0 with gaps. The functions of one sample follow each other in ascending order
+    /// of their ids.
+    FunctionNo
+}
+
+/// A function with its sample.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct FunctionRef {
+    /// The sample.
+    pub sample: SampleNo,
+    /// The function.
+    pub function: FunctionNo,
+}
+
+/// Where the numbers of a part start.
+#[derive(Clone, Copy, Debug)]
+struct Base {
+    signature: u32,
+    sample: u32,
+    function: u32,
+}
+
+/// The state of an index at one moment. Cheap to make and to keep; any number of threads may read it.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    projection: Arc<Projection>,
+    signature_len: usize,
+    parts: Vec<Part>,
+    bases: Vec<Base>,
+    end: Base,
+}
+
+impl Snapshot {
+    pub(crate) fn new(projection: Arc<Projection>, signature_len: usize, parts: Vec<Part>) -> Self {
+        let mut end = Base { signature: 0, sample: 0, function: 0 };
+        let bases = parts
+            .iter()
+            .map(|part| {
+                let base = end;
+                // The writer keeps all three sums below 2^32 (there are no more signatures than functions).
+                end.signature += part.segment.num_signatures();
+                end.sample += part.samples.rows().len() as u32;
+                end.function += part.segment.num_functions();
+                base
+            })
+            .collect();
+        Self { projection, signature_len, parts, bases, end }
+    }
+
+    /// The bands signatures are indexed under.
+    pub fn projection(&self) -> &Projection {
+        &self.projection
+    }
+
+    /// Bytes of a signature.
+    pub fn signature_len(&self) -> usize {
+        self.signature_len
+    }
+
+    /// Number of distinct signatures; every [`SignatureNo`] is below it.
+    pub fn num_signatures(&self) -> usize {
+        self.end.signature as usize
+    }
+
+    /// Every [`SampleNo`] is below it; removed samples count.
+    pub fn num_sample_slots(&self) -> usize {
+        self.end.sample as usize
+    }
+
+    /// Every [`FunctionNo`] is below it; functions of removed samples count.
+    pub fn num_function_slots(&self) -> usize {
+        self.end.function as usize
+    }
+
+    /// The bytes of a signature.
+    pub fn signature(&self, number: SignatureNo) -> &[u8] {
+        let at = self.part_of(number.0, |base| base.signature);
+        self.parts[at].segment.signature(number.0 - self.bases[at].signature)
+    }
+
+    /// Number of values a signature consists of.
+    pub fn num_positions(&self) -> usize {
+        self.projection.signature_length()
+    }
+
+    /// Number of positions at which a signature and an indexed one are equal; 0 if their lengths differ.
+    pub fn equal_positions(&self, signature: &[u8], number: SignatureNo) -> u32 {
+        exact::equal(signature, self.signature(number), self.position_width())
+    }
+
+    /// Bytes of a position.
+    fn position_width(&self) -> usize {
+        self.signature_len / self.num_positions().max(1)
+    }
+
+    /// Functions of a sample in ascending order of their ids.
+    pub fn functions_in(&self, sample: SampleNo) -> impl Iterator<Item = FunctionRef> + '_ {
+        let at = self.part_of(sample.0, |base| base.sample);
+        let base = self.bases[at];
+        let row = &self.parts[at].samples.rows()[(sample.0 - base.sample) as usize];
+        let first = base.function + row.first_function;
+        (first..first + row.num_functions).map(move |function| FunctionRef { sample, function: FunctionNo(function) })
+    }
+
+    /// Functions that carry a signature, in ascending order of (sample, function) ids.
+    pub fn functions_of(&self, number: SignatureNo) -> impl Iterator<Item = FunctionRef> + '_ {
+        let at = self.part_of(number.0, |base| base.signature);
+        self.live(at, self.parts[at].segment.functions_of(number.0 - self.bases[at].signature))
+    }
+
+    /// Distinct signatures that share at least `required` band keys with a signature, ascending. None if `required` is 0 or
+    /// the signature is not one of this index's length. May name signatures whose functions have all been removed.
+    pub fn candidates<'s>(&self, signature: &[u8], required: u32, scratch: &'s mut Scratch) -> &'s [SignatureNo] {
+        scratch.begin(self.num_signatures());
+        let required = u16::try_from(required).unwrap_or(u16::MAX);
+        if required > 0 && signature.len() == self.signature_len && !signature.is_empty() {
+            for (band, key) in self.projection.keys(signature).enumerate() {
+                for (part, base) in self.parts.iter().zip(&self.bases) {
+                    for signature in part.segment.bands()[band].get(key) {
+                        scratch.count(base.signature + signature, required);
+                    }
+                }
+            }
+        }
+        scratch.found.sort_unstable();
+        &scratch.found
+    }
+
+    /// Functions with a PicHash. None for 0, which stands for "no PicHash".
+    pub fn with_pichash(&self, pichash: PicHash) -> impl Iterator<Item = FunctionRef> + '_ {
+        (0..self.parts.len()).flat_map(move |at| self.live(at, self.parts[at].segment.with_pichash(pichash)))
+    }
+
+    /// Functions that have a basic block with this hash.
+    pub fn with_block(&self, block: BlockHash) -> impl Iterator<Item = FunctionRef> + '_ {
+        (0..self.parts.len()).flat_map(move |at| {
+            let part = &self.parts[at];
+            let base = self.bases[at];
+            part.segment.with_block(block).iter().filter_map(move |function| {
+                let row = part.samples.row_of_function(*function);
+                part.samples.rows()[row].live.then_some(FunctionRef {
+                    sample: SampleNo(base.sample + row as u32),
+                    function: FunctionNo(base.function + function),
+                })
+            })
+        })
+    }
+
+    /// The number of a sample in this snapshot.
+    pub fn sample_no(&self, id: SampleId) -> Option<SampleNo> {
+        let mut parts = self.parts.iter().zip(&self.bases);
+        parts.find_map(|(part, base)| Some(SampleNo(base.sample + part.samples.find_live(id)? as u32)))
+    }
+
+    /// The id of a sample.
+    pub fn sample_id(&self, sample: SampleNo) -> SampleId {
+        let at = self.part_of(sample.0, |base| base.sample);
+        self.parts[at].samples.rows()[(sample.0 - self.bases[at].sample) as usize].id
+    }
+
+    /// Family and library flag of a sample.
+    pub fn sample_facts(&self, sample: SampleNo) -> SampleFacts {
+        let at = self.part_of(sample.0, |base| base.sample);
+        self.parts[at].samples.rows()[(sample.0 - self.bases[at].sample) as usize].facts
+    }
+
+    /// The id of a function.
+    pub fn function_id(&self, function: FunctionRef) -> FunctionId {
+        let at = self.part_of(function.sample.0, |base| base.sample);
+        let (part, base) = (&self.parts[at], self.bases[at]);
+        let row = &part.samples.rows()[(function.sample.0 - base.sample) as usize];
+        part.segment.function_id(row, function.function.0 - base.function)
+    }
+
+    /// The part a number belongs to. Empty parts share their base with the next one, which is the one that is meant.
+    fn part_of(&self, number: u32, base: impl Fn(&Base) -> u32) -> usize {
+        self.bases.partition_point(|other| base(other) <= number).saturating_sub(1)
+    }
+
+    fn live<'a>(&'a self, at: usize, postings: &'a [Posting]) -> impl Iterator<Item = FunctionRef> + 'a {
+        let samples = &self.parts[at].samples;
+        let base = self.bases[at];
+        let all = !samples.has_dead();
+        let live = postings.iter().filter(move |posting| all || samples.rows()[posting.sample as usize].live);
+        live.map(move |posting| FunctionRef {
+            sample: SampleNo(base.sample + posting.sample),
+            function: FunctionNo(base.function + posting.function),
+        })
+    }
+}

@@ -1,0 +1,86 @@
+//! Readable names of mangled symbols, spelled as SMDA spells them. SMDA goes through two demanglers: lief's (the GNU
+//! spelling, `> >`) for ELF and Mach-O symbol tables, and an LLVM-like one (`>>`) for everything else.
+
+use cpp_demangle::{DemangleOptions, ParseOptions, Symbol};
+use msvc_demangler::DemangleFlags;
+
+use crate::label::rust;
+
+/// Longest mangled name that is looked into, in bytes.
+const MAX_MANGLED: usize = 1 << 13;
+/// Deepest nesting of a mangled name.
+const MAX_DEPTH: u32 = 96;
+
+/// Name of an ELF symbol: GNU spelling, else [`llvm_name`].
+pub(crate) fn elf_name(raw: &str) -> String {
+    if raw.starts_with("_Z") { gnu(raw).unwrap_or_else(|| llvm_name(raw)) } else { raw.to_owned() }
+}
+
+/// Name in LLVM spelling; Rust names stay as they are.
+pub(crate) fn llvm_name(raw: &str) -> String {
+    let mangled = raw.starts_with("_Z") || raw.starts_with("__Z");
+    if !mangled || rust::is_evidence(raw) || rust::is_hash_only(raw) {
+        return raw.to_owned();
+    }
+    gnu(raw.strip_prefix("__Z").map_or(raw, |_| raw.get(1..).unwrap_or(raw)))
+        .map_or_else(|| raw.to_owned(), |name| llvm_spelling(&name))
+}
+
+/// Name of a PE export or COFF symbol.
+pub(crate) fn pe_name(raw: &str) -> String {
+    if raw.starts_with('?') { msvc_name(raw) } else { llvm_name(raw) }
+}
+
+/// Name of a Mach-O symbol: GNU spelling, else [`macho_export_name`].
+pub(crate) fn macho_name(raw: &str) -> String {
+    macho_export_name(raw)
+}
+
+/// Name of a Mach-O export. Swift names are not expanded.
+pub(crate) fn macho_export_name(raw: &str) -> String {
+    llvm_name(raw)
+}
+
+/// The GNU spelling of an Itanium name. `None` when it cannot be read.
+fn gnu(raw: &str) -> Option<String> {
+    if raw.len() > MAX_MANGLED {
+        return None;
+    }
+    let options = ParseOptions::default().recursion_limit(MAX_DEPTH);
+    let symbol = Symbol::new_with_options(raw, &options).ok()?;
+    let options = DemangleOptions::default().recursion_limit(MAX_DEPTH);
+    symbol.demangle_with_options(&options).ok().filter(|name| !name.is_empty())
+}
+
+/// Closing template brackets side by side.
+fn llvm_spelling(name: &str) -> String {
+    let mut spelled = name.to_owned();
+    while spelled.contains("> >") {
+        spelled = spelled.replace("> >", ">>");
+    }
+    spelled
+}
+
+/// Name of a function MSVC decorated; unchanged when it is not fully understood.
+fn msvc_name(raw: &str) -> String {
+    let unreadable = raw.len() > MAX_MANGLED || raw.bytes().any(|c| c < b' ' || c == 0x7f);
+    let name = if unreadable { None } else { msvc_demangler::demangle(raw, DemangleFlags::llvm()).ok() };
+    name.filter(|name| name.len() <= 8 * raw.len() + 256).unwrap_or_else(|| raw.to_owned())
+}
+
+/// Whether a name reads as C++ (Itanium, or the MSVC forms of functions and data in a scope).
+pub(crate) fn is_cpp(raw: &str) -> bool {
+    let itanium = raw.starts_with("_Z") || raw.starts_with("__Z");
+    (itanium && llvm_name(raw) != raw) || is_msvc_cpp(raw)
+}
+
+/// `?name@scope@@` and then a function (ending in `Z`) or data (a digit and more).
+fn is_msvc_cpp(raw: &str) -> bool {
+    let Some(rest) = raw.strip_prefix('?') else { return false };
+    let Some(end) = rest.find("@@") else { return false };
+    let (scope, tail) = (rest.get(..end).unwrap_or_default(), rest.get(end + 2..).unwrap_or_default());
+    let scoped = !scope.is_empty() && scope.split('@').all(|part| !part.is_empty());
+    let function = tail.len() >= 2 && raw.ends_with('Z');
+    let data = tail.len() >= 2 && tail.starts_with(|c: char| c.is_ascii_digit());
+    scoped && !tail.contains('\n') && (function || data)
+}

@@ -1,0 +1,154 @@
+//! What the bytes and names of an image say about its source language: scores and the decision, as SMDA 5.0.1 makes them.
+
+use memchr::memmem;
+
+use crate::bytes::Bytes;
+use crate::label::{demangle, rust};
+
+/// Shortest and longest printable run that counts as a string, in bytes; longer runs are cut into several.
+const STRING: std::ops::RangeInclusive<usize> = 6..=128;
+/// Link time stamp of old Delphi versions.
+const DELPHI_TIME_STAMP: u32 = 0x2a42_5e19;
+/// Delphi strings that count as evidence must be more than this.
+const DELPHI_STRINGS: usize = 100;
+/// Distinct C++ names that make strong evidence.
+const CPP_NAMES: usize = 3;
+
+fn is_printable(byte: u8) -> bool {
+    (b' '..=b'~').contains(&byte)
+}
+
+/// Start of the string holding offset `at`, when printable runs are cut into strings from their start.
+fn string_start(image: &[u8], at: usize) -> usize {
+    let before = image.get(..at).unwrap_or_default();
+    let run = before.iter().rev().take_while(|&&byte| is_printable(byte)).count();
+    at - run % STRING.end()
+}
+
+/// Whether some string contains `needle` whole.
+fn any_string_contains(image: &[u8], needle: &[u8]) -> bool {
+    memmem::find_iter(image, needle).any(|at| at - string_start(image, at) + needle.len() <= *STRING.end())
+}
+
+/// Whether some string is exactly `needle`.
+fn any_string_is(image: &[u8], needle: &[u8]) -> bool {
+    memmem::find_iter(image, needle).any(|at| {
+        let ends = image.get(at + needle.len()).is_none_or(|&byte| !is_printable(byte));
+        ends && string_start(image, at) == at
+    })
+}
+
+/// Score of Go: its build mark, or a readable function table.
+pub(crate) fn go(image: &[u8], has_table: bool) -> f64 {
+    match (has_table, any_string_contains(image, b"Go build ID")) {
+        (true, _) => 0.9,
+        (false, true) => 0.6,
+        (false, false) => 0.0,
+    }
+}
+
+/// Score of Visual Basic: its runtime as an import, or its name as a string.
+pub(crate) fn visual_basic(image: &[u8], imports_runtime: bool) -> f64 {
+    if imports_runtime {
+        0.9
+    } else if any_string_is(image, b"MSVBVM60.DLL") {
+        0.2
+    } else {
+        0.0
+    }
+}
+
+/// Score of .NET.
+pub(crate) fn dot_net(image: &[u8]) -> f64 {
+    let mut score: f64 = 0.0;
+    if any_string_is(image, b"mscorelib.dll") || any_string_is(image, b"mscoree.dll") {
+        score = 0.35;
+    }
+    let bytes = Bytes::little(image);
+    if !has_pe_header(bytes) {
+        return score;
+    }
+    let section = memmem::find(image, b"text\0\0\0").map(|at| at as u64 + 11);
+    if let Some(start) = section.and_then(|at| bytes.u32(at)) {
+        if start == 0x2000 {
+            score = score.max(0.8);
+        }
+        if bytes.exact(u64::from(start), 4) == Some(b"\xdb\x4d\x00\x79") {
+            score = 0.9;
+        }
+    }
+    score
+}
+
+fn has_pe_header(bytes: Bytes<'_>) -> bool {
+    let at = bytes.u32(0x3c).map_or(0, u64::from);
+    bytes.len() > 0x40 && bytes.upto(0, 2) == b"MZ" && bytes.upto(at, 2) == b"PE"
+}
+
+/// Score of Delphi by strings and time stamp; class tables are counted by the caller.
+pub(crate) fn delphi_hints(image: &[u8]) -> f64 {
+    let bytes = Bytes::little(image);
+    let stamp = bytes.u32(0x3c).and_then(|at| bytes.u32(u64::from(at) + 8));
+    let mut score: f64 = 0.0;
+    if has_borland_locales(image) || stamp == Some(DELPHI_TIME_STAMP) {
+        score = 0.25;
+    }
+    if delphi_strings(image) > DELPHI_STRINGS {
+        score = 0.35;
+    }
+    score
+}
+
+fn has_borland_locales(image: &[u8]) -> bool {
+    memchr::memchr_iter(b'\\', image).any(|at| {
+        let start = at.checked_sub(7);
+        start.and_then(|start| image.get(start..at + 8)).is_some_and(|text| text.eq_ignore_ascii_case(b"borland\\locales"))
+    })
+}
+
+/// Strings with their length in front: two zeros, any byte, length, text, zero.
+fn delphi_strings(image: &[u8]) -> usize {
+    let (mut count, mut at) = (0, 0);
+    while let Some(found) = image.get(at..).and_then(|rest| memmem::find(rest, b"\0\0")) {
+        at += found;
+        let text = image.get(at + 4..).unwrap_or_default();
+        let length = text.iter().take(STRING.end() + 1).take_while(|&&byte| is_printable(byte)).count();
+        if STRING.contains(&length) && text.get(length) == Some(&0) {
+            count += usize::from(image.get(at + 3).copied().map(usize::from) == Some(length));
+            at += 4 + length + 1;
+        } else {
+            at += 1;
+        }
+    }
+    count
+}
+
+/// Score of C++: distinct names only it spells.
+pub(crate) fn cpp<'n>(names: impl Iterator<Item = &'n str>) -> f64 {
+    let mut found: Vec<&str> = Vec::new();
+    for name in names {
+        if !found.contains(&name) && !rust::is_evidence(name) && demangle::is_cpp(name) {
+            found.push(name);
+            if found.len() >= CPP_NAMES {
+                return 0.8;
+            }
+        }
+    }
+    if found.is_empty() { 0.0 } else { 0.4 }
+}
+
+/// The decision: the last of the best scores, but Go and then Rust win when they are likely.
+pub(crate) fn guess(scores: &[(&'static str, f64)]) -> &'static str {
+    let mut best: (&'static str, f64) = ("", f64::MIN);
+    for &(language, score) in scores {
+        if best.0.is_empty() || best.1 <= score {
+            best = (language, score);
+        }
+    }
+    for sure in ["rust", "go"] {
+        if scores.iter().any(|&(language, score)| language == sure && score > 0.5) {
+            return sure;
+        }
+    }
+    best.0
+}

@@ -1,0 +1,41 @@
+//! Every number that bounds what a hostile file can make the loader do. SMDA's own limits are marked; the others are far
+//! above what compilers produce.
+
+/// Largest mapped image in bytes (SMDA: 100 MiB; more is an error). Nothing larger is ever allocated for an image.
+pub const MAX_IMAGE_SIZE: u64 = 100 * 1024 * 1024;
+
+/// Bytes of PE, ELF and Mach-O header kept in a report (SMDA).
+pub const HEADER_CAP_PE: usize = 0x1000;
+/// See [`HEADER_CAP_PE`].
+pub const HEADER_CAP_ELF: usize = 0x400;
+/// See [`HEADER_CAP_PE`].
+pub const HEADER_CAP_MACHO: usize = 0x2000;
+/// Size of a DEX header in bytes.
+pub const HEADER_SIZE_DEX: usize = 0x70;
+
+/// Imports read from one PE, over all libraries. `shell32.dll` of Windows 11 imports about 1,500.
+pub const MAX_IMPORTS: usize = 100_000;
+
+/// Rows read from an export table.
+pub const MAX_EXPORTS: u64 = 1_000_000;
+
+/// Symbols read from one symbol table. A debug build of a browser has about 1,000,000.
+pub const MAX_SYMBOLS: usize = 4_000_000;
+
+/// Rows read from an ELF section table.
+pub const MAX_SECTIONS: u64 = 65_535;
+
+/// Rows read from an ELF program header table.
+pub const MAX_SEGMENTS: u64 = 65_535;
+
+/// Relocations read from one table.
+pub const MAX_RELOCATIONS: u64 = 4_000_000;
+
+/// Times the bytes of an image may be written by overlapping segments or sections; later rows are dropped.
+pub const MAX_OVERWRITES: u64 = 64;
+
+/// Load commands read from a Mach-O.
+pub const MAX_COMMANDS: u32 = 65_535;
+
+/// Bytes of function names kept from a Go function table, over all functions.
+pub const MAX_GO_NAME_BYTES: usize = 64 << 20;

@@ -1,0 +1,194 @@
+//! Bindings of a Mach-O: which slot a loader fills with which function of which library. Bind opcodes of the dyld info and
+//! chained fixups; nothing is applied.
+
+use std::collections::BTreeMap;
+
+use crate::bytes::{Bytes, sleb128, uleb128};
+use crate::image::ApiName;
+use crate::limits::MAX_RELOCATIONS;
+use crate::macho::header::MachO;
+
+/// Slot to imported symbol. Addresses are those of the file plus `adjustment`.
+pub(crate) fn bindings(file: &MachO<'_>, adjustment: u64) -> BTreeMap<u64, ApiName> {
+    let mut found = Found { file, adjustment, slots: BTreeMap::new(), left: MAX_RELOCATIONS };
+    for (kind, &(offset, size)) in file.link_edit.binds.iter().enumerate() {
+        let _ = opcodes(file, file.bytes.upto(offset, size), kind == 2, &mut found);
+    }
+    let (offset, size) = file.link_edit.chained_fixups;
+    if size != 0 {
+        let _ = chained(file, offset, size, &mut found);
+    }
+    found.slots
+}
+
+struct Found<'f, 'a> {
+    file: &'f MachO<'a>,
+    adjustment: u64,
+    slots: BTreeMap<u64, ApiName>,
+    left: u64,
+}
+
+impl Found<'_, '_> {
+    /// Records a slot; `None` when too many were.
+    fn insert(&mut self, address: u64, ordinal: i64, name: &[u8]) -> Option<()> {
+        self.left = self.left.checked_sub(1)?;
+        let Ok(name) = std::str::from_utf8(name) else { return Some(()) };
+        if address == 0 || name.is_empty() {
+            return Some(());
+        }
+        let index = usize::try_from(ordinal).ok().and_then(|ordinal| ordinal.checked_sub(1));
+        let library = index.and_then(|index| self.file.libraries.get(index)).copied().unwrap_or_default();
+        let library = std::str::from_utf8(library).unwrap_or_default().to_lowercase();
+        let api = ApiName { library: Some(library), name: name.to_owned() };
+        self.slots.insert(address.wrapping_add(self.adjustment), api);
+        Some(())
+    }
+}
+
+/// Runs a bind opcode stream. `None` at its end or where it is broken.
+fn opcodes(file: &MachO<'_>, data: &[u8], lazy: bool, found: &mut Found<'_, '_>) -> Option<()> {
+    let pointer = if file.wide { 8 } else { 4 };
+    let mut at = 0;
+    let (mut ordinal, mut name, mut address): (i64, &[u8], u64) = (0, &[], 0);
+    loop {
+        let byte = *data.get(at)?;
+        at += 1;
+        let immediate = byte & 15;
+        match byte >> 4 {
+            0 if lazy => {}
+            0 => return None,
+            1 => ordinal = i64::from(immediate),
+            2 => ordinal = uleb128(data, &mut at)? as i64,
+            3 => ordinal = if immediate == 0 { 0 } else { i64::from((immediate | 0xf0) as i8) },
+            4 => {
+                let rest = data.get(at..)?;
+                let end = memchr::memchr(0, rest)?;
+                name = rest.get(..end)?;
+                at += end + 1;
+            }
+            5 => {}
+            6 => {
+                sleb128(data, &mut at)?;
+            }
+            7 => {
+                let start = file.segments.get(usize::from(immediate))?.address;
+                address = start.wrapping_add(uleb128(data, &mut at)?);
+            }
+            8 => address = address.wrapping_add(uleb128(data, &mut at)?),
+            9 => {
+                found.insert(address, ordinal, name)?;
+                address = address.wrapping_add(pointer);
+            }
+            10 => {
+                found.insert(address, ordinal, name)?;
+                address = address.wrapping_add(uleb128(data, &mut at)?).wrapping_add(pointer);
+            }
+            11 => {
+                found.insert(address, ordinal, name)?;
+                address = address.wrapping_add(u64::from(immediate) * pointer + pointer);
+            }
+            12 => {
+                let count = uleb128(data, &mut at)?;
+                let skip = uleb128(data, &mut at)?;
+                for _ in 0..count {
+                    found.insert(address, ordinal, name)?;
+                    address = address.wrapping_add(skip).wrapping_add(pointer);
+                }
+            }
+            _ => return None,
+        }
+    }
+}
+
+/// Imports of chained fixups with the slots their chains reach.
+fn chained(file: &MachO<'_>, offset: u64, size: u64, found: &mut Found<'_, '_>) -> Option<()> {
+    let fixups = Bytes::little(file.bytes.exact(offset, size)?);
+    let starts = u64::from(fixups.u32(4)?);
+    let segments = u64::from(fixups.u32(starts)?);
+    for index in 0..segments.min(file.segments.len() as u64) {
+        let info = u64::from(fixups.u32(starts + 4 + 4 * index)?);
+        if info != 0 {
+            segment_chains(file, fixups, starts + info, found)?;
+        }
+    }
+    Some(())
+}
+
+fn segment_chains(file: &MachO<'_>, fixups: Bytes<'_>, info: u64, found: &mut Found<'_, '_>) -> Option<()> {
+    let page_size = u64::from(fixups.u16(info + 4)?);
+    let format = fixups.u16(info + 6)?;
+    let segment = fixups.u64(info + 8)?;
+    for page in 0..u64::from(fixups.u16(info + 20)?) {
+        let start = fixups.u16(info + 22 + 2 * page)?;
+        // 0xffff: no fixups on the page; the high bit announces several chains, which no 64-bit format has.
+        if start & 0x8000 == 0 {
+            let first = segment.wrapping_add(page * page_size).wrapping_add(u64::from(start));
+            chain(file, fixups, format, first, found)?;
+        }
+    }
+    Some(())
+}
+
+/// One chain from an offset relative to the image base.
+fn chain(file: &MachO<'_>, fixups: Bytes<'_>, format: u16, first: u64, found: &mut Found<'_, '_>) -> Option<()> {
+    let mut offset = first;
+    loop {
+        let address = file.image_base().wrapping_add(offset);
+        let at = file_offset(file, address)?;
+        let (bind, ordinal, next) = match format {
+            // Authenticated pointers: ordinal of 16 or 24 bits, steps of 8 bytes.
+            1 | 9 | 12 => {
+                let value = file.bytes.u64(at)?;
+                let ordinal = value & if format == 12 { 0xff_ffff } else { 0xffff };
+                (value >> 62 & 1 != 0, ordinal, (value >> 51 & 0x7ff) * 8)
+            }
+            2 | 6 => {
+                let value = file.bytes.u64(at)?;
+                (value >> 63 != 0, value & 0xff_ffff, (value >> 51 & 0xfff) * 4)
+            }
+            3 => {
+                let value = u64::from(file.bytes.u32(at)?);
+                (value >> 31 != 0, value & 0xf_ffff, (value >> 26 & 0x1f) * 4)
+            }
+            _ => return None,
+        };
+        if bind {
+            let (library, name) = import(fixups, ordinal)?;
+            found.insert(address, library, name)?;
+        }
+        if next == 0 {
+            return Some(());
+        }
+        found.left = found.left.checked_sub(1)?;
+        offset = offset.checked_add(next)?;
+    }
+}
+
+fn file_offset(file: &MachO<'_>, address: u64) -> Option<u64> {
+    let holder = file.segments.iter().find(|segment| {
+        segment.address <= address && address - segment.address < segment.file_size
+    })?;
+    (address - holder.address).checked_add(holder.offset)
+}
+
+/// Library ordinal and name of an import row.
+fn import<'d>(fixups: Bytes<'d>, index: u64) -> Option<(i64, &'d [u8])> {
+    let imports = u64::from(fixups.u32(8)?);
+    let strings = u64::from(fixups.u32(12)?);
+    let format = fixups.u32(20)?;
+    let size = match format {
+        1 => 4,
+        2 => 8,
+        3 => 16,
+        _ => return None,
+    };
+    let at = imports.checked_add(index.checked_mul(size)?)?;
+    let (ordinal, name) = if format == 3 {
+        let raw = fixups.u64(at)?;
+        (i64::from(raw as u16 as i16), raw >> 32)
+    } else {
+        let raw = fixups.u32(at)?;
+        (i64::from(raw as u8 as i8), u64::from(raw >> 9))
+    };
+    Some((ordinal, fixups.c_bytes(strings.checked_add(name)?)?))
+}

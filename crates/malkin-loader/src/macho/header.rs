@@ -1,0 +1,244 @@
+//! Header, load commands, segments and sections of a Mach-O, thin or as a slice of a universal file.
+
+use crate::bytes::{Bytes, until_nul};
+use crate::limits::{MAX_COMMANDS, MAX_SECTIONS};
+
+/// A segment command.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Segment<'a> {
+    pub(crate) name: &'a [u8],
+    pub(crate) address: u64,
+    pub(crate) memory_size: u64,
+    pub(crate) offset: u64,
+    pub(crate) file_size: u64,
+    pub(crate) initial_protection: u32,
+}
+
+/// A section of a segment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SectionRow<'a> {
+    pub(crate) name: &'a [u8],
+    pub(crate) address: u64,
+    pub(crate) size: u64,
+    pub(crate) offset: u64,
+    /// Power of two, as stated.
+    pub(crate) alignment: u32,
+    pub(crate) flags: u32,
+    /// Size of a stub, for stub sections.
+    pub(crate) stub_size: u32,
+    /// Offset and size in the file of the segment the section is of.
+    pub(crate) segment: (u64, u64),
+}
+
+/// Entry point as a command states it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Entry {
+    /// Offset from the image base.
+    Main(u64),
+    /// Address.
+    Thread(u64),
+}
+
+/// Where tables of the link-edit segment lie, as offset and size.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct LinkEdit {
+    pub(crate) symbols: (u64, u64),
+    pub(crate) strings: (u64, u64),
+    pub(crate) binds: [(u64, u64); 3],
+    pub(crate) exports: (u64, u64),
+    pub(crate) chained_fixups: (u64, u64),
+}
+
+/// A Mach-O whose header is readable. Offsets are relative to the slice.
+#[derive(Clone, Debug)]
+pub(crate) struct MachO<'a> {
+    pub(crate) bytes: Bytes<'a>,
+    /// Offset of the slice in the file.
+    pub(crate) slice_offset: u64,
+    pub(crate) wide: bool,
+    pub(crate) cpu: u32,
+    pub(crate) commands_size: u32,
+    pub(crate) segments: Vec<Segment<'a>>,
+    pub(crate) sections: Vec<SectionRow<'a>>,
+    pub(crate) libraries: Vec<&'a [u8]>,
+    pub(crate) entry: Option<Entry>,
+    pub(crate) link_edit: LinkEdit,
+}
+
+/// CPU types.
+pub(crate) const CPU_X86: u32 = 7;
+/// See [`CPU_X86`].
+pub(crate) const CPU_X86_64: u32 = 0x0100_0007;
+/// See [`CPU_X86`].
+pub(crate) const CPU_ARM: u32 = 12;
+/// See [`CPU_X86`].
+pub(crate) const CPU_ARM64: u32 = 0x0100_000c;
+/// See [`CPU_X86`].
+pub(crate) const CPU_POWERPC: u32 = 18;
+/// See [`CPU_X86`].
+pub(crate) const CPU_POWERPC64: u32 = 0x0100_0012;
+
+impl<'a> MachO<'a> {
+    /// Reads a thin Mach-O that is the part of a file from `slice_offset`.
+    pub(crate) fn parse(data: &'a [u8], slice_offset: u64) -> Option<Self> {
+        let (wide, big_endian) = match data.get(..4)? {
+            b"\xce\xfa\xed\xfe" => (false, false),
+            b"\xcf\xfa\xed\xfe" => (true, false),
+            b"\xfe\xed\xfa\xce" => (false, true),
+            b"\xfe\xed\xfa\xcf" => (true, true),
+            _ => return None,
+        };
+        let bytes = Bytes::ordered(data, big_endian);
+        let mut file = Self {
+            bytes,
+            slice_offset,
+            wide,
+            cpu: bytes.u32(4)?,
+            commands_size: bytes.u32(20)?,
+            segments: Vec::new(),
+            sections: Vec::new(),
+            libraries: Vec::new(),
+            entry: None,
+            link_edit: LinkEdit::default(),
+        };
+        let count = bytes.u32(16)?.min(MAX_COMMANDS);
+        let mut at = if wide { 32 } else { 28 };
+        for _ in 0..count {
+            let (Some(command), Some(size)) = (bytes.u32(at), bytes.u32(at + 4)) else { break };
+            let size = u64::from(size);
+            if size < 8 || bytes.exact(at, size).is_none() {
+                break;
+            }
+            // A command whose fields leave the file is passed over.
+            let _ = file.command(command, at, size);
+            at += size;
+        }
+        Some(file)
+    }
+
+    /// Address of the `__TEXT` segment.
+    pub(crate) fn image_base(&self) -> u64 {
+        self.segments.iter().find(|segment| segment.name == b"__TEXT").map_or(0, |segment| segment.address)
+    }
+
+    fn command(&mut self, command: u32, at: u64, size: u64) -> Option<()> {
+        let bytes = self.bytes;
+        let field = |offset: u64| bytes.u32(at + offset);
+        let range = |offset: u64| Some((u64::from(field(offset)?), u64::from(field(offset + 4)?)));
+        match command & 0x7fff_ffff {
+            0x1 => self.segment(at, false)?,
+            0x19 => self.segment(at, true)?,
+            0x2 => {
+                self.link_edit.symbols = range(8)?;
+                self.link_edit.strings = range(16)?;
+            }
+            0x5 => self.thread(at, size)?,
+            0x28 => self.entry = Some(Entry::Main(bytes.u64(at + 8)?)),
+            0x22 => {
+                self.link_edit.binds = [range(16)?, range(24)?, range(32)?];
+                if self.link_edit.exports.1 == 0 {
+                    self.link_edit.exports = range(40)?;
+                }
+            }
+            0x33 => self.link_edit.exports = range(8)?,
+            0x34 => self.link_edit.chained_fixups = range(8)?,
+            0xc | 0xd | 0x18 | 0x1f | 0x20 | 0x23 => {
+                self.libraries.push(bytes.c_bytes(at.checked_add(u64::from(field(8)?))?).unwrap_or_default());
+            }
+            _ => {}
+        }
+        Some(())
+    }
+
+    fn segment(&mut self, at: u64, wide: bool) -> Option<()> {
+        let bytes = self.bytes;
+        let word = |narrow: u64, wide_at: u64| bytes.word(at + if wide { wide_at } else { narrow }, wide);
+        let half = |narrow: u64, wide_at: u64| bytes.u32(at + if wide { wide_at } else { narrow });
+        let segment = Segment {
+            name: until_nul(bytes.exact(at + 8, 16)?),
+            address: word(24, 24)?,
+            memory_size: word(28, 32)?,
+            offset: word(32, 40)?,
+            file_size: word(36, 48)?,
+            initial_protection: half(44, 60)?,
+        };
+        self.segments.push(segment);
+        let (header, row) = if wide { (72, 80) } else { (56, 68) };
+        for index in 0..u64::from(half(48, 64)?).min(MAX_SECTIONS) {
+            let Some(section) = self.section(at + header + row * index, wide, &segment) else { break };
+            self.sections.push(section);
+        }
+        Some(())
+    }
+
+    fn section(&self, at: u64, wide: bool, segment: &Segment<'_>) -> Option<SectionRow<'a>> {
+        let bytes = self.bytes;
+        let tail = at + if wide { 48 } else { 40 };
+        Some(SectionRow {
+            name: until_nul(bytes.exact(at, 16)?),
+            address: bytes.word(at + 32, wide)?,
+            size: bytes.word(at + if wide { 40 } else { 36 }, wide)?,
+            offset: u64::from(bytes.u32(tail)?),
+            alignment: bytes.u32(tail + 4)?,
+            flags: bytes.u32(tail + 16)?,
+            stub_size: bytes.u32(tail + 24)?,
+            segment: (segment.offset, segment.file_size),
+        })
+    }
+
+    /// Program counter of an initial thread state.
+    fn thread(&mut self, at: u64, size: u64) -> Option<()> {
+        let (counter, wide) = match self.cpu {
+            CPU_X86 => (10 * 4, false),
+            CPU_X86_64 => (16 * 8, true),
+            CPU_ARM => (15 * 4, false),
+            CPU_ARM64 => (32 * 8, true),
+            _ => return None,
+        };
+        (16 + counter < size).then_some(())?;
+        self.entry = Some(Entry::Thread(self.bytes.word(at + 16 + counter, wide)?));
+        Some(())
+    }
+}
+
+/// A row of a universal header.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Slice {
+    pub(crate) offset: u64,
+    pub(crate) size: u64,
+}
+
+/// Most slices of a universal file.
+const MAX_SLICES: u32 = 32;
+
+/// Slices of a universal file whose table is sane: Java classes begin with the same bytes.
+pub(crate) fn slices(data: &[u8]) -> Option<Vec<Slice>> {
+    let (big_endian, wide) = match data.get(..4)? {
+        b"\xca\xfe\xba\xbe" => (true, false),
+        b"\xbe\xba\xfe\xca" => (false, false),
+        b"\xca\xfe\xba\xbf" => (true, true),
+        b"\xbf\xba\xfe\xca" => (false, true),
+        _ => return None,
+    };
+    let bytes = Bytes::ordered(data, big_endian);
+    let count = bytes.u32(4).filter(|count| (1..=MAX_SLICES).contains(count))?;
+    let row = if wide { 32 } else { 20 };
+    let table_end = 8 + u64::from(count) * row;
+    bytes.exact(0, table_end)?;
+    let slice = |index: u32| {
+        let at = 8 + u64::from(index) * row + 8;
+        let offset = bytes.word(at, wide)?;
+        let size = bytes.word(at + if wide { 8 } else { 4 }, wide)?;
+        let inside = offset >= table_end && offset.checked_add(size)? <= bytes.len();
+        (inside && is_thin(bytes.exact(offset, 4)?)).then_some(Slice { offset, size })
+    };
+    (0..count).map(slice).collect()
+}
+
+/// Whether these are the first bytes of a thin Mach-O.
+pub(crate) fn is_thin(magic: &[u8]) -> bool {
+    matches!(
+        magic.get(..4),
+        Some(b"\xce\xfa\xed\xfe" | b"\xcf\xfa\xed\xfe" | b"\xfe\xed\xfa\xce" | b"\xfe\xed\xfa\xcf")
+    )
+}

@@ -1,0 +1,129 @@
+//! Symbol table and export trie of a Mach-O.
+
+use crate::bytes::{Bytes, uleb128};
+use crate::limits::MAX_SYMBOLS;
+use crate::macho::header::MachO;
+
+/// A symbol with a name.
+#[derive(Clone, Debug)]
+pub(crate) struct Symbol<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) value: u64,
+    /// Whether the export trie names it.
+    pub(crate) exported: bool,
+}
+
+/// All symbols: the symbol table in its order, then exports that are not in it.
+pub(crate) fn symbols<'a>(file: &MachO<'a>, exports: &'a [(String, u64)]) -> Vec<Symbol<'a>> {
+    let mut found = table(file);
+    let mut known: std::collections::HashMap<&str, usize> = std::collections::HashMap::new();
+    for (at, symbol) in found.iter().enumerate() {
+        known.entry(symbol.name).or_insert(at);
+    }
+    let mut added = Vec::new();
+    for (name, value) in exports {
+        match known.get(name.as_str()) {
+            Some(&at) => {
+                if let Some(symbol) = found.get_mut(at) {
+                    symbol.exported = true;
+                }
+            }
+            None => added.push(Symbol { name, value: *value, exported: true }),
+        }
+    }
+    found.extend(added);
+    found
+}
+
+fn table<'a>(file: &MachO<'a>) -> Vec<Symbol<'a>> {
+    let (offset, count) = file.link_edit.symbols;
+    let size = if file.wide { 16 } else { 12 };
+    let strings = Bytes::little(file.bytes.upto(file.link_edit.strings.0, file.link_edit.strings.1));
+    let rows = (0..count.min(MAX_SYMBOLS as u64)).map_while(|index| {
+        let at = offset.checked_add(size * index)?;
+        file.bytes.exact(at, size)?;
+        Some((file.bytes.u32(at)?, file.bytes.word(at + 8, file.wide)?))
+    });
+    rows.filter_map(|(name, value)| {
+        let name = strings.c_text(u64::from(name)).unwrap_or_default();
+        Some(Symbol { name, value, exported: false })
+    })
+    .collect()
+}
+
+/// Deepest nesting of an export trie.
+const MAX_DEPTH: usize = 256;
+/// Longest name of an export in bytes.
+const MAX_EXPORT_NAME: usize = 1 << 14;
+/// Bytes of names an export trie may spell out, over all exports.
+const MAX_EXPORT_BYTES: usize = 64 << 20;
+
+/// Names and addresses of the export trie, depth first.
+pub(crate) fn exports(file: &MachO<'_>) -> Vec<(String, u64)> {
+    let (offset, size) = file.link_edit.exports;
+    let mut walk = Walk {
+        data: file.bytes.upto(offset, size),
+        base: file.image_base(),
+        found: Vec::new(),
+        visits: size.min(file.bytes.len()),
+        spelled: 0,
+    };
+    let mut name = Vec::new();
+    let _ = walk.node(0, &mut name, 0);
+    walk.found
+}
+
+struct Walk<'d> {
+    data: &'d [u8],
+    base: u64,
+    found: Vec<(String, u64)>,
+    visits: u64,
+    spelled: usize,
+}
+
+impl Walk<'_> {
+    /// One node and its children. `None` ends the walk of this branch.
+    fn node(&mut self, start: usize, name: &mut Vec<u8>, depth: usize) -> Option<()> {
+        self.visits = self.visits.checked_sub(1)?;
+        if depth > MAX_DEPTH || start >= self.data.len() {
+            return None;
+        }
+        let mut at = start;
+        let terminal = usize::try_from(uleb128(self.data, &mut at)?).ok()?;
+        if terminal != 0 {
+            self.terminal(at, name);
+        }
+        at = at.checked_add(terminal)?;
+        let children = *self.data.get(at)?;
+        at += 1;
+        for _ in 0..children {
+            let rest = self.data.get(at..)?;
+            let end = memchr::memchr(0, rest)?;
+            let length = name.len();
+            name.extend_from_slice(rest.get(..end)?);
+            at += end + 1;
+            let child = usize::try_from(uleb128(self.data, &mut at)?).ok()?;
+            if name.len() <= MAX_EXPORT_NAME && child != 0 {
+                let _ = self.node(child, name, depth + 1);
+            }
+            name.truncate(length);
+        }
+        Some(())
+    }
+
+    fn terminal(&mut self, mut at: usize, name: &[u8]) -> Option<()> {
+        const REEXPORT: u64 = 8;
+        const ABSOLUTE: u64 = 2;
+        let flags = uleb128(self.data, &mut at)?;
+        if flags & REEXPORT != 0 {
+            return None;
+        }
+        let address = uleb128(self.data, &mut at)?;
+        let value = if flags & 3 == ABSOLUTE { address } else { self.base.wrapping_add(address) };
+        self.spelled += name.len();
+        if self.spelled <= MAX_EXPORT_BYTES {
+            self.found.push((String::from_utf8(name.to_vec()).ok()?, value));
+        }
+        Some(())
+    }
+}

@@ -1,0 +1,35 @@
+//! Where has this code been seen: from the functions of one sample and an index to a `MatchingResult`.
+//!
+//! One pipeline serves every matcher: PicHash groups and candidates from the index, a score for each distinct signature, the
+//! best function of every foreign sample, then sums and shares. Rules, order of summation and quirks are those of MCRIT 1.9.0
+//! (`algorithms.md` sections 8 and 9 in the shared specification); how the pairs are found is ours.
+//!
+//! Two phases: scoring names the foreign samples it met ([`Scored::samples`]), the caller fetches their records, and
+//! [`Scored::into_result`] finishes. Pure: no files, clock or threads. A caller with several cores runs parts of a [`Scan`] on
+//! each; everybody else calls one of the `match_` functions.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
+
+mod aggregate;
+mod cluster;
+mod control;
+mod cross;
+mod function_match;
+mod matcher;
+mod near;
+mod own;
+mod parameters;
+mod picgroup;
+mod scan;
+mod scored;
+
+pub use cluster::leaf_order;
+pub use control::{Control, MatchError, Progress, Unlimited};
+pub use cross::{CrossError, cross};
+pub use function_match::match_functions;
+pub use matcher::{match_query, match_query_function, match_sample, match_vs};
+pub use own::{OwnFunction, OwnSample};
+pub use parameters::MatchParameters;
+pub use scan::{Part, Scan, Workspace};
+pub use scored::Scored;

@@ -1,0 +1,117 @@
+//! The matchers: one pipeline, different sides.
+
+use malkin_codehash::Projection;
+use malkin_index::{FunctionRef, Index, IndexedFunction, NewSample, SampleFacts, Snapshot};
+
+use crate::control::{Control, MatchError};
+use crate::own::{OwnFunction, OwnSample};
+use crate::parameters::MatchParameters;
+use crate::scan::{Scan, Workspace};
+use crate::scored::Scored;
+
+/// A stored sample against everything indexed (`matcher_sample`).
+pub fn match_sample<'a>(
+    snapshot: &Snapshot,
+    own: OwnSample<'a>,
+    parameters: MatchParameters,
+    control: &mut dyn Control,
+) -> Result<Scored<'a>, MatchError> {
+    run(Scan::new(snapshot.clone(), own, parameters), control)
+}
+
+/// A report that is not stored against everything indexed (`matcher_query`). The number of the sample and those of its
+/// functions are the caller's, negative by custom.
+pub fn match_query<'a>(
+    snapshot: &Snapshot,
+    own: OwnSample<'a>,
+    parameters: MatchParameters,
+    control: &mut dyn Control,
+) -> Result<Scored<'a>, MatchError> {
+    run(Scan::new(snapshot.clone(), own, parameters), control)
+}
+
+/// One function that is not stored against everything indexed (`matcher_query_function`). To leave the sample it was taken
+/// from out, give its number as that of the own sample: its functions then count as self matches.
+pub fn match_query_function<'a>(
+    snapshot: &Snapshot,
+    own: OwnSample<'a>,
+    parameters: MatchParameters,
+    control: &mut dyn Control,
+) -> Result<Scored<'a>, MatchError> {
+    let too_small = own.functions.iter().find(|function| function.minhash.is_empty());
+    match too_small {
+        Some(function) => Err(MatchError::NotHashable(function.id)),
+        None => run(Scan::new(snapshot.clone(), own, parameters), control),
+    }
+}
+
+/// A stored sample against one other (`matcher_vs`) or a group of others (`matcher_vs_group`). Needs no index: the few
+/// samples are indexed for this question alone. Others with the number of the own sample, and repeated ones, are passed over.
+///
+/// Unlike in the other matchers, functions without a PicHash count as having the same one.
+pub fn match_vs<'a>(
+    projection: &Projection,
+    own: OwnSample<'a>,
+    others: &[OwnSample<'_>],
+    parameters: MatchParameters,
+    control: &mut dyn Control,
+) -> Result<Scored<'a>, MatchError> {
+    let mut samples: Vec<OwnSample<'_>> = vec![own];
+    for other in others {
+        if samples.iter().all(|known| known.id != other.id) {
+            samples.push(*other);
+        }
+    }
+    let snapshot = index_alone(projection, &samples);
+    let without = functions_without_pichash(&snapshot, &samples);
+    run(Scan::restricted(snapshot, own, parameters, Some(without)), control)
+}
+
+fn run<'a>(scan: Scan<'a>, control: &mut dyn Control) -> Result<Scored<'a>, MatchError> {
+    let part = scan.run(0..scan.num_units(), &mut Workspace::new(), control)?;
+    Ok(scan.finish(vec![part]))
+}
+
+/// A snapshot that holds only these samples. What the index refuses (functions named twice, signatures of another length)
+/// cannot come out of a store; if it does all the same, it has no part in the comparison.
+fn index_alone(projection: &Projection, samples: &[OwnSample<'_>]) -> Snapshot {
+    let signatures = samples.iter().flat_map(|sample| sample.functions).map(|function| function.minhash.as_bytes());
+    let signature_len = signatures.map(<[u8]>::len).find(|len| *len > 0).unwrap_or(projection.signature_length());
+    let mut index = Index::new(projection.clone(), signature_len);
+    let usable = |function: &OwnFunction| if function.minhash.as_bytes().len() == signature_len { signature_len } else { 0 };
+    let functions: Vec<Vec<IndexedFunction<'_>>> = samples
+        .iter()
+        .map(|sample| {
+            let indexed = sample.functions.iter().map(|function| IndexedFunction {
+                id: function.id,
+                pichash: function.pichash,
+                minhash: &function.minhash.as_bytes()[..usable(function)],
+                blocks: &[],
+            });
+            let mut indexed: Vec<IndexedFunction<'_>> = indexed.collect();
+            indexed.sort_by_key(|function| function.id);
+            indexed.dedup_by_key(|function| function.id);
+            indexed
+        })
+        .collect();
+    let new: Vec<NewSample<'_>> = samples
+        .iter()
+        .zip(&functions)
+        .map(|(sample, functions)| NewSample { id: sample.id, facts: SampleFacts::default(), functions })
+        .collect();
+    // Ids are distinct, signatures of one length, and the functions fit in memory: nothing is left to refuse but the count.
+    let _ = index.insert_samples(&new);
+    index.snapshot()
+}
+
+fn functions_without_pichash(snapshot: &Snapshot, samples: &[OwnSample<'_>]) -> Vec<FunctionRef> {
+    let mut without = Vec::new();
+    for sample in samples {
+        let mut ids: Vec<_> =
+            sample.functions.iter().filter(|function| function.pichash.get() == 0).map(|function| function.id).collect();
+        ids.sort_unstable();
+        let functions = snapshot.sample_no(sample.id).into_iter().flat_map(|number| snapshot.functions_in(number));
+        without.extend(functions.filter(|function| ids.binary_search(&snapshot.function_id(*function)).is_ok()));
+    }
+    without
+}

@@ -1,0 +1,232 @@
+//! Scoring: PicHash groups and nearest functions for each own function, in units that may run on several threads.
+
+use std::ops::Range;
+
+use malkin_index::{Close, FunctionRef, SampleNo, Scratch, SignatureNo, Snapshot};
+use malkin_report::{FunctionId, MatchFlags};
+
+use crate::control::{Control, MatchError, proceed};
+use crate::near::NearestBySample;
+use crate::own::{OwnFunction, OwnSample};
+use crate::parameters::MatchParameters;
+use crate::picgroup::{PicGroups, PicMatches};
+use crate::scored::{Hit, Scored};
+
+/// Signatures that pass over the tiles of an exact search together: enough to make use of a tile in the cache, few enough to
+/// bound what they find at once.
+const EXACT_BATCH: usize = 64;
+/// Memory of a match, while it is scored and in the result.
+const BYTES_PER_MATCH: usize = size_of::<Hit>() + size_of::<malkin_report::MatchTuple>();
+
+/// A question ready to be worked on: own functions grouped by signature, so that each distinct signature is looked up once.
+#[derive(Debug)]
+pub struct Scan<'a> {
+    snapshot: Snapshot,
+    own: OwnSample<'a>,
+    own_no: Option<SampleNo>,
+    parameters: MatchParameters,
+    picgroups: PicGroups,
+    /// Own functions (by position) sorted by signature.
+    order: Vec<u32>,
+    /// One range of `order` for each distinct signature.
+    units: Vec<Range<usize>>,
+}
+
+/// Working memory of one thread.
+#[derive(Debug, Default)]
+pub struct Workspace {
+    scratch: Scratch,
+    nearest: NearestBySample,
+    near: Vec<(SignatureNo, u16)>,
+    picmatches: PicMatches,
+    picsamples: Vec<SampleNo>,
+}
+
+impl Workspace {
+    /// Empty; grows with use.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+/// What some units found.
+#[derive(Debug, Default)]
+pub struct Part {
+    pub(crate) hits: Vec<Hit>,
+    /// Own function (by position) and the range of its hits.
+    pub(crate) rows: Vec<(u32, Range<usize>)>,
+    /// Functions that match within the own sample by signature and by PicHash.
+    pub(crate) self_minhash: Vec<FunctionId>,
+    pub(crate) self_pichash: Vec<FunctionId>,
+}
+
+impl<'a> Scan<'a> {
+    /// Prepares a question to a snapshot.
+    pub fn new(snapshot: Snapshot, own: OwnSample<'a>, parameters: MatchParameters) -> Self {
+        Self::restricted(snapshot, own, parameters, None)
+    }
+
+    /// As [`Scan::new`]; `without_pichash` are indexed functions that form a group with own functions without a PicHash.
+    pub(crate) fn restricted(
+        snapshot: Snapshot,
+        own: OwnSample<'a>,
+        parameters: MatchParameters,
+        without_pichash: Option<Vec<FunctionRef>>,
+    ) -> Self {
+        let functions = own.functions;
+        let mut order: Vec<u32> = (0..functions.len() as u32).collect();
+        let signature = |at: &u32| functions[*at as usize].minhash.as_bytes();
+        order.sort_by_key(signature);
+        let mut units = Vec::new();
+        for unit in order.chunk_by(|a, b| signature(a) == signature(b)) {
+            let from = units.last().map_or(0, |before: &Range<usize>| before.end);
+            units.push(from..from + unit.len());
+        }
+        let own_no = snapshot.sample_no(own.id);
+        let picgroups = PicGroups::new(functions, without_pichash);
+        Self { snapshot, own, own_no, parameters, picgroups, order, units }
+    }
+
+    /// Number of units of work: distinct signatures of the own functions.
+    pub fn num_units(&self) -> usize {
+        self.units.len()
+    }
+
+    /// Works on some units. Results do not depend on how units are distributed.
+    pub fn run(
+        &self,
+        units: Range<usize>,
+        workspace: &mut Workspace,
+        control: &mut dyn Control,
+    ) -> Result<Part, MatchError> {
+        let units = units.start.min(self.units.len())..units.end.min(self.units.len());
+        let mut part = Part::default();
+        if self.parameters.exact && self.parameters.band_matches_required > 0 {
+            self.run_exact(units, workspace, control, &mut part)?;
+            return Ok(part);
+        }
+        for unit in units {
+            proceed(control, unit, self.units.len())?;
+            workspace.near.clear();
+            self.candidates(unit, workspace);
+            self.finish_unit(unit, workspace, &mut part)?;
+        }
+        Ok(part)
+    }
+
+    /// Puts the parts of all units together.
+    pub fn finish(self, parts: Vec<Part>) -> Scored<'a> {
+        Scored::new(self.snapshot, self.own, self.parameters, parts)
+    }
+
+    fn signature(&self, unit: usize) -> &'a [u8] {
+        let first = self.order[self.units[unit].start];
+        self.own.functions[first as usize].minhash.as_bytes()
+    }
+
+    /// Scores the signatures that share enough band keys with that of a unit.
+    fn candidates(&self, unit: usize, workspace: &mut Workspace) {
+        let signature = self.signature(unit);
+        let min_equal = self.parameters.min_equal(self.snapshot.num_positions());
+        let required = self.parameters.band_matches_required;
+        for candidate in self.snapshot.candidates(signature, required, &mut workspace.scratch) {
+            let equal = self.snapshot.equal_positions(signature, *candidate);
+            if equal >= min_equal {
+                workspace.near.push((*candidate, equal as u16));
+            }
+        }
+    }
+
+    fn run_exact(
+        &self,
+        units: Range<usize>,
+        workspace: &mut Workspace,
+        control: &mut dyn Control,
+        part: &mut Part,
+    ) -> Result<(), MatchError> {
+        let min_equal = self.parameters.min_equal(self.snapshot.num_positions());
+        let tiles = self.snapshot.num_tiles();
+        let total = self.units.len().saturating_mul(tiles.max(1));
+        let comparable = |unit: &usize| self.signature(*unit).len() == self.snapshot.signature_len();
+        for from in units.clone().step_by(EXACT_BATCH) {
+            let batch = from..(from + EXACT_BATCH).min(units.end);
+            let asked: Vec<usize> = batch.clone().filter(comparable).collect();
+            let queries: Vec<u8> = asked.iter().flat_map(|unit| self.signature(*unit)).copied().collect();
+            let mut found: Vec<Close> = Vec::new();
+            for tile in 0..tiles {
+                proceed(control, from * tiles + tile * batch.len(), total)?;
+                self.snapshot.exact_tile(tile, &queries, min_equal, &mut found);
+                self.check_memory(part.hits.len() * BYTES_PER_MATCH + found.len() * size_of::<Close>())?;
+            }
+            found.sort_unstable();
+            for unit in batch {
+                proceed(control, unit * tiles.max(1), total)?;
+                let mine = asked.binary_search(&unit).map_or(&[][..], |query| of_query(&found, query));
+                workspace.near.clear();
+                workspace.near.extend(mine.iter().map(|close| (close.signature, close.equal as u16)));
+                self.finish_unit(unit, workspace, part)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// From the near signatures of a unit to the matches of its functions.
+    fn finish_unit(&self, unit: usize, workspace: &mut Workspace, part: &mut Part) -> Result<(), MatchError> {
+        workspace.nearest.collect(&self.snapshot, self.own_no, &workspace.near);
+        for at in &self.order[self.units[unit].clone()] {
+            let from = part.hits.len();
+            self.match_function(*at as usize, workspace, part);
+            part.rows.push((*at, from..part.hits.len()));
+            self.check_memory(part.hits.len() * BYTES_PER_MATCH)?;
+        }
+        Ok(())
+    }
+
+    fn match_function(&self, at: usize, workspace: &mut Workspace, part: &mut Part) {
+        let Workspace { nearest, picmatches, picsamples, .. } = workspace;
+        let implied = self.parameters.pichash_implies_minhash;
+        let function: &OwnFunction = &self.own.functions[at];
+        let (pichash_size, own_no) = (self.parameters.pichash_size, self.own_no);
+        self.picgroups.matches(self.own.functions, at, own_no, pichash_size, &self.snapshot, picmatches);
+
+        let picflags = if implied { MatchFlags::MINHASH.with(MatchFlags::PICHASH) } else { MatchFlags::PICHASH };
+        let first = part.hits.len();
+        part.hits.extend(picmatches.foreign.iter().map(|found| Hit::new(*found, 0, picflags)));
+        part.self_pichash.extend(&picmatches.own);
+        if implied {
+            part.self_minhash.extend(&picmatches.own);
+        }
+
+        picsamples.clear();
+        picsamples.extend(picmatches.foreign.iter().map(|found| found.sample));
+        picsamples.dedup();
+        for near in nearest.foreign() {
+            if picsamples.binary_search(&near.function.sample).is_err() {
+                part.hits.push(Hit::new(near.function, near.equal, MatchFlags::MINHASH));
+            } else if !implied {
+                match picmatches.foreign.binary_search(&near.function) {
+                    Ok(same) => {
+                        part.hits[first + same] =
+                            Hit::new(near.function, near.equal, MatchFlags::MINHASH.with(MatchFlags::PICHASH));
+                    }
+                    Err(_) => part.hits.push(Hit::new(near.function, near.equal, MatchFlags::MINHASH)),
+                }
+            }
+        }
+        if !implied || picmatches.own.is_empty() {
+            part.self_minhash.extend(nearest.own(function.id).iter().flat_map(|other| [function.id, *other]));
+        }
+    }
+
+    fn check_memory(&self, bytes: usize) -> Result<(), MatchError> {
+        let limit = self.parameters.max_memory;
+        if bytes > limit { Err(MatchError::BudgetExceeded { limit }) } else { Ok(()) }
+    }
+}
+
+/// What was found for one query, out of a list in ascending order.
+fn of_query(found: &[Close], query: usize) -> &[Close] {
+    let from = found.partition_point(|close| (close.query as usize) < query);
+    let to = found.partition_point(|close| close.query as usize <= query);
+    &found[from..to]
+}

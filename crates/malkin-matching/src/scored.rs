@@ -1,0 +1,110 @@
+//! Matches before anybody's name is known: the state between scoring and the result.
+
+use malkin_index::{FunctionRef, SampleNo, Snapshot};
+use malkin_report::{Amount, FunctionId, MatchFlags, SampleId};
+
+use crate::own::OwnSample;
+use crate::parameters::{MatchParameters, percentage};
+use crate::scan::Part;
+
+/// One foreign function that an own function matches.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Hit {
+    pub(crate) function: FunctionRef,
+    /// Equal positions; of no meaning for PicHash matches that were not compared.
+    pub(crate) equal: u16,
+    pub(crate) flags: MatchFlags,
+}
+
+impl Hit {
+    pub(crate) fn new(function: FunctionRef, equal: u16, flags: MatchFlags) -> Self {
+        Self { function, equal, flags }
+    }
+
+    /// The score, integer or float as the reference has it: a PicHash match scores the integer 100 unless it stands for a
+    /// match of signatures or that match has the same score.
+    pub(crate) fn score(self, positions: usize, implied: bool) -> Amount {
+        let by_minhash = percentage(u32::from(self.equal), positions);
+        if !self.flags.contains(MatchFlags::PICHASH) {
+            Amount::Float(by_minhash)
+        } else if implied || self.flags.contains(MatchFlags::MINHASH) && by_minhash >= 100.0 {
+            Amount::Float(100.0)
+        } else {
+            Amount::Int(100)
+        }
+    }
+}
+
+/// Matches of all own functions, complete but for what is known about the foreign samples.
+#[derive(Debug)]
+pub struct Scored<'a> {
+    pub(crate) snapshot: Snapshot,
+    pub(crate) own: OwnSample<'a>,
+    pub(crate) parameters: MatchParameters,
+    pub(crate) parts: Vec<Part>,
+    /// For each own function the part and the row of its hits.
+    pub(crate) rows: Vec<Option<(u32, u32)>>,
+    pub(crate) num_self_minhash: u64,
+    pub(crate) num_self_pichash: u64,
+    /// Foreign samples with matches, ascending.
+    touched: Vec<SampleNo>,
+}
+
+impl<'a> Scored<'a> {
+    pub(crate) fn new(
+        snapshot: Snapshot,
+        own: OwnSample<'a>,
+        parameters: MatchParameters,
+        mut parts: Vec<Part>,
+    ) -> Self {
+        let mut rows = vec![None; own.functions.len()];
+        let mut seen = vec![false; snapshot.num_sample_slots()];
+        let mut touched = Vec::new();
+        for (number, part) in parts.iter().enumerate() {
+            for (at, (function, _)) in part.rows.iter().enumerate() {
+                rows[*function as usize] = Some((number as u32, at as u32));
+            }
+            for hit in &part.hits {
+                if !std::mem::replace(&mut seen[hit.function.sample.index()], true) {
+                    touched.push(hit.function.sample);
+                }
+            }
+        }
+        touched.sort_unstable();
+        let num_self_minhash = distinct(parts.iter_mut().map(|part| std::mem::take(&mut part.self_minhash)));
+        let num_self_pichash = distinct(parts.iter_mut().map(|part| std::mem::take(&mut part.self_pichash)));
+        Self { snapshot, own, parameters, parts, rows, num_self_minhash, num_self_pichash, touched }
+    }
+
+    /// The foreign samples with matches, whose records [`Scored::into_result`] will ask for.
+    pub fn samples(&self) -> impl ExactSizeIterator<Item = SampleId> + '_ {
+        self.touched.iter().map(|sample| self.snapshot.sample_id(*sample))
+    }
+
+    /// Number of matches between functions.
+    pub fn num_matches(&self) -> usize {
+        self.parts.iter().map(|part| part.hits.len()).sum()
+    }
+
+    pub(crate) fn touched(&self) -> &[SampleNo] {
+        &self.touched
+    }
+
+    /// Matches of an own function, in no particular order.
+    pub(crate) fn hits(&self, own: usize) -> &[Hit] {
+        match self.rows[own] {
+            Some((part, row)) => {
+                let part = &self.parts[part as usize];
+                &part.hits[part.rows[row as usize].1.clone()]
+            }
+            None => &[],
+        }
+    }
+}
+
+fn distinct(lists: impl Iterator<Item = Vec<FunctionId>>) -> u64 {
+    let mut all: Vec<FunctionId> = lists.flatten().collect();
+    all.sort_unstable();
+    all.dedup();
+    all.len() as u64
+}

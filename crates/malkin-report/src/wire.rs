@@ -1,0 +1,84 @@
+//! JSON that clients and files use: reading and writing of SMDA reports, functions and the records of the catalogue.
+//!
+//! Reports are read as a stream of tokens straight into the values of this crate; there is no tree of a report in memory.
+//! What is read is hostile: sizes are limited (`limits`), keys may not repeat, and an error says where it happened.
+//!
+//! | part | holds |
+//! |---|---|
+//! | `report`, `metadata`, `function`, `blocks`, `refs`, `data_refs`, `value` | readers of those objects |
+//! | `field`, `context`, `error` | what the readers share: fields of objects, the place in the file, errors |
+//! | `text`, `write` | writer of JSON text in Python's layout, writers of reports and functions |
+//! | `entry`, `entry_text` | records of samples, families and functions, as trees and as text |
+//! | `matching` | results of matching |
+
+mod blocks;
+mod compact;
+mod context;
+mod data_refs;
+pub mod entry;
+pub mod entry_text;
+mod error;
+mod field;
+mod function;
+pub mod matching;
+mod metadata;
+mod refs;
+mod report;
+mod text;
+mod value;
+mod write;
+
+use serde::de::DeserializeSeed;
+use serde_json::Value;
+
+use crate::function::Function;
+use crate::report::Report;
+
+pub use compact::compact_result;
+pub use entry::{
+    EntryError, family_entry_from_json, family_entry_to_json, function_entry_from_json, function_entry_to_json,
+    sample_entry_from_json, sample_entry_to_json,
+};
+pub use entry_text::{FunctionRecord, read_function_entry, write_function_entry};
+pub use error::{ReadError, ReadErrorKind};
+pub use matching::{cross_result_to_json, function_match_to_json, matching_result_to_json};
+pub use text::python_float;
+
+/// Reads an SMDA report of any version MCRIT accepts (`algorithms.md` 1.1 to 1.3, 1.5).
+///
+/// Values are taken as stated: hashes and nesting depths of old reports are not recomputed (see [`crate::version_gate`]).
+/// Stricter than the reference on purpose: keys that repeat, addresses outside of 64 bits, a function under another key
+/// than its offset, and wrong types in fields that MCRIT never looks at are errors.
+pub fn read_report(bytes: &[u8]) -> Result<Report, ReadError> {
+    context::read(bytes, |context, json| report::ReportSeed { context }.deserialize(json))
+}
+
+/// Reads the JSON object of one function, as it stands in a report under its address or in a record as `xcfg`.
+pub fn function_from_json(bytes: &[u8]) -> Result<Function, ReadError> {
+    context::read(bytes, |context, json| function::FunctionSeed { context, key: None }.deserialize(json))
+}
+
+/// Reads any JSON document as a tree under the rules of this crate: no repeated keys, bounded depth and size, no integer
+/// that a double would blur.
+pub fn read_value(bytes: &[u8]) -> Result<Value, ReadError> {
+    context::read(bytes, |context, json| value::Strict { context }.deserialize(json))
+}
+
+/// The text of a report in the layout SMDA writes: sorted keys, indentation of one blank, ASCII only.
+pub fn write_report(report: &Report) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    write::report(report, &mut text::JsonText::indented(&mut bytes));
+    bytes
+}
+
+/// As [`write_report`] without any white space.
+pub fn write_report_compact(report: &Report) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    write::report(report, &mut text::JsonText::compact(&mut bytes));
+    bytes
+}
+
+/// Appends the object of one function as MCRIT shows it (`xcfg`), without white space.
+pub fn function_to_json(function: &Function, out: &mut Vec<u8>) {
+    write::function(function, &mut text::JsonText::compact(out), write::Order::Stated);
+}

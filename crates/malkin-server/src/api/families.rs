@@ -1,0 +1,32 @@
+//! `/families`: listing and single records.
+
+use malkin_report::wire;
+use malkin_store::Page;
+use serde_json::Value;
+
+use super::shape::{samples_by_id, store_failed, unknown};
+use crate::answer::Answer;
+use crate::app::App;
+use crate::call::Call;
+
+/// `GET /families?start=&limit=`: negative values count as 0 here.
+pub(super) fn list(app: &App, call: &Call) -> Result<Answer, Answer> {
+    let at_least_0 = |name| u64::try_from(call.query.int(name).unwrap_or(0)).unwrap_or(0);
+    let page = Page { start: at_least_0("start"), limit: at_least_0("limit") };
+    let families = app.engine.store().families(page).map_err(store_failed)?;
+    let members =
+        families.iter().map(|family| (family.family_id.to_string(), wire::family_entry_to_json(family)));
+    Ok(Answer::data(&Value::Object(members.collect())))
+}
+
+/// `GET /families/{id}?with_samples=`: with its samples unless the parameter is given and not `true`.
+pub(super) fn one(app: &App, call: &Call) -> Result<Answer, Answer> {
+    let id = call.family(0);
+    let family = app.engine.store().family(id).map_err(store_failed)?.ok_or_else(|| unknown("family"))?;
+    let mut entry = wire::family_entry_to_json(&family);
+    if !call.query.has("with_samples") || call.query.is_true("with_samples") {
+        let samples = app.engine.store().samples_of_family(id).map_err(store_failed)?;
+        entry["samples"] = samples_by_id(&samples);
+    }
+    Ok(Answer::data(&entry))
+}

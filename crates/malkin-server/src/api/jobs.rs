@@ -1,0 +1,114 @@
+//! `/jobs`: the queue as clients see it.
+
+use axum::http::StatusCode;
+use malkin_service::clock::parse_moment;
+use malkin_service::display_text;
+use malkin_store::{JobFilter, JobState};
+use serde_json::{Map, Value, json};
+
+use super::results::render;
+use super::shape::{job_id, job_json, store_failed};
+use crate::answer::Answer;
+use crate::app::App;
+use crate::call::Call;
+
+const STATES: [(&str, JobState); 5] = [
+    ("queued", JobState::Queued),
+    ("in_progress", JobState::InProgress),
+    ("finished", JobState::Finished),
+    ("failed", JobState::Failed),
+    ("terminated", JobState::Terminated),
+];
+
+/// `GET /jobs?start=&limit=&method=&state=&filter=&ascending=`
+pub(super) fn list(app: &App, call: &Call) -> Result<Answer, Answer> {
+    let query = &call.query;
+    let mut filter = JobFilter { method: query.once("method").map(str::to_owned), ..JobFilter::default() };
+    if let Some(text) = query.once("state") {
+        match STATES.iter().find(|(name, _)| *name == text) {
+            Some((_, state)) => filter.state = Some(*state),
+            None => return Ok(Answer::data(&json!([]))),
+        }
+    }
+    let page = super::shape::page(query)?;
+    let jobs = app
+        .engine
+        .store()
+        .jobs(&filter, page.start, page.limit, query.is_true("ascending"))
+        .map_err(store_failed)?;
+    // The text filter is applied after paging, as in the reference.
+    let wanted = query.once("filter").unwrap_or_default();
+    let jobs = jobs
+        .iter()
+        .filter(|job| wanted.is_empty() || display_text(&job.method, &job.params).contains(wanted));
+    Ok(Answer::data(&jobs.map(job_json).collect()))
+}
+
+/// `DELETE /jobs?method=&created_before=&finished_before=`. A condition that cannot be understood is refused, so that it
+/// never widens the deletion.
+pub(super) fn delete_all(app: &App, call: &Call) -> Result<Answer, Answer> {
+    let query = &call.query;
+    for name in ["method", "created_before", "finished_before"] {
+        if query.has(name) && query.once(name).is_none() {
+            return Err(not_understood(name));
+        }
+    }
+    let moment = |name: &str| match query.once(name) {
+        None => Ok(None),
+        Some(text) => parse_moment(text.trim()).map(Some).ok_or_else(|| not_understood(name)),
+    };
+    let created_before = moment("created_before")?;
+    let mut finished_before = moment("finished_before")?;
+    if created_before.is_some() {
+        finished_before = None;
+    }
+    let filter = JobFilter {
+        method: query.once("method").map(str::to_owned),
+        state: None,
+        created_before,
+        finished_before,
+    };
+    let deleted = app.engine.delete_jobs(&filter).map_err(store_failed)?;
+    Ok(Answer::data(&json!({"num_deleted": deleted})))
+}
+
+fn not_understood(name: &str) -> Answer {
+    let message = format!("{name} cannot be understood, nothing was deleted.");
+    Answer::failed(StatusCode::BAD_REQUEST, &message)
+}
+
+/// `GET /jobs/stats?with_refresh=`
+pub(super) fn stats(app: &App, call: &Call) -> Result<Answer, Answer> {
+    let stats = app.engine.store().job_stats(call.query.is_true("with_refresh")).map_err(store_failed)?;
+    let mut methods = Map::new();
+    for (method, counters) in stats {
+        let counters =
+            STATES.iter().filter_map(|(name, state)| Some(((*name).to_owned(), json!(counters.get(state)?))));
+        methods.insert(method, Value::Object(counters.collect()));
+    }
+    Ok(Answer::data(&Value::Object(methods)))
+}
+
+/// `GET /jobs/{id}`: null for an unknown job.
+pub(super) fn one(app: &App, call: &Call) -> Result<Answer, Answer> {
+    let job = app.engine.store().job(job_id(call.text(0))?).map_err(store_failed)?;
+    Ok(Answer::data(&job.as_ref().map_or(Value::Null, job_json)))
+}
+
+/// `DELETE /jobs/{id}`
+pub(super) fn delete(app: &App, call: &Call) -> Result<Answer, Answer> {
+    let deleted = app.engine.delete_job(job_id(call.text(0))?).map_err(store_failed)?;
+    Ok(Answer::data(&json!({"num_deleted": u64::from(deleted)})))
+}
+
+/// `GET /jobs/{id}/result?compact=`: null while there is none.
+pub(super) fn result(app: &App, call: &Call) -> Result<Answer, Answer> {
+    let job = app.engine.store().job(job_id(call.text(0))?).map_err(store_failed)?;
+    let Some((result, job)) = job.and_then(|job| Some((job.result?, job))) else {
+        return Ok(Answer::data(&Value::Null));
+    };
+    match app.engine.store().result(result).map_err(store_failed)? {
+        Some(bytes) => Ok(render(call, &bytes, Some(&job))),
+        None => Ok(Answer::data(&Value::Null)),
+    }
+}

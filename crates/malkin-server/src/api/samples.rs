@@ -1,0 +1,73 @@
+//! `/samples`: submission, listing, single records and their functions.
+
+use axum::http::StatusCode;
+use malkin_report::{SampleEntry, SampleId, wire};
+use malkin_store::FunctionQuery;
+use serde_json::json;
+
+use super::shape::{
+    function_json, functions_by_id, page, samples_by_id, service_failed, store_failed, unknown,
+};
+use crate::answer::Answer;
+use crate::app::App;
+use crate::call::Call;
+
+/// `GET /samples?start=&limit=`
+pub(super) fn list(app: &App, call: &Call) -> Result<Answer, Answer> {
+    let samples = app.engine.store().samples(page(&call.query)?).map_err(store_failed)?;
+    Ok(Answer::data(&samples_by_id(&samples)))
+}
+
+/// `POST /samples`: an SMDA report.
+pub(super) fn submit(app: &App, call: &Call) -> Result<Answer, Answer> {
+    call.require_body("POST")?;
+    call.require_json()?;
+    let submitted = app.engine.submit_report(&call.body, call.username()).map_err(service_failed)?;
+    let mut data = json!({"existed": submitted.job.is_none(), "sample_info": wire::sample_entry_to_json(&submitted.sample)});
+    if let Some(job) = submitted.job {
+        data["job_id"] = json!(job.to_string());
+    }
+    Ok(Answer::data(&data))
+}
+
+/// `GET /samples/{id}`
+pub(super) fn one(app: &App, call: &Call) -> Result<Answer, Answer> {
+    Ok(Answer::data(&wire::sample_entry_to_json(&known(app, call.sample(0))?)))
+}
+
+/// `GET /samples/sha256/{sha256}`: exact text; it must start with 64 hex digits.
+pub(super) fn by_sha256(app: &App, call: &Call) -> Result<Answer, Answer> {
+    let text = call.text(0);
+    let digits = text.bytes().take_while(u8::is_ascii_hexdigit).count();
+    if digits < 64 {
+        return Err(Answer::failed(StatusCode::BAD_REQUEST, "No valid SHA256 provided."));
+    }
+    let sample = app.engine.store().sample_by_sha256(text).map_err(store_failed)?;
+    let sample = sample
+        .ok_or_else(|| Answer::failed(StatusCode::NOT_FOUND, "We don't have a sample with that SHA256."))?;
+    Ok(Answer::data(&wire::sample_entry_to_json(&sample)))
+}
+
+/// `GET /samples/{id}/functions`: all functions with disassembly.
+pub(super) fn functions(app: &App, call: &Call) -> Result<Answer, Answer> {
+    let sample = known(app, call.sample(0))?;
+    let functions =
+        app.engine.store().functions(&FunctionQuery::OfSample(sample.sample_id)).map_err(store_failed)?;
+    Ok(Answer::raw_data(&functions_by_id(app, &functions, true)?))
+}
+
+/// `GET /samples/{id}/functions/{fid}`: one function without disassembly.
+pub(super) fn function(app: &App, call: &Call) -> Result<Answer, Answer> {
+    let sample = known(app, call.sample(0))?;
+    let function = super::functions::known(app, call.function(1))?;
+    if function.sample_id != sample.sample_id {
+        let message = "This sample doesn't have a function with that id.";
+        return Err(Answer::failed(StatusCode::NOT_FOUND, message));
+    }
+    Ok(Answer::raw_data(&function_json(&function)))
+}
+
+/// The record of a sample, or 404.
+pub(super) fn known(app: &App, id: SampleId) -> Result<SampleEntry, Answer> {
+    app.engine.store().sample(id).map_err(store_failed)?.ok_or_else(|| unknown("sample"))
+}

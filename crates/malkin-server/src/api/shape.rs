@@ -1,0 +1,150 @@
+//! Shapes that several routes share: failures of the services as answers, listings as objects keyed by number, job
+//! documents, paging.
+
+use axum::http::StatusCode;
+use malkin_report::{FunctionEntry, JobId, ResultId, SampleEntry, wire};
+use malkin_service::clock::job_time;
+use malkin_service::{IngestError, ServiceError};
+use malkin_store::{Job, Page, StoreError, Timestamp};
+use serde_json::{Map, Value, json};
+
+use crate::answer::Answer;
+use crate::app::App;
+use crate::query::Query;
+
+/// A store that fails is no fault of the client.
+pub(super) fn store_failed(error: StoreError) -> Answer {
+    tracing::error!(%error, "the store failed");
+    Answer::failed(StatusCode::SERVICE_UNAVAILABLE, "The store is not available, nothing was changed.")
+}
+
+/// Failures of a use case.
+pub(super) fn service_failed(error: ServiceError) -> Answer {
+    match error {
+        ServiceError::Ingest(IngestError::NotJson(error)) => Answer::invalid_json(&error.to_string()),
+        ServiceError::NotJson(error) => Answer::invalid_json(&error.to_string()),
+        ServiceError::Store(error) => store_failed(error),
+        other => Answer::failed(StatusCode::BAD_REQUEST, &sentence(&other.to_string())),
+    }
+}
+
+/// A message of ours as a sentence, as MCRIT's messages are.
+fn sentence(text: &str) -> String {
+    let mut characters = text.chars();
+    let first = characters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", characters.as_str())
+}
+
+/// "We don't have a ... with that id."
+pub(super) fn unknown(noun: &str) -> Answer {
+    Answer::failed(StatusCode::NOT_FOUND, &format!("We don't have a {noun} with that id."))
+}
+
+/// Paging of samples and functions: unparsable is 0, a negative limit acts as its absolute value, a negative start is
+/// refused.
+pub(super) fn page(query: &Query) -> Result<Page, Answer> {
+    let start = query.int("start").unwrap_or(0);
+    let limit = query.int("limit").unwrap_or(0);
+    let Ok(start) = u64::try_from(start) else {
+        return Err(Answer::failed(StatusCode::BAD_REQUEST, "start must not be negative."));
+    };
+    Ok(Page { start, limit: limit.unsigned_abs() })
+}
+
+/// Records as an object keyed by number, in their order.
+pub(super) fn samples_by_id(samples: &[SampleEntry]) -> Value {
+    let members =
+        samples.iter().map(|sample| (sample.sample_id.to_string(), wire::sample_entry_to_json(sample)));
+    Value::Object(members.collect())
+}
+
+/// Functions as an object keyed by number, each with its disassembly if asked for. Disassembly is kept as JSON text and
+/// copied, not parsed.
+pub(super) fn functions_by_id(
+    app: &App,
+    functions: &[FunctionEntry],
+    with_xcfg: bool,
+) -> Result<Vec<u8>, Answer> {
+    let mut bodies: Vec<Option<Vec<u8>>> = Vec::new();
+    if with_xcfg {
+        let ids: Vec<_> = functions.iter().map(|function| function.function_id).collect();
+        bodies = app.engine.store().disassembly(&ids).map_err(store_failed)?;
+    }
+    let mut out = vec![b'{'];
+    for (at, function) in functions.iter().enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        out.extend_from_slice(format!("\"{}\":", function.function_id).as_bytes());
+        let xcfg =
+            if with_xcfg { Some(bodies.get(at).and_then(Option::as_deref).unwrap_or(DROPPED)) } else { None };
+        wire::write_function_entry(function, xcfg, &mut out);
+    }
+    out.push(b'}');
+    Ok(out)
+}
+
+/// What stands for disassembly that was asked for and is not there.
+const DROPPED: &[u8] = b"{}";
+
+/// One function without disassembly.
+pub(super) fn function_json(function: &FunctionEntry) -> Vec<u8> {
+    let mut out = Vec::new();
+    wire::write_function_entry(function, None, &mut out);
+    out
+}
+
+/// One function with its disassembly, `{}` if that was dropped.
+pub(super) fn function_json_with(function: &FunctionEntry, xcfg: Option<&[u8]>) -> Vec<u8> {
+    let mut out = Vec::new();
+    wire::write_function_entry(function, Some(xcfg.unwrap_or(DROPPED)), &mut out);
+    out
+}
+
+/// A job document (`mcrit-api.md` 2.4).
+pub(super) fn job_json(job: &Job) -> Value {
+    let time = |at: Option<Timestamp>| at.map_or(Value::Null, |at| json!({"$date": job_time(at)}));
+    let plain = |ids: &[JobId]| ids.iter().map(|id| json!(id.to_string())).collect::<Vec<_>>();
+    let mut document = Map::new();
+    let mut put = |key: &str, value: Value| document.insert(key.to_owned(), value);
+    put("_id", json!({"$oid": job.id.to_string()}));
+    put("number", json!(job.number));
+    put(
+        "payload",
+        json!({"method": job.method, "params": job.params, "file_params": job.file_params, "descriptor": job.descriptor}),
+    );
+    put("created_at", time(Some(job.created_at)));
+    put("started_at", time(job.started_at));
+    put("finished_at", time(job.finished_at));
+    put("locked_at", time(job.locked_at));
+    put("locked_by", json!(job.locked_by));
+    put("attempts_left", json!(job.attempts_left));
+    put("last_error", json!(job.last_error));
+    put("result", json!(job.result.map(|id| id.to_string())));
+    put("terminated", json!(job.terminated));
+    put("priority", json!(job.priority));
+    put("notify_done", json!(job.notify_done));
+    put("required_by", job.required_by.iter().map(|id| json!({"$oid": id.to_string()})).collect());
+    put("all_dependencies", plain(&job.all_dependencies).into());
+    put("unfinished_dependencies", plain(&job.unfinished_dependencies).into());
+    if let Some(progress) = job.progress {
+        // Exactly 0 and 1 are integers, as a client may compare them.
+        let whole = progress == 0.0 || progress >= 1.0;
+        put("progress", if whole { json!(progress as u64) } else { json!(progress) });
+    }
+    Value::Object(document)
+}
+
+/// Reads a job id: 24 hex digits. A text that merely starts with them names no job.
+pub(super) fn job_id(text: &str) -> Result<JobId, Answer> {
+    JobId::parse(text).ok_or_else(|| {
+        Answer::failed(StatusCode::BAD_REQUEST, "Valid JobIDs are hexstrings with 24 characters.")
+    })
+}
+
+/// Reads a result id.
+pub(super) fn result_id(text: &str) -> Result<ResultId, Answer> {
+    ResultId::parse(text).ok_or_else(|| {
+        Answer::failed(StatusCode::BAD_REQUEST, "Valid ResultIDs are hexstrings with 24 characters.")
+    })
+}

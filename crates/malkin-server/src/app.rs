@@ -1,0 +1,170 @@
+//! The server: one axum fallback that reads a request within its limits, checks the token, finds the route and runs its
+//! handler on a blocking thread. Handlers are plain functions from a call to an answer.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use malkin_service::Engine;
+use subtle::ConstantTimeEq;
+
+use crate::answer::Answer;
+use crate::api;
+use crate::call::Call;
+use crate::query::Query;
+use crate::route::{Target, find};
+
+/// Largest body taken in unless configured otherwise, in bytes.
+pub const DEFAULT_BODY_LIMIT: usize = 256 << 20;
+
+/// What a server is started with.
+#[derive(Clone)]
+pub struct Settings {
+    /// The token every request must carry in its `apitoken` header; none if empty.
+    pub token: Option<String>,
+    /// Largest body in bytes.
+    pub body_limit: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { token: None, body_limit: DEFAULT_BODY_LIMIT }
+    }
+}
+
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let token = self.token.as_ref().map(|_| "<secret>");
+        f.debug_struct("Settings").field("token", &token).field("body_limit", &self.body_limit).finish()
+    }
+}
+
+/// State shared by all requests.
+#[derive(Debug)]
+pub(crate) struct App {
+    /// Store, index and queue.
+    pub(crate) engine: Arc<Engine>,
+    settings: Settings,
+}
+
+/// A handler: from a call to an answer; the error is an answer too, for early returns.
+pub(crate) type Handler = fn(&App, &Call) -> Result<Answer, Answer>;
+
+/// Serves until `shutdown` completes, then lets running requests end.
+pub async fn serve(
+    listener: tokio::net::TcpListener,
+    engine: Arc<Engine>,
+    settings: Settings,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let app = Arc::new(App { engine, settings });
+    let router = Router::new().fallback(respond).with_state(app);
+    axum::serve(listener, router).with_graceful_shutdown(shutdown).await
+}
+
+async fn respond(State(app): State<Arc<App>>, request: Request) -> Response {
+    let answer = match handle(app, request).await {
+        Ok(answer) | Err(answer) => answer,
+    };
+    let mut response = Response::new(Body::from(answer.body));
+    *response.status_mut() = answer.status;
+    if let Some(allow) = answer.allow.and_then(|allow| HeaderValue::from_str(&allow).ok()) {
+        response.headers_mut().insert(header::ALLOW, allow);
+    }
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+async fn handle(app: Arc<App>, request: Request) -> Result<Answer, Answer> {
+    let (parts, body) = request.into_parts();
+    authenticate(&app, &parts.headers)?;
+    let (handler, path) = match find(api::ROUTES, &parts.method, parts.uri.path()) {
+        Target::Found(handler, path) => (*handler, path),
+        Target::Options(allow) => return Err(Answer::options(&allow)),
+        Target::WrongVerb(allow) => return Err(Answer::method_not_allowed(&allow)),
+        Target::Nothing => return Err(Answer::not_found()),
+    };
+    let body = read_body(body, app.settings.body_limit).await?;
+    let query = Query::parse(parts.uri.query().unwrap_or_default());
+    let call = Call { path, query, headers: parts.headers, body };
+    tokio::task::spawn_blocking(move || {
+        std::panic::catch_unwind(AssertUnwindSafe(|| handler(&app, &call))).unwrap_or_else(|_| Err(crashed()))
+    })
+    .await
+    .unwrap_or_else(|_| Err(crashed()))
+}
+
+/// A handler panicked: a defect of ours, told without detail. The panic's message and place are in the log.
+fn crashed() -> Answer {
+    Answer::framework(StatusCode::INTERNAL_SERVER_ERROR, "500 Internal Server Error", None)
+}
+
+/// The token is checked before anything else, so that unknown paths tell nothing either.
+fn authenticate(app: &App, headers: &axum::http::HeaderMap) -> Result<(), Answer> {
+    let Some(expected) = app.settings.token.as_deref().filter(|token| !token.is_empty()) else {
+        return Ok(());
+    };
+    let Some(given) = headers.get("apitoken") else {
+        return Err(Answer::framework(
+            StatusCode::UNAUTHORIZED,
+            "API token required",
+            Some("Please provide an auth token as part of the request."),
+        ));
+    };
+    if bool::from(given.as_bytes().ct_eq(expected.as_bytes())) {
+        return Ok(());
+    }
+    Err(Answer::framework(
+        StatusCode::UNAUTHORIZED,
+        "Authentication required",
+        Some("The provided API token is not valid. Please request a new token and try again."),
+    ))
+}
+
+/// A body beyond the limit is read on and thrown away within these bounds, so that a client that is still sending sees the
+/// refusal rather than a broken connection.
+const DRAIN_BYTES: usize = 64 << 20;
+const DRAIN_TIME: Duration = Duration::from_secs(5);
+
+async fn read_body(mut body: Body, limit: usize) -> Result<Bytes, Answer> {
+    let stated = axum::body::HttpBody::size_hint(&body);
+    let mut bytes = BytesMut::new();
+    let mut too_large = stated.lower() > limit as u64;
+    while !too_large && let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| unreadable())?;
+        if let Some(data) = frame.data_ref() {
+            too_large = bytes.len() + data.len() > limit;
+            if !too_large {
+                bytes.extend_from_slice(data);
+            }
+        }
+    }
+    if !too_large {
+        return Ok(bytes.freeze());
+    }
+    drop(bytes);
+    // What the client still sends is of no interest, and neither is how it ends.
+    let _ = tokio::time::timeout(DRAIN_TIME, drain(body)).await;
+    Err(Answer::too_large(limit))
+}
+
+async fn drain(mut body: Body) {
+    let mut left = DRAIN_BYTES;
+    while left > 0
+        && let Some(Ok(frame)) = body.frame().await
+    {
+        left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+    }
+}
+
+fn unreadable() -> Answer {
+    Answer::framework(StatusCode::BAD_REQUEST, "400 Bad Request", Some("The body could not be read."))
+}

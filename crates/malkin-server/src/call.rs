@@ -1,0 +1,91 @@
+//! A request as handlers see it: path values, query, headers that matter, and the whole body.
+
+use axum::body::Bytes;
+use axum::http::{HeaderMap, header};
+use malkin_report::{FamilyId, FunctionId, SampleId};
+
+use crate::answer::Answer;
+use crate::query::Query;
+use crate::route::Segment;
+
+/// Author of labels when the client names none.
+const ANONYMOUS: &str = "anonymous";
+
+/// A request.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    /// Values of the path's variable segments, in order.
+    pub(crate) path: Vec<Segment>,
+    /// The query string.
+    pub(crate) query: Query,
+    /// Headers.
+    pub(crate) headers: HeaderMap,
+    /// The body, whole.
+    pub(crate) body: Bytes,
+}
+
+impl Call {
+    /// The integer at a position of the path. Positions are those of the route's pattern.
+    fn int(&self, position: usize) -> i64 {
+        match self.path.get(position) {
+            Some(Segment::Int(value)) => *value,
+            _ => i64::MAX,
+        }
+    }
+
+    /// A sample number of the path.
+    pub(crate) fn sample(&self, position: usize) -> SampleId {
+        SampleId::new(self.int(position))
+    }
+
+    /// A family number of the path.
+    pub(crate) fn family(&self, position: usize) -> FamilyId {
+        FamilyId::new(self.int(position))
+    }
+
+    /// A function number of the path.
+    pub(crate) fn function(&self, position: usize) -> FunctionId {
+        FunctionId::new(self.int(position))
+    }
+
+    /// A text of the path.
+    pub(crate) fn text(&self, position: usize) -> &str {
+        match self.path.get(position) {
+            Some(Segment::Text(text)) => text,
+            _ => "",
+        }
+    }
+
+    /// Who asks, as the client states it.
+    pub(crate) fn username(&self) -> &str {
+        self.headers.get("username").and_then(|value| value.to_str().ok()).unwrap_or(ANONYMOUS)
+    }
+
+    /// Fails for a request without body in the words of MCRIT.
+    pub(crate) fn require_body(&self, verb: &str) -> Result<(), Answer> {
+        if self.body.is_empty() {
+            let message = format!("{verb} request without body can't be processed.");
+            return Err(Answer::failed(axum::http::StatusCode::BAD_REQUEST, &message));
+        }
+        Ok(())
+    }
+
+    /// Fails for a body that is not declared as JSON; a missing content type counts as JSON. Forms have a decoder in the
+    /// reference, so they get as far as not being what the route wants.
+    pub(crate) fn require_json(&self) -> Result<(), Answer> {
+        let Some(declared) =
+            self.headers.get(header::CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()))
+        else {
+            return Ok(());
+        };
+        let media_type = declared.split(';').next().unwrap_or_default().trim();
+        match media_type.to_ascii_lowercase().as_str() {
+            "" | "application/json" => Ok(()),
+            "application/x-www-form-urlencoded" | "multipart/form-data" => Err(Answer::failed(
+                axum::http::StatusCode::BAD_REQUEST,
+                "The body is a form, but a JSON document is expected.",
+            )),
+            _ => Err(Answer::unsupported_media_type(&declared)),
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! HTTP: MCRIT's REST API over the use cases of `malkin-service`. The only crate that knows status codes.
+//!
+//! Floor 5. Requests are read and answered asynchronously; handlers are plain functions that run on blocking threads.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
+
+mod answer;
+mod api;
+mod app;
+mod call;
+mod query;
+mod route;
+
+pub use app::{DEFAULT_BODY_LIMIT, Settings, serve};

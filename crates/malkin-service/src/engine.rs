@@ -1,0 +1,191 @@
+//! The engine: store, index and clock joined, and the use cases that API and command line share.
+//!
+//! The store is the truth. The index is built from it at start and follows every change of the corpus under one lock, so
+//! that both always tell the same. Everything here blocks; async callers use a blocking thread.
+
+use std::sync::Arc;
+
+use malkin_codehash::{MinHasher, Projection};
+use malkin_report::{FunctionId, JobId, SampleEntry, SampleId, Sha256};
+use malkin_store::{Added, CorpusCounts, JobFilter, JobState, Store, StoreError, Timestamp};
+
+use crate::clock::Clock;
+use crate::ingest::{IngestError, Ingested, ingest, read_report};
+use crate::memory::Memory;
+use crate::python_json;
+use crate::queue::{Board, live_since};
+use crate::request::{MatchArguments, Request};
+
+/// Why a use case failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServiceError {
+    /// The input is no usable report.
+    #[error(transparent)]
+    Ingest(#[from] IngestError),
+    /// The body is no JSON.
+    #[error("{0}")]
+    NotJson(serde_json::Error),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A request that cannot be answered as it stands.
+    #[error("{0}")]
+    Unanswerable(String),
+}
+
+/// What became of a submitted report.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Submitted {
+    /// The sample's record.
+    pub sample: SampleEntry,
+    /// The job MCRIT's clients wait for; none if the sample was known.
+    pub job: Option<JobId>,
+    /// Functions that could not be hashed.
+    pub unhashed: usize,
+}
+
+/// Store, index and clock.
+pub struct Engine {
+    store: Arc<dyn Store>,
+    hasher: MinHasher,
+    memory: Memory,
+    clock: Clock,
+    board: Board,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine")
+            .field("store", &self.store.engine())
+            .field("index", &self.memory.stats())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Opens the engine over a store: builds the index from it and takes back jobs of workers that no longer live. With
+    /// an embedded store every worker of an earlier run is dead.
+    pub fn open(store: Arc<dyn Store>, clock: Clock) -> Result<Self, StoreError> {
+        let hasher = MinHasher::default();
+        let memory = Memory::new(Projection::default(), hasher.signature_bytes());
+        let engine = Self { store, hasher, memory, clock, board: Board::default() };
+        engine.memory.rebuild(engine.store())?;
+        let now = engine.now();
+        engine.store.release_expired(live_since(now), Some(""), now)?;
+        Ok(engine)
+    }
+
+    /// The store.
+    pub fn store(&self) -> &dyn Store {
+        self.store.as_ref()
+    }
+
+    /// The index.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// The hasher of this corpus.
+    pub fn hasher(&self) -> &MinHasher {
+        &self.hasher
+    }
+
+    /// The present moment.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// What running jobs share.
+    pub fn board(&self) -> &Board {
+        &self.board
+    }
+
+    /// Takes a report in: parses, hashes and stores it, and queues the job MCRIT's clients wait for.
+    pub fn submit_report(&self, body: &[u8], username: &str) -> Result<Submitted, ServiceError> {
+        let ingested = ingest(read_report(body)?, &self.hasher)?;
+        self.submit(&ingested, username)
+    }
+
+    /// Stores what was ingested. A sample whose SHA-256 is known only gets the labels.
+    pub fn submit(&self, ingested: &Ingested, username: &str) -> Result<Submitted, ServiceError> {
+        for (offset, error) in &ingested.unhashed {
+            tracing::warn!(sample.sha256 = ingested.sample.sha256, function.offset = %offset, %error, "function left unhashed");
+        }
+        let added = self.memory.add(&ingested.sample, || {
+            self.store.add_sample(&ingested.sample, &ingested.labels, username, self.now())
+        })?;
+        match added {
+            Added::New { sample, .. } => {
+                let job = self.enqueue(&Request::UpdateMinHashesForSample(sample.sample_id), false)?;
+                Ok(Submitted { sample, job: Some(job), unhashed: ingested.unhashed.len() })
+            }
+            Added::Known(sample) => Ok(Submitted { sample, job: None, unhashed: 0 }),
+        }
+    }
+
+    /// Queues a request that has no body.
+    pub fn enqueue(&self, request: &Request, always_new: bool) -> Result<JobId, StoreError> {
+        let now = self.now();
+        let id = self.store.enqueue(&request.to_job(None, Vec::new(), always_new), live_since(now), now)?;
+        self.board.announce();
+        Ok(id)
+    }
+
+    /// Queues a query: the body is kept as an upload and only looked into by the job, but it must be JSON.
+    pub fn enqueue_query(
+        &self,
+        body: &[u8],
+        arguments: MatchArguments,
+        always_new: bool,
+    ) -> Result<JobId, ServiceError> {
+        let identity: Sha256 = python_json::canonical_sha256(body).map_err(ServiceError::NotJson)?;
+        let now = self.now();
+        let upload = self.store.put_upload(body, now)?;
+        let job = Request::QueryReport(upload.id, arguments).to_job(
+            Some((&upload, identity)),
+            Vec::new(),
+            always_new,
+        );
+        let id = self.store.enqueue(&job, live_since(now), now)?;
+        self.board.announce();
+        Ok(id)
+    }
+
+    /// Cancels and deletes one job.
+    pub fn delete_job(&self, id: JobId) -> Result<bool, StoreError> {
+        self.board.cancel(id);
+        self.store.delete_job(id)
+    }
+
+    /// Cancels and deletes the jobs a filter names.
+    pub fn delete_jobs(&self, filter: &JobFilter) -> Result<u64, StoreError> {
+        for job in
+            self.store.jobs(filter, 0, 0, false)?.iter().filter(|job| job.state() == JobState::InProgress)
+        {
+            self.board.cancel(job.id);
+        }
+        self.store.delete_jobs(filter)
+    }
+
+    /// Forgets everything but results and statistics.
+    pub fn respawn(&self) -> Result<(), StoreError> {
+        self.board.cancel_all();
+        self.memory.reset(|| self.store.respawn())
+    }
+
+    /// Counts of the corpus.
+    pub fn counts(&self) -> Result<CorpusCounts, StoreError> {
+        self.store.counts()
+    }
+
+    /// A function's sample entry and number, for messages.
+    pub fn sample_of(&self, id: SampleId) -> Result<Option<SampleEntry>, StoreError> {
+        self.store.sample(id)
+    }
+
+    /// Disassembly of one function as compact JSON.
+    pub fn disassembly(&self, id: FunctionId) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.store.disassembly(&[id])?.pop().flatten())
+    }
+}

@@ -1,0 +1,199 @@
+//! From bytes of a report to a sample that can be stored or matched: parse, check what the catalogue needs, renew stale
+//! hashes, hash every function. Pure work; nothing is stored here.
+
+use std::borrow::Cow;
+
+use malkin_codehash::{FunctionHashes, HashError, MinHasher, SampleContext, hash_function, refresh};
+use malkin_report::wire::{self, ReadError, ReadErrorKind};
+use malkin_report::{Architecture, Function, MinHash, PicHash, Report, Va};
+use malkin_store::{NewFunction, NewLabel, NewSample};
+
+/// Why a report cannot become a sample.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IngestError {
+    /// The bytes are no JSON.
+    #[error("{0}")]
+    NotJson(ReadError),
+    /// The JSON is no report.
+    #[error("not an SMDA report: {0}")]
+    NotAReport(ReadError),
+    /// The report lacks what the record of a sample is made of.
+    #[error("not an SMDA report: {0}")]
+    Incomplete(Cow<'static, str>),
+    /// A stale PicHash cannot be renewed.
+    #[error("not an SMDA report: {0}")]
+    Unhashable(HashError),
+}
+
+/// A report turned into a sample.
+#[derive(Debug)]
+pub struct Ingested {
+    /// The sample with its hashed functions.
+    pub sample: NewSample,
+    /// Names of functions, to be kept as labels.
+    pub labels: Vec<NewLabel>,
+    /// The report in one line as MCRIT shows it in the parameters of a query.
+    pub summary: String,
+    /// Functions left without signature because they cannot be hashed, with the cause; normally none.
+    pub unhashed: Vec<(Va, HashError)>,
+}
+
+/// Reads a report.
+pub fn read_report(body: &[u8]) -> Result<Report, IngestError> {
+    wire::read_report(body).map_err(|error| match error.kind() {
+        ReadErrorKind::Syntax => IngestError::NotJson(error),
+        _ => IngestError::NotAReport(error),
+    })
+}
+
+/// Hashes a report and shapes it for the catalogue.
+pub fn ingest(mut report: Report, hasher: &MinHasher) -> Result<Ingested, IngestError> {
+    let Some(statistics) = report.statistics else {
+        return Err(IngestError::Incomplete("statistics are missing".into()));
+    };
+    if !is_timestamp(&report.timestamp) {
+        let text = format!("timestamp {:?} is not of the form YYYY-MM-DDTHH-MM-SS", report.timestamp);
+        return Err(IngestError::Incomplete(text.into()));
+    }
+    refresh(&mut report).map_err(IngestError::Unhashable)?;
+    let summary = summary(&report);
+    let context = SampleContext::of(&report);
+    let mut unhashed = Vec::new();
+    let mut functions = Vec::with_capacity(report.functions.len());
+    let mut labels = Vec::new();
+    for function in &report.functions {
+        functions.push(new_function(function, &context, hasher, &mut unhashed));
+        if is_label(&function.metadata.function_name) {
+            labels.push(NewLabel { offset: function.offset, label: function.metadata.function_name.clone() });
+        }
+    }
+    let metadata = report.metadata;
+    let sample = NewSample {
+        family: metadata.family,
+        version: metadata.version,
+        component: metadata.component,
+        filename: metadata.filename,
+        is_library: metadata.is_library,
+        sha256: report.sha256,
+        architecture: report.architecture,
+        bitness: report.bitness.unwrap_or(0),
+        base_addr: Va::new(report.base_addr.unwrap_or(0)),
+        binary_size: report.binary_size.unwrap_or(0),
+        binweight: metadata.binweight,
+        smda_version: report.smda_version.unwrap_or_default(),
+        minhash_version: malkin_codehash::SMDA_VERSION.to_owned(),
+        statistics,
+        timestamp: report.timestamp,
+        functions,
+    };
+    Ok(Ingested { sample, labels, summary, unhashed })
+}
+
+fn new_function(
+    function: &Function,
+    context: &SampleContext,
+    hasher: &MinHasher,
+    unhashed: &mut Vec<(Va, HashError)>,
+) -> NewFunction {
+    let hashes = hash_function(function, context, hasher).unwrap_or_else(|error| {
+        unhashed.push((function.offset, error));
+        FunctionHashes { pichash: None, minhash: MinHash::empty(), blocks: Vec::new() }
+    });
+    let mut xcfg = Vec::new();
+    wire::function_to_json(function, &mut xcfg);
+    NewFunction {
+        offset: function.offset,
+        num_blocks: count(function.num_blocks()),
+        num_instructions: count(function.num_instructions()),
+        binweight: function.metadata.binweight,
+        function_name: function.metadata.function_name.clone(),
+        pichash: function.metadata.pic_hash.unwrap_or(PicHash::new(0)),
+        minhash: hashes.minhash,
+        picblockhashes: hashes.blocks,
+        xcfg,
+    }
+}
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+/// `YYYY-MM-DDTHH-MM-SS`, the only form of a report's time that MCRIT takes.
+fn is_timestamp(text: &str) -> bool {
+    jiff::civil::DateTime::strptime("%Y-%m-%dT%H-%M-%S", text).is_ok()
+}
+
+/// Whether a function's name was given by somebody: anything but `sub_` with up to 16 hex digits in front.
+fn is_label(name: &str) -> bool {
+    !name.is_empty()
+        && !name.strip_prefix("sub_").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_hexdigit()))
+}
+
+/// The line SMDA prints for a report.
+fn summary(report: &Report) -> String {
+    let duration =
+        report.execution_time.map_or_else(|| "     ?s".to_owned(), |seconds| format!("{seconds:>6.3}s"));
+    if report.status == malkin_report::Status::Error {
+        return format!("{duration} -> {}", report.message);
+    }
+    let architecture = match report.bitness {
+        Some(bitness) if bitness > 0 => format!("{}.{bitness}bit", architecture_text(&report.architecture)),
+        _ => architecture_text(&report.architecture).to_owned(),
+    };
+    let base = report.base_addr.map_or_else(|| "0x????????".to_owned(), |base| format!("0x{base:08x}"));
+    let incomplete = match report.status {
+        malkin_report::Status::Timeout => " -- INCOMPLETE, analysis hit the timeout",
+        _ => "",
+    };
+    let functions = report.functions.len();
+    format!(
+        "{duration} -> (architecture: {architecture}, base_addr: {base}): {functions} functions{incomplete}"
+    )
+}
+
+fn architecture_text(architecture: &Architecture) -> &str {
+    architecture.as_str()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_given_by_people_are_labels() {
+        for (name, label) in [
+            ("main", true),
+            ("", false),
+            ("sub_401000", false),
+            ("sub_401000_x", false),
+            ("sub_main", true),
+            ("sub_", true),
+            ("xsub_401000", true),
+            ("SUB_401000", true),
+        ] {
+            assert_eq!(is_label(name), label, "{name}");
+        }
+    }
+
+    #[test]
+    fn times_of_reports_have_dashes() {
+        assert!(is_timestamp("2026-01-02T03-04-05"));
+        for bad in ["", "abc", "2026-01-02T03:04:05", "2026-13-02T03-04-05", "2026-01-02T03-04-05Z"] {
+            assert!(!is_timestamp(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_summary_is_the_line_smda_prints() {
+        let mut report = Report::empty(Architecture::Intel);
+        assert_eq!(summary(&report), "     ?s -> (architecture: intel, base_addr: 0x????????): 0 functions");
+        report.execution_time = Some(0.5);
+        report.bitness = Some(32);
+        report.base_addr = Some(0x40_0000);
+        assert_eq!(
+            summary(&report),
+            " 0.500s -> (architecture: intel.32bit, base_addr: 0x00400000): 0 functions"
+        );
+    }
+}

@@ -1,0 +1,27 @@
+//! Use cases: what API and command line have in common. Ingesting reports, the queue with its workers, matching as jobs,
+//! and the index kept in step with the store.
+//!
+//! Floor 4. The clock, threads and logging begin here; HTTP and the terminal do not. Everything blocks.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
+
+pub mod clock;
+mod engine;
+mod ingest;
+mod memory;
+mod python_json;
+mod queue;
+mod request;
+mod run;
+
+pub use clock::Clock;
+pub use engine::{Engine, ServiceError, Submitted};
+pub use ingest::{IngestError, Ingested, ingest, read_report};
+pub use memory::Memory;
+pub use queue::{Board, Cancelled, JobControl, LEASE_MILLIS, Workers};
+pub use request::{ATTEMPTS, MatchArguments, Request, UnknownRequest, display_text};
+pub use run::JobError;
+
+/// Version of MCRIT whose API and results this is.
+pub const MCRIT_VERSION: &str = "1.9.0";

@@ -1,0 +1,168 @@
+//! The index of the running process, kept in step with the store: every change of the corpus passes through here, store
+//! first, index second, under one lock. Readers take snapshots and never wait.
+//!
+//! If the process dies between the two steps nothing is lost: the index is built from the store at the next start.
+
+use malkin_codehash::Projection;
+use malkin_index::{
+    Index, IndexError, IndexStats, IndexedFunction, NewSample as IndexSample, SampleFacts, Snapshot,
+};
+use malkin_report::{BlockHash, FunctionId, MinHash, PicHash, SampleEntry};
+use malkin_store::{Added, IndexRow, NewSample, Store, StoreError};
+use parking_lot::{Mutex, RwLock};
+
+/// Functions gathered before they are handed to the index at once while it is built, which is cheaper than sample by
+/// sample.
+const BATCH_FUNCTIONS: usize = 200_000;
+
+/// The index and the lock that orders changes.
+#[derive(Debug)]
+pub struct Memory {
+    /// Held for the whole of a change of the corpus, store and index together.
+    changes: Mutex<()>,
+    /// Held for moments only: to change the index or to take a snapshot of it.
+    index: RwLock<Index>,
+}
+
+impl Memory {
+    /// An empty index.
+    pub fn new(projection: Projection, signature_len: usize) -> Self {
+        Self { changes: Mutex::new(()), index: RwLock::new(Index::new(projection, signature_len)) }
+    }
+
+    /// The state of now; later changes do not show in it.
+    pub fn snapshot(&self) -> Snapshot {
+        self.index.read().snapshot()
+    }
+
+    /// Number of bands.
+    pub fn num_bands(&self) -> usize {
+        self.index.read().projection().num_bands()
+    }
+
+    /// Counts and bytes.
+    pub fn stats(&self) -> IndexStats {
+        self.index.read().stats()
+    }
+
+    /// Adds a sample through `store` and, if it is new, to the index.
+    pub fn add(
+        &self,
+        sample: &NewSample,
+        store: impl FnOnce() -> Result<Added, StoreError>,
+    ) -> Result<Added, StoreError> {
+        let _changes = self.changes.lock();
+        let added = store()?;
+        if let Added::New { sample: entry, first_function } = &added {
+            let functions = sample.functions.iter().zip(first_function.get()..).map(|(function, id)| Row {
+                id: FunctionId::new(id),
+                pichash: function.pichash,
+                minhash: &function.minhash,
+                blocks: function.picblockhashes.iter().map(|block| block.hash).collect(),
+            });
+            let rows: Vec<Row<'_>> = functions.collect();
+            self.insert(&[(entry, rows)])?;
+        }
+        Ok(added)
+    }
+
+    /// Runs a change that empties the corpus, then empties the index.
+    pub fn reset(&self, change: impl FnOnce() -> Result<(), StoreError>) -> Result<(), StoreError> {
+        let _changes = self.changes.lock();
+        change()?;
+        self.index.write().clear();
+        Ok(())
+    }
+
+    /// Builds the index anew from the store; answers the number of functions with a signature. Readers keep the old one
+    /// until the new one is complete.
+    pub fn rebuild(&self, store: &dyn Store) -> Result<u64, StoreError> {
+        let _changes = self.changes.lock();
+        let (projection, signature_len) = {
+            let index = self.index.read();
+            (index.projection().clone(), index.signature_len())
+        };
+        let mut fresh = Index::new(projection, signature_len);
+        let mut batch: Vec<(SampleEntry, Vec<IndexRow>)> = Vec::new();
+        let mut gathered = 0;
+        let mut indexed = 0;
+        let mut outcome = Ok(());
+        store.each_indexed_sample(&mut |sample, rows| {
+            indexed += rows.iter().filter(|row| !row.minhash.is_empty()).count() as u64;
+            gathered += rows.len();
+            batch.push((sample.clone(), rows.to_vec()));
+            if gathered >= BATCH_FUNCTIONS {
+                outcome = insert_stored(&mut fresh, &batch);
+                batch.clear();
+                gathered = 0;
+            }
+            outcome.is_ok()
+        })?;
+        outcome?;
+        insert_stored(&mut fresh, &batch)?;
+        while let Some(plan) = fresh.plan_merge() {
+            if !fresh.install(plan.run()) {
+                break;
+            }
+        }
+        *self.index.write() = fresh;
+        Ok(indexed)
+    }
+
+    fn insert(&self, samples: &[(&SampleEntry, Vec<Row<'_>>)]) -> Result<(), StoreError> {
+        insert_rows(&mut self.index.write(), samples)
+    }
+}
+
+struct Row<'a> {
+    id: FunctionId,
+    pichash: PicHash,
+    minhash: &'a MinHash,
+    blocks: Vec<BlockHash>,
+}
+
+fn insert_stored(index: &mut Index, samples: &[(SampleEntry, Vec<IndexRow>)]) -> Result<(), StoreError> {
+    let samples: Vec<(&SampleEntry, Vec<Row<'_>>)> = samples
+        .iter()
+        .map(|(sample, rows)| {
+            let rows = rows.iter().map(|stored| Row {
+                id: stored.function_id,
+                pichash: stored.pichash,
+                minhash: &stored.minhash,
+                blocks: stored.picblockhashes.iter().map(|block| block.hash).collect(),
+            });
+            (sample, rows.collect())
+        })
+        .collect();
+    insert_rows(index, &samples)
+}
+
+fn insert_rows(index: &mut Index, samples: &[(&SampleEntry, Vec<Row<'_>>)]) -> Result<(), StoreError> {
+    let functions: Vec<Vec<IndexedFunction<'_>>> = samples
+        .iter()
+        .map(|(_, rows)| {
+            let functions = rows.iter().map(|row| IndexedFunction {
+                id: row.id,
+                pichash: row.pichash,
+                minhash: row.minhash.as_bytes(),
+                blocks: &row.blocks,
+            });
+            functions.collect()
+        })
+        .collect();
+    let samples: Vec<IndexSample<'_>> = samples
+        .iter()
+        .zip(&functions)
+        .map(|((sample, _), functions)| IndexSample {
+            id: sample.sample_id,
+            facts: SampleFacts { family_id: sample.family_id, is_library: sample.is_library },
+            functions,
+        })
+        .collect();
+    index.insert_samples(&samples).map_err(damaged)
+}
+
+/// The index refuses only what a sound store cannot hold: repeated samples, signatures of a foreign length.
+fn damaged(error: IndexError) -> StoreError {
+    StoreError::Damaged { what: "sample".to_owned(), detail: error.to_string() }
+}

@@ -1,0 +1,1 @@
+SELECT codec, inflated, data FROM chunk WHERE id = ?1

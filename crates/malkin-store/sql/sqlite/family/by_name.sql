@@ -1,0 +1,1 @@
+SELECT id FROM family WHERE name = ?1

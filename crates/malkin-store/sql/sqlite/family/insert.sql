@@ -1,0 +1,1 @@
+INSERT INTO family (id, name) VALUES (?1, ?2)

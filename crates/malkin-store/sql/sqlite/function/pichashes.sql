@@ -1,0 +1,1 @@
+SELECT pichash FROM function WHERE id >= 0 AND pichash <> 0

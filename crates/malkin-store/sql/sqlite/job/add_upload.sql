@@ -1,0 +1,1 @@
+INSERT INTO job_upload (upload, job) VALUES (?1, ?2) ON CONFLICT DO NOTHING

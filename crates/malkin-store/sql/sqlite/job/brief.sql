@@ -1,0 +1,1 @@
+SELECT number, method, state, result FROM job WHERE id = ?1

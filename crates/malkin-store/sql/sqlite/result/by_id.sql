@@ -1,0 +1,1 @@
+SELECT codec, size, data FROM result WHERE id = ?1

@@ -1,0 +1,1 @@
+SELECT job FROM result WHERE id = ?1

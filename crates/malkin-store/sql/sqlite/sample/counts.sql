@@ -1,0 +1,1 @@
+SELECT count(*), coalesce(sum(num_functions), 0) FROM sample WHERE id >= 0

@@ -1,0 +1,1 @@
+SELECT minhash_version FROM sample WHERE id = ?1

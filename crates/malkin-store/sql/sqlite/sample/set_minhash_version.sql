@@ -1,0 +1,1 @@
+UPDATE sample SET minhash_version = ?2 WHERE id = ?1

@@ -1,0 +1,1 @@
+SELECT method, state, value FROM job_stat

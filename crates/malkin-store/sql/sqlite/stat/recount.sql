@@ -1,0 +1,1 @@
+SELECT method, state, count(*) FROM job GROUP BY method, state

@@ -1,0 +1,1 @@
+SELECT codec, size, data FROM upload WHERE id = ?1

@@ -1,0 +1,1 @@
+SELECT EXISTS (SELECT 1 FROM upload WHERE id = ?1)

@@ -1,0 +1,286 @@
+//! Families, samples, functions, labels and disassembly: the contract of the catalogue and the values it exchanges.
+//!
+//! A sample is added in one transaction and visible whole or not at all. Counters are counted from rows, never
+//! accumulated. Function metadata and disassembly are kept apart, so that matching never touches the latter.
+
+use malkin_report::{
+    Architecture, BlockOccurrence, FamilyEntry, FamilyId, FunctionEntry, FunctionId, FunctionLabel, MinHash, PicHash, SampleEntry, SampleId,
+    Statistics, Va,
+};
+
+use crate::error::StoreError;
+use crate::time::Timestamp;
+
+/// A sample to be added, as far as it does not depend on numbers the store gives out.
+#[derive(Clone, PartialEq, Debug)]
+#[expect(missing_docs, reason = "the fields are those of SampleEntry, documented there")]
+pub struct NewSample {
+    pub family: String,
+    pub version: String,
+    pub component: String,
+    pub filename: String,
+    pub is_library: bool,
+    pub sha256: String,
+    pub architecture: Architecture,
+    pub bitness: u64,
+    pub base_addr: Va,
+    pub binary_size: u64,
+    pub binweight: f64,
+    pub smda_version: String,
+    /// Version of the disassembler whose escaper made the signatures; empty if unknown (imports), then counted as stale.
+    pub minhash_version: String,
+    pub statistics: Statistics,
+    pub timestamp: String,
+    /// In ascending order of their offset; numbered in this order.
+    pub functions: Vec<NewFunction>,
+}
+
+/// A function of a sample to be added.
+#[derive(Clone, PartialEq, Debug)]
+#[expect(missing_docs, reason = "the fields are those of FunctionEntry, documented there")]
+pub struct NewFunction {
+    pub offset: Va,
+    pub num_blocks: u32,
+    pub num_instructions: u32,
+    pub binweight: f64,
+    pub function_name: String,
+    pub pichash: PicHash,
+    pub minhash: MinHash,
+    pub picblockhashes: Vec<BlockOccurrence>,
+    /// The disassembly: the JSON object SMDA writes for a function, compact.
+    pub xcfg: Vec<u8>,
+}
+
+/// A name for a function, addressed by its entry within a sample.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NewLabel {
+    /// Entry of the function; names for unknown entries are ignored.
+    pub offset: Va,
+    /// The name.
+    pub label: String,
+}
+
+/// What became of a sample that was handed in.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Added {
+    /// It is new; this is its record. Functions are numbered consecutively from `first_function`.
+    New {
+        /// The record.
+        sample: SampleEntry,
+        /// Number of the first function.
+        first_function: FunctionId,
+    },
+    /// A sample with this SHA-256 text was there already; only labels were added.
+    Known(SampleEntry),
+}
+
+/// A window over a listing in order of insertion. `limit` 0 means all.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Page {
+    /// Records to leave out.
+    pub start: u64,
+    /// Records to show at most; 0 for all.
+    pub limit: u64,
+}
+
+/// Which functions to read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum FunctionQuery {
+    /// A window over all functions of stored samples (query functions left out), in order of insertion.
+    All(Page),
+    /// Functions of one sample in order of their offset.
+    OfSample(SampleId),
+    /// Functions by number, in the order given; unknown numbers are left out.
+    ByIds(Vec<FunctionId>),
+}
+
+/// What the similarity index needs of one function.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct IndexRow {
+    /// Its sample.
+    pub sample_id: SampleId,
+    /// Number of the function.
+    pub function_id: FunctionId,
+    /// 0 if there is none.
+    pub pichash: PicHash,
+    /// Empty if the function is too small.
+    pub minhash: MinHash,
+    /// Hashes of its blocks with at least four instructions.
+    pub picblockhashes: Vec<BlockOccurrence>,
+}
+
+/// Counts over the catalogue; query samples are left out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct CorpusCounts {
+    /// Families including the nameless one.
+    pub families: u64,
+    /// Stored samples.
+    pub samples: u64,
+    /// Functions of stored samples.
+    pub functions: u64,
+    /// Grows with every change of the corpus and survives a respawn.
+    pub state: u64,
+    /// When the corpus last changed.
+    pub changed_at: Timestamp,
+    /// Samples whose signatures come from an escaper older than MCRIT's compatibility threshold or of unknown version.
+    pub samples_with_stale_minhashes: u64,
+}
+
+/// What to change about a stored sample; `None` leaves a field as it is.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct SampleChange {
+    /// Name of the family it belongs to from now on.
+    pub family: Option<String>,
+    /// Its version.
+    pub version: Option<String>,
+    /// Its component.
+    pub component: Option<String>,
+    /// Whether it is a library.
+    pub is_library: Option<bool>,
+}
+
+/// What to change about a family; `None` leaves a field as it is.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct FamilyChange {
+    /// The new name.
+    pub name: Option<String>,
+    /// Flag for all of its samples.
+    pub is_library: Option<bool>,
+}
+
+/// Hashes of a stored function that were computed anew.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NewHashes {
+    /// The function.
+    pub function_id: FunctionId,
+    /// 0 if there is none.
+    pub pichash: PicHash,
+    /// Empty if the function is too small.
+    pub minhash: MinHash,
+    /// Hashes of its blocks with at least four instructions.
+    pub picblockhashes: Vec<BlockOccurrence>,
+}
+
+/// Signatures made with the escaper of an older SMDA than this one cannot be compared with today's (MCRIT 1.9.0).
+pub const MINHASH_COMPATIBILITY_THRESHOLD: &str = "4.4.5";
+
+/// Whether signatures made by this version of SMDA are too old, or the version is not known.
+pub fn is_stale_minhash_version(version: &str) -> bool {
+    /// Decimal components of [`MINHASH_COMPATIBILITY_THRESHOLD`].
+    const THRESHOLD: [u64; 3] = [4, 4, 5];
+    let mut components = [0; 3];
+    let mut texts = version.trim().split('.');
+    for (component, text) in components.iter_mut().zip(&mut texts) {
+        let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let (digits, rest) = text.split_at(digits);
+        // Longer than any version; compares as new.
+        *component = if digits.is_empty() { 0 } else { digits.parse().unwrap_or(u64::MAX) };
+        if !rest.is_empty() {
+            break;
+        }
+    }
+    components < THRESHOLD
+}
+
+/// The catalogue.
+pub trait Catalogue {
+    /// Adds a sample with its functions, or finds it known by its SHA-256 text. The family is created by name. In both
+    /// cases `labels` are added for `username`; a (user, label) pair is not added twice to a function.
+    fn add_sample(&self, sample: &NewSample, labels: &[NewLabel], username: &str, now: Timestamp) -> Result<Added, StoreError>;
+
+    /// Keeps the sample of a query under the next negative number (-1, -2, ..., functions likewise). Its family number is
+    /// 0 while its family text stays. It appears in no listing and no count.
+    fn add_query_sample(&self, sample: &NewSample, now: Timestamp) -> Result<(SampleEntry, FunctionId), StoreError>;
+
+    /// A sample by number, stored or of a query.
+    fn sample(&self, id: SampleId) -> Result<Option<SampleEntry>, StoreError>;
+
+    /// Samples by number; unknown ones are left out.
+    fn samples_by_ids(&self, ids: &[SampleId]) -> Result<Vec<SampleEntry>, StoreError>;
+
+    /// A stored sample by the exact text of its SHA-256.
+    fn sample_by_sha256(&self, sha256: &str) -> Result<Option<SampleEntry>, StoreError>;
+
+    /// Stored samples in order of insertion.
+    fn samples(&self, page: Page) -> Result<Vec<SampleEntry>, StoreError>;
+
+    /// Samples of one family in order of insertion.
+    fn samples_of_family(&self, family: FamilyId) -> Result<Vec<SampleEntry>, StoreError>;
+
+    /// A family with its counters.
+    fn family(&self, id: FamilyId) -> Result<Option<FamilyEntry>, StoreError>;
+
+    /// Families in ascending order of their number.
+    fn families(&self, page: Page) -> Result<Vec<FamilyEntry>, StoreError>;
+
+    /// Functions with their labels and block hashes, without disassembly.
+    fn functions(&self, query: &FunctionQuery) -> Result<Vec<FunctionEntry>, StoreError>;
+
+    /// The disassembly of functions as compact JSON, in the order given; `None` where there is none.
+    fn disassembly(&self, ids: &[FunctionId]) -> Result<Vec<Option<Vec<u8>>>, StoreError>;
+
+    /// Walks all stored functions in ascending order of (sample, function): the index is rebuilt from this. The visitor
+    /// receives all rows of one sample at a time and stops the walk by returning false.
+    fn each_indexed_sample(&self, visit: &mut dyn FnMut(&SampleEntry, &[IndexRow]) -> bool) -> Result<(), StoreError>;
+
+    /// Counts.
+    fn counts(&self) -> Result<CorpusCounts, StoreError>;
+
+    /// Number of distinct PicHashes of stored functions (0 left out).
+    fn distinct_pichashes(&self) -> Result<u64, StoreError>;
+
+    /// Changes a stored sample; false if there is none. A family is created by its name, and the family that was left
+    /// goes when it has no sample any more (never the nameless one). Samples of queries stay as they are.
+    fn modify_sample(&self, id: SampleId, change: &SampleChange, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// Changes a family; false if there is none. The flag goes to all of its samples first. A new name moves them to the
+    /// family of that name, which gets a fresh number if it has to be created, and the old one goes (the nameless one
+    /// stays, empty). Its own name changes nothing.
+    fn modify_family(&self, id: FamilyId, change: &FamilyChange, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// Deletes a sample, stored or of a query, with its functions, labels and disassembly, and its family if that was the
+    /// last sample (never the nameless one). Its numbers are not used again. False if there is none.
+    fn delete_sample(&self, id: SampleId, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// Deletes a family with its samples, or moves them to the nameless family if `keep_samples`. The nameless family
+    /// itself remains. False if there is none.
+    fn delete_family(&self, id: FamilyId, keep_samples: bool, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// The family of this name, created if there is none.
+    fn family_named(&self, name: &str, now: Timestamp) -> Result<FamilyId, StoreError>;
+
+    /// Adds labels as they are, with author and time, to functions by number; unknown functions and (user, label) pairs
+    /// that a function has already are passed over. Answers how many were added.
+    fn add_function_labels(&self, labels: &[(FunctionId, FunctionLabel)]) -> Result<u64, StoreError>;
+
+    /// Version of the disassembler whose escaper made the signatures of a sample, empty if unknown.
+    fn minhash_version(&self, id: SampleId) -> Result<Option<String>, StoreError>;
+
+    /// Replaces hashes of functions of one sample and notes who made the signatures, in one transaction. Functions that
+    /// are not of this sample are passed over. False if there is no such sample.
+    fn replace_hashes(
+        &self,
+        id: SampleId,
+        hashes: &[NewHashes],
+        minhash_version: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
+
+    /// Deletes samples of queries kept before a moment; answers how many. Their numbers are not used again.
+    fn delete_query_samples(&self, added_before: Timestamp) -> Result<u64, StoreError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_by_number() {
+        for stale in ["", "4.4.4", "4.4", "4", "1.13.22", "unknown", "4.4.x9", "x.9.9", "4.4.-5"] {
+            assert!(is_stale_minhash_version(stale), "{stale:?}");
+        }
+        for current in [MINHASH_COMPATIBILITY_THRESHOLD, "4.4.10", "4.10", "5.0.1", "5", "4.4.5.1", "99999999999999999999"] {
+            assert!(!is_stale_minhash_version(current), "{current:?}");
+        }
+    }
+}

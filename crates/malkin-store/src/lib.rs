@@ -1,0 +1,36 @@
+//! The memory of Malkin: families, samples, functions with their disassembly, jobs, results and uploads, behind traits
+//! that say what a store promises, with an embedded SQLite implementation.
+//!
+//! Floor 3. Only this crate knows SQL. It computes no hashes and scores nothing; it never reads a clock: callers hand in
+//! the time. All calls block and are meant for a blocking thread.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
+
+pub mod catalogue;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+pub mod error;
+pub mod jobs;
+pub mod sqlite;
+pub mod time;
+
+pub use catalogue::{
+    Added, Catalogue, CorpusCounts, FamilyChange, FunctionQuery, IndexRow, MINHASH_COMPATIBILITY_THRESHOLD, NewFunction,
+    NewHashes, NewLabel, NewSample, Page, SampleChange, is_stale_minhash_version,
+};
+pub use error::StoreError;
+pub use jobs::{Job, JobFilter, JobState, JobStats, Jobs, NewJob, Upload};
+pub use sqlite::SqliteStore;
+pub use time::Timestamp;
+
+/// Everything a server keeps. Object safe: used as `Arc<dyn Store>` from any thread.
+pub trait Store: Catalogue + Jobs + Send + Sync {
+    /// Name of the engine as `/status` tells it (`storage_type`). Clients written for MCRIT know only `mongodb`.
+    fn engine(&self) -> &'static str;
+
+    /// Drops samples, families, functions and jobs and restarts their counters (samples, functions and job numbers from
+    /// 0, families from 1, query objects from -1). Stored result bytes, job statistics and the state counter survive, as
+    /// they do in MCRIT (`mcrit-api.md` section 3).
+    fn respawn(&self) -> Result<(), StoreError>;
+}

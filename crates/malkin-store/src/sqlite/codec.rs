@@ -1,0 +1,192 @@
+//! Bytes of columns that hold more than one value: packed block occurrences, and contents that are compressed when it helps.
+//!
+//! Block occurrences: count, then per block the distance of its offset from the one before (the first: from the entry of
+//! the function), instructions, bytes, each a LEB128 number (the distance zigzag), and eight bytes hash, little endian.
+
+use std::borrow::Cow;
+
+use malkin_report::{BlockHash, BlockOccurrence, Va};
+
+use crate::error::StoreError;
+
+/// Level of all compression here; higher ones cost more time than the disk they save.
+pub(super) const LEVEL: i32 = 3;
+
+/// Contents shorter than this are kept as they are.
+const WORTH_COMPRESSING: usize = 256;
+
+/// Largest content of one column when inflated, in bytes. SQLite's own limit for a value is 1,000,000,000.
+pub(super) const CONTENT_LIMIT: usize = 900_000_000;
+
+const AS_IS: i64 = 0;
+const ZSTD: i64 = 1;
+
+/// Content as it is stored.
+#[derive(Debug)]
+pub(super) struct Packed<'a> {
+    /// How to read `data`.
+    pub(super) codec: i64,
+    /// Bytes when inflated.
+    pub(super) size: i64,
+    /// The stored bytes.
+    pub(super) data: Cow<'a, [u8]>,
+}
+
+/// Compresses contents; keeps its working memory between them.
+pub(super) struct Packer {
+    /// None if its memory cannot be had; then nothing is compressed.
+    compressor: Option<zstd::bulk::Compressor<'static>>,
+}
+
+impl Packer {
+    /// A packer for any number of contents.
+    pub(super) fn new() -> Self {
+        Self { compressor: zstd::bulk::Compressor::new(LEVEL).ok() }
+    }
+
+    /// Compresses if that makes it smaller. `what` names the content in the error for too much of it.
+    pub(super) fn pack<'a>(&mut self, what: &'static str, bytes: &'a [u8]) -> Result<Packed<'a>, StoreError> {
+        if bytes.len() > CONTENT_LIMIT {
+            return Err(StoreError::TooLarge { what, size: bytes.len(), limit: CONTENT_LIMIT });
+        }
+        let size = bytes.len() as i64;
+        let worthwhile = self.compressor.as_mut().filter(|_| bytes.len() >= WORTH_COMPRESSING);
+        Ok(match worthwhile.and_then(|compressor| compressor.compress(bytes).ok()) {
+            Some(data) if data.len() < bytes.len() => Packed { codec: ZSTD, size, data: data.into() },
+            _ => Packed { codec: AS_IS, size, data: bytes.into() },
+        })
+    }
+}
+
+/// [`Packer::pack`] for a single content.
+pub(super) fn pack<'a>(what: &'static str, bytes: &'a [u8]) -> Result<Packed<'a>, StoreError> {
+    Packer::new().pack(what, bytes)
+}
+
+/// Reverses [`pack`]. The stored size bounds what is allocated, whatever the compressed bytes claim.
+pub(super) fn unpack(what: &str, codec: i64, size: i64, data: &[u8]) -> Result<Vec<u8>, StoreError> {
+    let damaged = |detail: String| StoreError::Damaged { what: what.to_owned(), detail };
+    let limit = usize::try_from(size).ok().filter(|size| *size <= CONTENT_LIMIT);
+    let limit = limit.ok_or_else(|| damaged(format!("a size of {size} bytes")))?;
+    let bytes = match codec {
+        AS_IS => data.to_vec(),
+        ZSTD => zstd::bulk::decompress(data, limit).map_err(|error| damaged(error.to_string()))?,
+        other => return Err(damaged(format!("unknown codec {other}"))),
+    };
+    if bytes.len() != limit {
+        return Err(damaged(format!("{} bytes instead of {limit}", bytes.len())));
+    }
+    Ok(bytes)
+}
+
+/// Packs the block occurrences of a function with entry `entry`.
+pub(super) fn pack_blocks(entry: Va, blocks: &[BlockOccurrence]) -> Vec<u8> {
+    let mut packed = Vec::with_capacity(2 + blocks.len() * 13);
+    put_number(&mut packed, blocks.len() as u64);
+    let mut previous = entry.get();
+    for block in blocks {
+        let distance = block.offset.get().wrapping_sub(previous) as i64;
+        put_number(&mut packed, ((distance << 1) ^ (distance >> 63)) as u64);
+        put_number(&mut packed, u64::from(block.length));
+        put_number(&mut packed, u64::from(block.size));
+        packed.extend_from_slice(&block.hash.get().to_le_bytes());
+        previous = block.offset.get();
+    }
+    packed
+}
+
+/// Reverses [`pack_blocks`]; `None` if the bytes are not of this form.
+pub(super) fn unpack_blocks(entry: Va, mut packed: &[u8]) -> Option<Vec<BlockOccurrence>> {
+    /// Shortest form of an occurrence, in bytes.
+    const SHORTEST: usize = 11;
+    let rest = &mut packed;
+    let count = usize::try_from(take_number(rest)?).ok()?;
+    if count > rest.len() / SHORTEST {
+        return None;
+    }
+    let mut blocks = Vec::with_capacity(count);
+    let mut previous = entry.get();
+    for _ in 0..count {
+        let zigzag = take_number(rest)?;
+        let distance = (zigzag >> 1) ^ (zigzag & 1).wrapping_neg();
+        previous = previous.wrapping_add(distance);
+        let length = u32::try_from(take_number(rest)?).ok()?;
+        let size = u32::try_from(take_number(rest)?).ok()?;
+        let (hash, after) = rest.split_first_chunk::<8>()?;
+        *rest = after;
+        let hash = BlockHash::new(u64::from_le_bytes(*hash));
+        blocks.push(BlockOccurrence { offset: Va::new(previous), length, size, hash });
+    }
+    rest.is_empty().then_some(blocks)
+}
+
+fn put_number(bytes: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        bytes.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+}
+
+fn take_number(bytes: &mut &[u8]) -> Option<u64> {
+    let mut number = 0;
+    for shift in (0..64).step_by(7) {
+        let (&byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        let part = u64::from(byte & 0x7f);
+        if shift == 63 && part > 1 {
+            return None;
+        }
+        number |= part << shift;
+        if byte < 0x80 {
+            return Some(number);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn block() -> impl Strategy<Value = BlockOccurrence> {
+        (any::<u64>(), any::<u32>(), any::<u32>(), any::<u64>()).prop_map(|(offset, length, size, hash)| {
+            BlockOccurrence { offset: Va::new(offset), length, size, hash: BlockHash::new(hash) }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn blocks_survive_packing(entry: u64, blocks in prop::collection::vec(block(), 0..20)) {
+            let packed = pack_blocks(Va::new(entry), &blocks);
+            prop_assert_eq!(unpack_blocks(Va::new(entry), &packed), Some(blocks));
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(entry: u64, bytes in prop::collection::vec(any::<u8>(), 0..60)) {
+            if let Some(blocks) = unpack_blocks(Va::new(entry), &bytes) {
+                prop_assert!(blocks.len() <= bytes.len() / 11);
+            }
+        }
+
+        #[test]
+        fn content_survives_packing(bytes in prop::collection::vec(0_u8..4, 0..2000)) {
+            let packed = pack("content", &bytes).unwrap();
+            prop_assert!(packed.data.len() <= bytes.len());
+            prop_assert_eq!(unpack("content", packed.codec, packed.size, &packed.data).unwrap(), bytes);
+        }
+    }
+
+    #[test]
+    fn a_size_that_does_not_fit_is_damage() {
+        let bytes = vec![7; 1000];
+        let packed = pack("content", &bytes).unwrap();
+        assert_eq!(packed.codec, ZSTD);
+        for size in [-1, 0, 999, 1001, i64::MAX] {
+            let read = unpack("content", packed.codec, size, &packed.data);
+            assert!(matches!(read, Err(StoreError::Damaged { .. })), "{size}: {read:?}");
+        }
+        assert!(unpack("content", 9, 1000, &packed.data).is_err());
+    }
+}

@@ -1,0 +1,156 @@
+//! Connections to one database: a single writer behind a mutex and a pool of readers that never wait for it.
+//!
+//! Every call is one transaction. Writers begin immediately, so that nothing is decided on data that another writer is
+//! about to change; readers see one snapshot from their first statement on. The crash safety is SQLite's write-ahead log
+//! with `synchronous=FULL`: a commit that returned is on the disk.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+
+use crate::error::StoreError;
+
+/// Text of a statement by its path below `sql/sqlite`.
+macro_rules! sql {
+    ($name:literal) => {
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/sqlite/", $name, ".sql"))
+    };
+}
+pub(super) use sql;
+
+/// Readers kept open between calls; more are opened when more calls run at once.
+const IDLE_READERS: usize = 8;
+
+/// Statements a connection keeps prepared; there are fewer in this crate.
+const CACHED_STATEMENTS: usize = 160;
+
+/// How long a connection waits for a lock. Only recovery and checkpoints make one wait.
+const BUSY: Duration = Duration::from_secs(20);
+
+/// Page cache in KiB, as SQLite's negative `cache_size`.
+const WRITER_CACHE_KIB: i64 = 64 * 1024;
+const READER_CACHE_KIB: i64 = 8 * 1024;
+
+/// Part of the file that readers map, in bytes. The kernel shares it between them.
+const READER_MAP: i64 = 512 * 1024 * 1024;
+
+/// Size the write-ahead log is cut back to after a checkpoint, in bytes.
+const LOG_LIMIT: i64 = 64 * 1024 * 1024;
+
+/// Page size of a new database, in bytes. Chunks of disassembly are about as large as two pages.
+const PAGE: i64 = 8192;
+
+/// One database.
+#[derive(Debug)]
+pub(super) struct Engine {
+    /// None for a database in memory, which has no readers of its own.
+    path: Option<PathBuf>,
+    writer: Mutex<Connection>,
+    readers: Mutex<Vec<Connection>>,
+}
+
+impl Engine {
+    /// Opens or creates the database file.
+    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
+        refuse_stump(path)?;
+        let writer = Connection::open_with_flags(
+            path,
+            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+        )?;
+        prepare(&writer, WRITER_CACHE_KIB)?;
+        writer.pragma_update(None, "page_size", PAGE)?;
+        writer.pragma_update(None, "journal_mode", "WAL")?;
+        writer.pragma_update(None, "synchronous", "FULL")?;
+        writer.pragma_update(None, "journal_size_limit", LOG_LIMIT)?;
+        Ok(Self { path: Some(path.to_owned()), writer: Mutex::new(writer), readers: Mutex::default() })
+    }
+
+    /// A database that lives as long as this value.
+    pub(super) fn open_in_memory() -> Result<Self, StoreError> {
+        let writer = Connection::open_in_memory()?;
+        prepare(&writer, WRITER_CACHE_KIB)?;
+        Ok(Self { path: None, writer: Mutex::new(writer), readers: Mutex::default() })
+    }
+
+    /// Runs `f` in a transaction that is committed if it succeeds and leaves nothing behind if not.
+    pub(super) fn write<T>(&self, f: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let mut writer = lock(&self.writer);
+        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let value = f(&transaction)?;
+        transaction.commit()?;
+        Ok(value)
+    }
+
+    /// Runs `f` on one snapshot.
+    pub(super) fn read<T>(&self, f: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let Some(path) = &self.path else {
+            return snapshot(&mut lock(&self.writer), f);
+        };
+        let idle = lock(&self.readers).pop();
+        let mut reader = match idle {
+            Some(reader) => reader,
+            None => open_reader(path)?,
+        };
+        let value = snapshot(&mut reader, f);
+        let mut readers = lock(&self.readers);
+        if readers.len() < IDLE_READERS {
+            readers.push(reader);
+        }
+        value
+    }
+
+    /// The writer outside of a transaction, for migrations and settings.
+    pub(super) fn writer(&self) -> MutexGuard<'_, Connection> {
+        lock(&self.writer)
+    }
+}
+
+/// SQLite takes a file shorter than its smallest page for a new database; here it is what is left of an old one. An empty
+/// file is what a process leaves that ends while it creates one.
+fn refuse_stump(path: &Path) -> Result<(), StoreError> {
+    const SMALLEST_PAGE: u64 = 512;
+    match std::fs::metadata(path) {
+        Ok(metadata) if (1..SMALLEST_PAGE).contains(&metadata.len()) => {
+            let detail = format!("the file has only {} bytes", metadata.len());
+            Err(StoreError::Damaged { what: "database".to_owned(), detail })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn snapshot<T>(
+    connection: &mut Connection,
+    f: impl FnOnce(&Connection) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
+    let value = f(&transaction)?;
+    transaction.finish()?;
+    Ok(value)
+}
+
+fn open_reader(path: &Path) -> Result<Connection, StoreError> {
+    let reader = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    prepare(&reader, READER_CACHE_KIB)?;
+    reader.pragma_update(None, "mmap_size", READER_MAP)?;
+    reader.pragma_update(None, "query_only", true)?;
+    Ok(reader)
+}
+
+fn prepare(connection: &Connection, cache_kib: i64) -> Result<(), StoreError> {
+    connection.busy_timeout(BUSY)?;
+    connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
+    connection.pragma_update(None, "cache_size", -cache_kib)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    // The file is data, whoever may have touched it: no functions from its schema, cells checked when pages are read.
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "cell_size_check", true)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    Ok(())
+}
+
+/// A panic elsewhere cannot leave a connection half changed: its transaction was rolled back while unwinding.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

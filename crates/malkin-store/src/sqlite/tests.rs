@@ -1,0 +1,120 @@
+//! What needs a look inside: plans of all statements, failing writes, one snapshot a call.
+
+use std::path::Path;
+
+use malkin_report::SampleId;
+
+use super::*;
+use crate::conformance::{at, labels, sample};
+use crate::{Catalogue, FunctionQuery, Page, StoreError};
+
+/// Statements that may walk over a whole table: what they answer is about all of it, or the table is small.
+const WALKS: [&str; 11] = [
+    "counter/changed",
+    "counter/restart",
+    "family/count",
+    "family/page",
+    "function/pichashes",
+    "job/select",
+    "respawn",
+    "sample/counts",
+    "sample/minhash_versions",
+    "stat/all",
+    "stat/forget_unended",
+];
+const ALSO_WALKS: [&str; 5] = ["stat/recount", "upload/sweep", "sample/function_ranges", "sample/page", "sample/all"];
+
+#[test]
+fn every_statement_is_valid_and_finds_its_rows_by_an_index() {
+    let store = SqliteStore::open_in_memory().unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("sql/sqlite");
+    let folders = std::fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
+    let files: Vec<_> = folders.flat_map(|f| std::fs::read_dir(f).unwrap().map(|entry| entry.unwrap().path())).collect();
+    assert!(files.len() > 50);
+    for file in files {
+        let name = file.strip_prefix(&root).unwrap().with_extension("").to_string_lossy().replace('\\', "/");
+        let text = std::fs::read_to_string(&file).unwrap();
+        let writer = store.engine.writer();
+        let mut plan = writer.prepare(&format!("EXPLAIN QUERY PLAN {text}")).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let parameters = vec![rusqlite::types::Null; plan.parameter_count()];
+        let rows = plan.query_map(rusqlite::params_from_iter(parameters), |row| row.get::<_, String>(3)).unwrap();
+        let steps: Vec<String> = rows.map(Result::unwrap).collect();
+        let walks = steps.iter().any(|step| step.starts_with("SCAN") && step != "SCAN CONSTANT ROW");
+        let may = WALKS.contains(&&*name) || ALSO_WALKS.contains(&&*name);
+        assert!(!walks || may, "{name} walks over a table: {steps:#?}");
+    }
+}
+
+fn add(store: &SqliteStore, seed: u64) -> Result<(), StoreError> {
+    let new = sample(seed, 40);
+    store.add_sample(&new, &labels(&new), "somebody", at(0)).map(|_| ())
+}
+
+#[test]
+fn a_write_that_fails_leaves_nothing_behind() {
+    let store = SqliteStore::open_in_memory().unwrap();
+    add(&store, 1).unwrap();
+    let limit = |pages: i64| store.engine.writer().pragma_update(None, "max_page_count", pages).unwrap();
+    let pages: i64 = store.engine.writer().pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+    for room in (0..400).step_by(5) {
+        limit(pages + room);
+        let before = (store.counts().unwrap(), store.families(Page::default()).unwrap());
+        match add(&store, 2) {
+            Err(StoreError::NotWritable(_)) => {}
+            Ok(()) => {
+                assert!(room > 5, "a sample needs more than {room} pages");
+                return;
+            }
+            Err(other) => panic!("{other:?}"),
+        }
+        assert_eq!((store.counts().unwrap(), store.families(Page::default()).unwrap()), before);
+        store.verify().unwrap();
+    }
+    panic!("a sample never fits");
+}
+
+#[test]
+fn a_store_that_must_not_be_written_says_so() {
+    let store = SqliteStore::open_in_memory().unwrap();
+    add(&store, 1).unwrap();
+    store.engine.writer().pragma_update(None, "query_only", true).unwrap();
+    assert!(matches!(add(&store, 2), Err(StoreError::NotWritable(_))));
+    assert_eq!(store.samples(Page::default()).unwrap().len(), 1);
+}
+
+#[test]
+fn a_walk_sees_one_moment_while_others_write() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(dir.path(), "").unwrap();
+    for seed in 0..3 {
+        add(&store, seed).unwrap();
+    }
+    let mut seen = Vec::new();
+    store
+        .each_indexed_sample(&mut |entry, rows| {
+            if seen.is_empty() {
+                add(&store, 9).unwrap();
+                assert!(store.delete_sample(SampleId::new(2), at(1)).unwrap());
+            }
+            seen.push((entry.sample_id.get(), rows.len()));
+            true
+        })
+        .unwrap();
+    assert_eq!(seen, [(0, 40), (1, 40), (2, 40)]);
+    assert_eq!(store.samples(Page::default()).unwrap().len(), 3);
+}
+
+#[test]
+fn a_function_that_lost_its_sample_is_damage() {
+    let store = SqliteStore::open_in_memory().unwrap();
+    add(&store, 1).unwrap();
+    store.engine.writer().execute("UPDATE function SET sample_id = 77 WHERE id = 3", []).unwrap();
+    let ids = vec![malkin_report::FunctionId::new(3)];
+    let read = store.functions(&FunctionQuery::ByIds(ids.clone()));
+    assert!(matches!(read, Err(StoreError::Damaged { .. })), "{read:?}");
+    for change in ["chunk_length = 1 << 40", "chunk_offset = -1", "chunk_offset = 1 << 62, chunk_length = 1 << 62", "chunk = 99"] {
+        store.engine.writer().execute(&format!("UPDATE function SET {change} WHERE id = 3"), []).unwrap();
+        let read = store.disassembly(&ids);
+        assert!(matches!(read, Err(StoreError::Damaged { .. })), "{change}: {read:?}");
+    }
+}

@@ -1,0 +1,58 @@
+//! The commands. Exit status: 0 done, 1 failed, 2 wrong usage, 3 partly done.
+
+pub(crate) mod hash;
+pub(crate) mod match_;
+pub(crate) mod query;
+pub(crate) mod result_table;
+pub(crate) mod serve;
+pub(crate) mod status;
+pub(crate) mod submit;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use crate::failure::Failure;
+
+/// Some inputs were done, some were not.
+pub(crate) const PARTLY_DONE: u8 = 3;
+
+/// A command with its options.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Start the server: REST API and workers in one process.
+    Serve(serve::Options),
+    /// Store samples: SMDA reports (.json, .smda, also .gz), single files or folders.
+    Submit(submit::Options),
+    /// Where has the code of this file been seen? Nothing is stored.
+    Query(query::Options),
+    /// Where has the code of a stored sample been seen?
+    Match(match_::Options),
+    /// Print the hashes of every function, one JSON line each.
+    Hash(hash::Options),
+    /// What the corpus holds.
+    Status(status::Options),
+}
+
+impl Command {
+    /// Runs it.
+    pub(crate) fn run(self) -> Result<ExitCode, Failure> {
+        match self {
+            Self::Serve(options) => serve::run(options),
+            Self::Submit(options) => submit::run(&options),
+            Self::Query(options) => query::run(&options),
+            Self::Match(options) => match_::run(&options),
+            Self::Hash(options) => hash::run(&options),
+            Self::Status(options) => status::run(&options),
+        }
+    }
+}
+
+/// Done, partly done or failed, by how many of the inputs were.
+pub(crate) fn exit_code(done: usize, failed: usize) -> ExitCode {
+    match (done, failed) {
+        (_, 0) => ExitCode::SUCCESS,
+        (0, _) => ExitCode::FAILURE,
+        _ => ExitCode::from(PARTLY_DONE),
+    }
+}

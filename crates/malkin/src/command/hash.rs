@@ -1,0 +1,66 @@
+//! `malkin hash`: the hashes of every function of a file, one JSON line each, in ascending order of their address.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use malkin_codehash::{
+    FunctionHashes, HashPath, MinHasher, SampleContext, Scratch, hash_function_in, pichash,
+};
+use malkin_report::{MinHash, Report};
+
+use crate::command::exit_code;
+use crate::failure::Failure;
+use crate::{input, output};
+
+/// Options of the command.
+#[derive(Args, Debug)]
+#[group(skip)]
+pub(crate) struct Options {
+    /// SMDA reports (also .gz), or folders of them
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
+/// Hashes all files.
+pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
+    let files = input::expand(&options.files)?;
+    let hasher = MinHasher::default();
+    let mut failed = 0;
+    for file in &files {
+        match input::report(file) {
+            Ok(report) => output::data(&lines(&report, &hasher))?,
+            Err(failure) => {
+                output::error(&failure);
+                failed += 1;
+            }
+        }
+    }
+    Ok(exit_code(files.len() - failed, failed))
+}
+
+fn lines(report: &Report, hasher: &MinHasher) -> String {
+    let context = SampleContext::of(report);
+    let mut text = String::new();
+    let mut scratch = Scratch::new();
+    for function in &report.functions {
+        let hashes = hash_function_in(function, &context, hasher, HashPath::Server, &mut scratch)
+            .unwrap_or_else(|error| {
+                output::note(&format!("warning: {error}"));
+                let pichash = pichash(function, &context).unwrap_or_default();
+                FunctionHashes { pichash, minhash: MinHash::empty(), blocks: Vec::new() }
+            });
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            text,
+            r#"{{"offset": {}, "num_instructions": {}, "num_blocks": {}, "pichash": {}, "minhash": "{}"}}"#,
+            function.offset.get(),
+            function.num_instructions(),
+            function.num_blocks(),
+            hashes.pichash.map_or_else(|| "null".to_owned(), |hash| hash.get().to_string()),
+            hashes.minhash.to_hex(),
+        );
+    }
+    text
+}

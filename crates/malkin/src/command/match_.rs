@@ -1,0 +1,61 @@
+//! `malkin match`: where the code of a stored sample has been seen.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use malkin_report::SampleId;
+use malkin_service::MatchArguments;
+
+use crate::command::result_table;
+use crate::failure::Failure;
+use crate::output::Format;
+use crate::place::{self, Place};
+
+/// Options of the command.
+#[derive(Args, Debug)]
+#[group(skip)]
+pub(crate) struct Options {
+    /// Number of the sample
+    #[arg(value_name = "SAMPLE", allow_negative_numbers = true)]
+    sample: i64,
+
+    /// Compare with this sample only
+    #[arg(value_name = "OTHER", allow_negative_numbers = true)]
+    other: Option<i64>,
+
+    /// Compare with every distinct signature: nothing above the threshold is missed
+    #[arg(long)]
+    exact: bool,
+
+    /// Samples to show in the table
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    top: usize,
+
+    /// How to print; JSON is the whole result as the API gives it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+
+    #[command(flatten)]
+    place: place::Options,
+}
+
+/// Asks and prints.
+pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
+    let mut arguments = MatchArguments::none();
+    if options.exact {
+        arguments.exact();
+    }
+    let result = match options.place.open()? {
+        Place::Local(engine) => {
+            engine.match_now(SampleId::new(options.sample), options.other.map(SampleId::new), &arguments)?
+        }
+        Place::Remote(remote) => {
+            let other = options.other.map(|other| format!("/{other}")).unwrap_or_default();
+            let exact = if options.exact { "?exact=true" } else { "" };
+            let job = remote.get(&format!("/matches/sample/{}{other}{exact}", options.sample))?;
+            remote.await_result(&job)?.to_string().into_bytes()
+        }
+    };
+    result_table::print(&result, options.format, options.top)?;
+    Ok(ExitCode::SUCCESS)
+}

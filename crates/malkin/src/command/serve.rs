@@ -1,0 +1,96 @@
+//! `malkin serve`: REST API and workers in one process on the embedded store.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+use malkin_server::{DEFAULT_BODY_LIMIT, Settings};
+use malkin_service::Workers;
+
+use crate::failure::Failure;
+use crate::{output, place};
+
+/// Options of the server.
+#[derive(Args, Debug)]
+#[group(skip)]
+pub(crate) struct Options {
+    /// Address to listen on; port 0 picks a free one
+    #[arg(long, value_name = "ADDRESS", env = "MALKIN_LISTEN", default_value = "127.0.0.1:8000")]
+    listen: SocketAddr,
+
+    /// Data directory of the embedded store
+    #[arg(long, value_name = "DIR", env = "MALKIN_DATA", default_value = "malkin-data")]
+    data: PathBuf,
+
+    /// Token every request must carry in its `apitoken` header
+    #[arg(long, value_name = "TOKEN", env = "MALKIN_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+
+    /// Jobs that run at the same time [default: one less than the machine has cores, at least one]
+    #[arg(long, value_name = "N", env = "MALKIN_WORKERS", value_parser = clap::value_parser!(u16).range(1..=256))]
+    workers: Option<u16>,
+
+    /// Largest request body in MiB
+    #[arg(long, value_name = "MIB", env = "MALKIN_MAX_BODY", default_value_t = DEFAULT_BODY_LIMIT >> 20,
+          value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=16_384))]
+    max_body: usize,
+}
+
+/// Serves until interrupted.
+pub(crate) fn run(options: Options) -> Result<ExitCode, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(serve(options))
+}
+
+async fn serve(options: Options) -> Result<ExitCode, Failure> {
+    let listener = tokio::net::TcpListener::bind(options.listen)
+        .await
+        .map_err(|error| Failure::Other(format!("cannot listen on {}: {error}", options.listen)))?;
+    let address = listener.local_addr()?;
+    if !address.ip().is_loopback() && options.token.as_deref().unwrap_or_default().is_empty() {
+        output::note(&format!("warning: {address} is reachable from other machines and no --token is set"));
+    }
+    let holder = format!("a server at http://{address}");
+    let data = options.data.clone();
+    let (engine, _store) = tokio::task::spawn_blocking(move || place::open_local(&data, &holder))
+        .await
+        .map_err(|error| Failure::Other(format!("cannot open the store: {error}")))??;
+    let engine = Arc::new(engine);
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let count = options.workers.map_or_else(|| cores.saturating_sub(1).max(1), usize::from);
+    let workers = Workers::start(&engine, &format!("malkin-{}", std::process::id()), count)?;
+    let settings = Settings { token: options.token, body_limit: options.max_body << 20 };
+    let counts = engine.counts()?;
+    output::data(&format!("malkin {} listens on http://{address}\n", env!("CARGO_PKG_VERSION")))?;
+    output::note(&format!(
+        "data in {}: {} samples, {} functions; {count} workers; stop with Ctrl-C",
+        options.data.display(),
+        counts.samples,
+        counts.functions
+    ));
+    let served = malkin_server::serve(listener, Arc::clone(&engine), settings, interrupted()).await;
+    tokio::task::spawn_blocking(move || workers.stop())
+        .await
+        .map_err(|error| Failure::Other(format!("cannot stop the workers: {error}")))?;
+    served?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Completes on Ctrl-C or, where it exists, the signal service managers send.
+async fn interrupted() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    // Without a handler the process simply ends on the signal; nothing acknowledged is lost.
+    let _ = tokio::signal::ctrl_c().await;
+}

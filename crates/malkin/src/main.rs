@@ -1,0 +1,52 @@
+//! `malkin`: one binary for the server, its workers and every command. This file only chooses; each command has a file.
+
+#![forbid(unsafe_code)]
+
+mod command;
+mod failure;
+mod input;
+mod output;
+mod place;
+mod remote;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::command::Command;
+
+/// Where has this code been seen before?
+///
+/// Without a command the server starts (`malkin serve`).
+#[derive(Parser, Debug)]
+#[command(name = "malkin", version, args_conflicts_with_subcommands = true, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    #[command(flatten)]
+    serve: command::serve::Options,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    output::start_log();
+    let command = arguments.command.unwrap_or(Command::Serve(arguments.serve));
+    match command.run() {
+        Ok(code) => code,
+        Err(failure) => {
+            output::error(&failure);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        super::Arguments::command().debug_assert();
+    }
+}

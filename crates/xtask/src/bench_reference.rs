@@ -1,0 +1,187 @@
+//! How fast all functions of a folder of SMDA reports are hashed, against the Python packages in the same run, one thread each, and whether the
+//! hashes are equal.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use serde_json::Value;
+
+use crate::{process, python_env};
+
+/// Fields of a row that must agree. Rows are one function each, files in the order given, functions by offset.
+const FIELDS: &[&str] = &["offset", "num_instructions", "num_blocks", "pichash", "minhash"];
+/// How many different rows are shown.
+const SHOWN: usize = 5;
+
+/// `cargo xtask bench-reference [FOLDER] [--architecture NAME]`
+pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
+    let (folder, architecture) = parse(arguments)?;
+    process::run(process::cargo().args(["build", "--release", "--quiet", "--package", "malkin"]))?;
+    let python = python_env::ensure()?;
+    let rows_path = crate::target_dir().join("reference-rows.jsonl");
+    let reference = hash_by_reference(&python, &reports_in(&folder)?, architecture.as_deref(), &rows_path)?;
+    let files: Vec<&str> = reference["files"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|file| file["path"].as_str())
+        .collect();
+    let started = Instant::now();
+    let ours = hash_by_malkin(&files)?;
+    let seconds = started.elapsed().as_secs_f64();
+    let theirs = std::fs::read_to_string(&rows_path)
+        .map_err(|e| format!("cannot read {}: {e}", rows_path.display()))?;
+    let (functions, differing) = compare(&theirs, &ours)?;
+    report(&reference, functions, seconds)?;
+    if differing == 0 {
+        println!("all {functions} functions have equal hashes");
+        Ok(())
+    } else {
+        Err(format!("{differing} of {functions} functions differ"))
+    }
+}
+
+fn parse(arguments: &[String]) -> Result<(PathBuf, Option<String>), String> {
+    let mut folder = None;
+    let mut architecture = None;
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        match argument.as_str() {
+            "--architecture" => {
+                architecture = Some(rest.next().ok_or("--architecture needs a name")?.clone());
+            }
+            option if option.starts_with('-') => return Err(format!("unknown option {option}")),
+            path if folder.is_none() => folder = Some(PathBuf::from(path)),
+            path => return Err(format!("one folder is enough, {path} is too much")),
+        }
+    }
+    let folder =
+        folder.or_else(|| crate::shared_dir().map(|shared| shared.join("codehash/golden/public/smda")));
+    Ok((folder.ok_or("../shared is absent: name a folder of SMDA reports")?, architecture))
+}
+
+/// The reports of a folder, by name: `.smda`, `.json`, each also gzipped.
+fn reports_in(folder: &Path) -> Result<Vec<PathBuf>, String> {
+    let entries = std::fs::read_dir(folder).map_err(|e| format!("cannot list {}: {e}", folder.display()))?;
+    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
+    paths.retain(|path| {
+        let name = path.to_string_lossy();
+        let name = name.strip_suffix(".gz").unwrap_or(&name);
+        name.strip_suffix(".smda").or_else(|| name.strip_suffix(".json")).is_some()
+    });
+    paths.sort();
+    if paths.is_empty() { Err(format!("no SMDA report in {}", folder.display())) } else { Ok(paths) }
+}
+
+/// Runs our script over the published packages; its last line is the summary.
+fn hash_by_reference(
+    python: &Path,
+    files: &[PathBuf],
+    architecture: Option<&str>,
+    rows: &Path,
+) -> Result<Value, String> {
+    let mut script = Command::new(python);
+    script.arg(python_env::scripts().join("reference_hash.py")).arg("--rows").arg(rows);
+    if let Some(architecture) = architecture {
+        script.args(["--architecture", architecture]);
+    }
+    // One thread each: numeric libraries would otherwise take what they find.
+    script.args(files).env("OMP_NUM_THREADS", "1").env("OPENBLAS_NUM_THREADS", "1").stderr(Stdio::inherit());
+    let output = script.output().map_err(|e| format!("cannot start the reference: {e}"))?;
+    if !output.status.success() {
+        return Err(format!("the reference ended with {}", output.status));
+    }
+    let text = String::from_utf8_lossy(&output.stdout);
+    let summary = text.lines().last().ok_or("the reference printed nothing")?;
+    serde_json::from_str(summary).map_err(|e| format!("the reference's summary is not JSON: {e}"))
+}
+
+fn hash_by_malkin(files: &[&str]) -> Result<String, String> {
+    let mut command = Command::new(crate::target_dir().join("release/malkin"));
+    command.arg("hash").args(files).env("RAYON_NUM_THREADS", "1").stderr(Stdio::inherit());
+    let output = command.output().map_err(|e| format!("cannot start malkin: {e}"))?;
+    if !output.status.success() {
+        return Err(format!("malkin hash ended with {}", output.status));
+    }
+    String::from_utf8(output.stdout).map_err(|e| format!("malkin hash printed no UTF-8: {e}"))
+}
+
+/// Compares row by row; returns the number of functions and how many of them differ.
+fn compare(theirs: &str, ours: &str) -> Result<(usize, usize), String> {
+    let (count, our_count) = (theirs.lines().count(), ours.lines().count());
+    if count != our_count {
+        return Err(format!("the reference hashed {count} functions, malkin {our_count}"));
+    }
+    let mut differing = 0;
+    for (number, (their_line, our_line)) in theirs.lines().zip(ours.lines()).enumerate() {
+        let row = |line: &str| {
+            serde_json::from_str::<Value>(line).map_err(|e| format!("row {} is not JSON: {e}", number + 1))
+        };
+        let (their_row, our_row) = (row(their_line)?, row(our_line)?);
+        let fields: Vec<&str> =
+            FIELDS.iter().copied().filter(|field| their_row[*field] != our_row[*field]).collect();
+        if !fields.is_empty() {
+            differing += 1;
+            if differing <= SHOWN {
+                println!(
+                    "function {} at {}: different {}",
+                    number + 1,
+                    their_row["offset"],
+                    fields.join(", ")
+                );
+            }
+        }
+    }
+    Ok((count, differing))
+}
+
+fn report(reference: &Value, functions: usize, seconds: f64) -> Result<(), String> {
+    let number =
+        |field: &str| reference[field].as_f64().ok_or(format!("the reference's summary lacks {field}"));
+    let (instructions, parse, hash) =
+        (number("instructions")?, number("parse_seconds")?, number("hash_seconds")?);
+    println!("\n{functions} functions, {instructions} instructions, one thread each");
+    println!("{:<44} {:>9} {:>14} {:>16}", "", "seconds", "functions/s", "instructions/s");
+    let row = |name: &str, seconds: f64| {
+        println!(
+            "{name:<44} {seconds:>9.3} {:>14.0} {:>16.0}",
+            functions as f64 / seconds,
+            instructions / seconds
+        );
+    };
+    row("Python packages: hashing", hash);
+    row("Python packages: reading and hashing", parse + hash);
+    row("malkin hash: whole process, output included", seconds);
+    println!(
+        "ratio: {:.1} to hashing alone, {:.1} to reading and hashing",
+        hash / seconds,
+        (parse + hash) / seconds
+    );
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROW: &str = r#"{"offset":4096,"num_instructions":11,"num_blocks":2,"pichash":18446744073709551615,"minhash":"00"}"#;
+
+    #[test]
+    fn equal_rows_are_equal_whatever_their_spacing() {
+        assert_eq!(compare(ROW, &ROW.replace(',', ", ")), Ok((1, 0)));
+    }
+
+    #[test]
+    fn a_hash_that_differs_in_the_last_bit_differs() {
+        assert_eq!(compare(ROW, &ROW.replace("18446744073709551615", "18446744073709551614")), Ok((1, 1)));
+        assert!(compare(ROW, "").is_err());
+    }
+
+    #[test]
+    fn arguments_name_a_folder_and_an_architecture() {
+        let arguments = ["reports", "--architecture", "intel"].map(str::to_owned);
+        assert_eq!(parse(&arguments), Ok((PathBuf::from("reports"), Some("intel".to_owned()))));
+        assert!(parse(&["--fast".to_owned()]).is_err());
+    }
+}

@@ -1,0 +1,166 @@
+//! Black-box scenarios: the built `malkin` serves on loopback, Python plays the client. Two of them so far: the recorded transcripts of the
+//! MCRIT API, and the genuine McritClient against us and against the reference server.
+//!
+//! Everything is started here with an empty data folder and stopped here. Absent golden data or an absent product are counted as skipped.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::server::Server;
+use crate::tally::{self, Tally};
+use crate::{process, python_env};
+
+/// The token of the second server; the transcripts name it.
+const TOKEN: &str = "golden-token";
+
+/// What a scenario needs.
+struct Bench {
+    python: PathBuf,
+    shared: PathBuf,
+    scratch: Scratch,
+}
+
+/// A scenario: its name and what runs it.
+struct Scenario {
+    name: &'static str,
+    run: fn(&Bench) -> Result<Tally, String>,
+}
+
+const SCENARIOS: &[Scenario] = &[
+    Scenario { name: "replay", run: replay_transcripts },
+    Scenario { name: "client", run: drive_genuine_client },
+];
+
+/// `cargo xtask conformance [SCENARIO...]`
+pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
+    if let Some(unknown) =
+        arguments.iter().find(|name| SCENARIOS.iter().all(|scenario| scenario.name != name.as_str()))
+    {
+        let known: Vec<_> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
+        return Err(format!("no scenario is called {unknown}; there are {}", known.join(", ")));
+    }
+    let tally = play(|name| arguments.is_empty() || arguments.iter().any(|argument| argument == name))?;
+    println!("{tally}");
+    if tally.failed == 0 { Ok(()) } else { Err(String::new()) }
+}
+
+/// Plays all scenarios.
+pub(crate) fn play_all() -> Result<Tally, String> {
+    play(|_| true)
+}
+
+fn play(chosen: impl Fn(&str) -> bool) -> Result<Tally, String> {
+    let Some(shared) = crate::shared_dir() else {
+        println!("SKIPPED: ../shared is absent, the black-box scenarios did not run");
+        return Ok(Tally::skip());
+    };
+    if !crate::workspace_root().join("crates/malkin/Cargo.toml").exists() {
+        println!("SKIPPED: there is no malkin binary yet, the black-box scenarios did not run");
+        return Ok(Tally::skip());
+    }
+    process::run(process::cargo().args(["build", "--quiet", "--package", "malkin"]))?;
+    let bench = Bench { python: python_env::ensure()?, shared, scratch: Scratch::new()? };
+    let mut total = Tally::default();
+    for scenario in SCENARIOS.iter().filter(|scenario| chosen(scenario.name)) {
+        println!("scenario {}", scenario.name);
+        match (scenario.run)(&bench) {
+            Ok(tally) => total.add(tally),
+            Err(message) => {
+                println!("FAIL {}: {message}", scenario.name);
+                total.add(Tally::one(false));
+            }
+        }
+    }
+    Ok(total)
+}
+
+/// The transcripts of all routes that the server claims to have, against two servers: an open one and one with a token.
+fn replay_transcripts(bench: &Bench) -> Result<Tally, String> {
+    let open = malkin(&bench.scratch.0.join("open"), None)?;
+    let guarded = malkin(&bench.scratch.0.join("guarded"), Some(TOKEN))?;
+    let mut script = bench.script("first_light_replay.py");
+    script.arg("--replay").arg(bench.shared.join("mcrit-api/replay.py"));
+    script.args(["--base-url", &open.url, "--auth-base-url", &guarded.url, "--token", TOKEN]);
+    judge(&mut script, &[&open, &guarded])
+}
+
+/// The published client library does the same with the reference server and with ours; the answers must agree.
+fn drive_genuine_client(bench: &Bench) -> Result<Tally, String> {
+    let ours = malkin(&bench.scratch.0.join("client"), None)?;
+    let port = free_port()?;
+    let mut start = Command::new(&bench.python);
+    start.arg(bench.shared.join("mcrit-api/ref_server.py")).args(["--quiet", "--port", &port.to_string()]);
+    start.current_dir(&bench.scratch.0);
+    let reference = Server::start_at(&mut start, &format!("http://127.0.0.1:{port}"), "serving mcrit")?;
+    let mut script = bench.script("client_first_light.py");
+    script.args(["--reference", &reference.url, "--candidate", &ours.url]);
+    script.arg("--reports").arg(bench.shared.join("codehash/golden/public/smda"));
+    judge(&mut script, &[&ours])
+}
+
+/// Runs a scenario's script and reads its closing line. After a failure the servers' last words are shown.
+fn judge(script: &mut Command, servers: &[&Server]) -> Result<Tally, String> {
+    let (output, success) = process::run_and_read(script)?;
+    let mut tally = tally::read(&output).unwrap_or_default();
+    if !success && tally.failed == 0 {
+        tally.add(Tally::one(false));
+    }
+    if tally.failed > 0 {
+        for line in servers.iter().flat_map(|server| server.last_lines(10)) {
+            println!("  server: {line}");
+        }
+    }
+    Ok(tally)
+}
+
+impl Bench {
+    fn script(&self, name: &str) -> Command {
+        let mut command = Command::new(&self.python);
+        command.arg(python_env::scripts().join(name)).env("PYTHONDONTWRITEBYTECODE", "1");
+        command
+    }
+}
+
+/// Starts our server on a port of its choice with its own data folder, free of settings from the environment.
+fn malkin(data: &Path, token: Option<&str>) -> Result<Server, String> {
+    let mut command = Command::new(crate::target_dir().join("debug/malkin"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("MALKIN_") || name.to_string_lossy().starts_with("MCRIT_") {
+            command.env_remove(name);
+        }
+    }
+    command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data);
+    if let Some(token) = token {
+        command.args(["--token", token]);
+    }
+    Server::start(&mut command)
+}
+
+/// A loopback port that was free a moment ago, for the reference server, which cannot choose one itself.
+fn free_port() -> Result<u16, String> {
+    let listener =
+        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|e| format!("no loopback port is free: {e}"))?;
+    listener
+        .local_addr()
+        .map(|address| address.port())
+        .map_err(|e| format!("a bound socket has no address: {e}"))
+}
+
+/// A folder below the target folder for the data of the servers, removed when dropped.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Result<Self, String> {
+        let folder = crate::target_dir().join(format!("conformance-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).map_err(|e| format!("cannot make {}: {e}", folder.display()))?;
+        Ok(Self(folder))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // Only disk space is at stake, and only below the target folder.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

@@ -1,0 +1,139 @@
+//! Rules about words that must not be there: paths of somebody's machine, and marks of unfinished work.
+
+use super::Problem;
+use super::house::House;
+use super::lexer::Kind;
+
+/// Folders that exist on a machine, not in a repository. Put together so that this file does not hold them.
+const MACHINE_FOLDERS: &[&str] = &[
+    concat!("/ho", "me/"),
+    concat!("/ro", "ot/"),
+    concat!("/tm", "p/"),
+    concat!("/wo", "rk/"),
+    concat!("/Us", "ers/"),
+];
+/// Golden data says what its makers' machines were called; that is its content, not ours.
+const FOREIGN: &str = "fixtures/";
+/// Marks of unfinished work in comments.
+const UNFINISHED: &[&str] = &[concat!("FIX", "ME"), concat!("XX", "X:")];
+
+/// No tracked text names a folder of the machine it was written on.
+pub(super) fn machine_paths(house: &House) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for file in house.files.iter().filter(|file| !file.path.starts_with(FOREIGN)) {
+        let Some(text) = &file.text else { continue };
+        for (index, line) in text.lines().enumerate() {
+            for folder in MACHINE_FOLDERS.iter().filter(|folder| names_folder(line, folder)) {
+                problems.push(Problem::new(
+                    &file.path,
+                    index + 1,
+                    format!("names the machine's folder {folder}"),
+                ));
+            }
+        }
+    }
+    problems
+}
+
+/// Whether a path that begins with `folder` stands in a line. In `a/home/b` and `//home/` it is the middle of something else.
+fn names_folder(line: &str, folder: &str) -> bool {
+    line.match_indices(folder).any(|(at, _)| {
+        let before = line[..at].chars().next_back();
+        before.is_none_or(|c| !(c.is_alphanumeric() || "/._-}>*".contains(c)))
+    })
+}
+
+/// No stub, no ignored test, no loose end: a thing to do later is `TODO(#12): ...` with its issue.
+pub(super) fn unfinished(house: &House) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for source in &house.sources {
+        for pair in source.code.windows(2) {
+            let stub =
+                pair[0].kind == Kind::Word && ["todo", "unimplemented"].contains(&pair[0].text.as_str());
+            if stub && pair[1].is_mark("!") {
+                problems.push(Problem::new(
+                    &source.path,
+                    pair[0].line,
+                    format!("{}! is a stub", pair[0].text),
+                ));
+            }
+        }
+        for three in source.code.windows(3) {
+            if three[0].is_mark("#") && three[1].is_mark("[") && three[2].is_word("ignore") {
+                problems.push(Problem::new(&source.path, three[2].line, "an ignored test tests nothing"));
+            }
+        }
+        for (line, comment) in &source.comments {
+            if UNFINISHED.iter().any(|word| comment.contains(word)) {
+                problems.push(Problem::new(
+                    &source.path,
+                    *line,
+                    "a loose end; write TODO(#issue): what is to be done",
+                ));
+            }
+            let loose = comment.match_indices("TODO").any(|(at, _)| !comment[at + 4..].starts_with("(#"));
+            if loose {
+                problems.push(Problem::new(&source.path, *line, "a TODO names its issue: TODO(#12): ..."));
+            }
+        }
+    }
+    problems
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn machine_paths_are_found_in_every_text() {
+        for folder in MACHINE_FOLDERS {
+            for line in [
+                format!("path = \"{folder}x\""),
+                format!("see {folder}"),
+                format!("({folder}a)"),
+                format!("{folder}a"),
+            ] {
+                assert_eq!(machine_paths(&House::of(&[("docs/a.md", &line)])).len(), 1, "{line}");
+                assert_eq!(machine_paths(&House::of(&[("fixtures/a.json", &line)])), [], "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_middle_of_a_path_is_none() {
+        for folder in MACHINE_FOLDERS {
+            for line in [
+                format!("a{folder}b"),
+                format!("https:/{folder}"),
+                format!("{{dir}}{folder}"),
+                format!("..{folder}"),
+            ] {
+                assert_eq!(machine_paths(&House::of(&[("docs/a.md", &line)])), [], "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn stubs_and_loose_ends_are_found() {
+        let planted = [
+            concat!("fn f() { to", "do!() }"),
+            "fn f() { unimplemented!(\"later\") }",
+            "#[test]\n#[ignore]\nfn f() {}",
+            "#[ignore = \"slow\"]\nfn f() {}",
+            concat!("// FIX", "ME: this"),
+            concat!("// TO", "DO: that"),
+            concat!("/* TO", "DO */"),
+        ];
+        for code in planted {
+            assert_eq!(unfinished(&House::of(&[("crates/a/src/lib.rs", code)])).len(), 1, "{code}");
+        }
+        for code in [
+            "// TODO(#12): the next architecture",
+            "fn todo(ignore: u8) {}",
+            "const X: &str = \"todo!()\";",
+            "#[expect(ignore)] fn f() {}",
+        ] {
+            assert_eq!(unfinished(&House::of(&[("crates/a/src/lib.rs", code)])), [], "{code}");
+        }
+    }
+}
