@@ -20,7 +20,7 @@ pub(crate) mod memory;
 mod register_call;
 mod revert;
 pub(crate) mod state;
-mod store;
+pub(crate) mod store;
 mod syscall;
 mod text;
 
@@ -98,6 +98,51 @@ impl<'a> Recovery<'a> {
             self.scan_gaps();
             self.drain();
         }
+    }
+
+    /// The image.
+    pub(crate) fn image(&self) -> &'a Image {
+        self.memory.image
+    }
+
+    /// The image as the recovery reads it.
+    pub(crate) fn memory(&self) -> &Memory<'a> {
+        &self.memory
+    }
+
+    /// The decoder of the image's bitness.
+    pub(crate) fn decoder(&self) -> &Decoder {
+        &self.decoder
+    }
+
+    /// The writer of instruction text.
+    pub(crate) fn writer(&self) -> &TextWriter {
+        &self.writer
+    }
+
+    /// All candidates.
+    pub(crate) fn candidates(&self) -> &Candidates {
+        &self.candidates
+    }
+
+    /// Everything stored, what was taken back included.
+    pub(crate) fn functions(&self) -> &Functions {
+        &self.functions
+    }
+
+    /// API references.
+    pub(crate) fn api_references(&self) -> &ApiReferences {
+        &self.apis
+    }
+
+    /// Alignment of much-called candidates.
+    pub(crate) fn alignment(&self) -> u32 {
+        self.alignment
+    }
+
+    /// Whether a budget ended the recovery.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.budget.is_exceeded()
     }
 
     /// Analyses queued candidates until none waits.

@@ -20,7 +20,7 @@ use crate::answer::Answer;
 use crate::api;
 use crate::call::Call;
 use crate::query::Query;
-use crate::route::{Target, find};
+use crate::route::{Segment, Target, find};
 
 /// Largest body taken in unless configured otherwise, in bytes.
 pub const DEFAULT_BODY_LIMIT: usize = 256 << 20;
@@ -85,12 +85,12 @@ async fn respond(State(app): State<Arc<App>>, request: Request) -> Response {
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Answer, Answer> {
     let (parts, body) = request.into_parts();
-    authenticate(&app, &parts.headers)?;
-    let (handler, path) = match find(api::ROUTES, &parts.method, parts.uri.path()) {
-        Target::Found(handler, path) => (*handler, path),
-        Target::Options(allow) => return Err(Answer::options(&allow)),
-        Target::WrongVerb(allow) => return Err(Answer::method_not_allowed(&allow)),
-        Target::Nothing => return Err(Answer::not_found()),
+    let (handler, path) = match destination(&app, &parts) {
+        Ok(destination) => destination,
+        Err(answer) => {
+            discard(body).await;
+            return Err(answer);
+        }
     };
     let body = read_body(body, app.settings.body_limit).await?;
     let query = Query::parse(parts.uri.query().unwrap_or_default());
@@ -100,6 +100,17 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Answer, Answer> {
     })
     .await
     .unwrap_or_else(|_| Err(crashed()))
+}
+
+/// Where a request is to go, or the answer it gets without its body being looked at.
+fn destination(app: &App, parts: &axum::http::request::Parts) -> Result<(Handler, Vec<Segment>), Answer> {
+    authenticate(app, &parts.headers)?;
+    match find(api::ROUTES, &parts.method, parts.uri.path()) {
+        Target::Found(handler, path) => Ok((*handler, path)),
+        Target::Options(allow) => Err(Answer::options(&allow)),
+        Target::WrongVerb(allow) => Err(Answer::method_not_allowed(&allow)),
+        Target::Nothing => Err(Answer::not_found()),
+    }
 }
 
 /// A handler panicked: a defect of ours, told without detail. The panic's message and place are in the log.
@@ -129,11 +140,6 @@ fn authenticate(app: &App, headers: &axum::http::HeaderMap) -> Result<(), Answer
     ))
 }
 
-/// A body beyond the limit is read on and thrown away within these bounds, so that a client that is still sending sees the
-/// refusal rather than a broken connection.
-const DRAIN_BYTES: usize = 64 << 20;
-const DRAIN_TIME: Duration = Duration::from_secs(5);
-
 async fn read_body(mut body: Body, limit: usize) -> Result<Bytes, Answer> {
     let stated = axum::body::HttpBody::size_hint(&body);
     let mut bytes = BytesMut::new();
@@ -151,18 +157,26 @@ async fn read_body(mut body: Body, limit: usize) -> Result<Bytes, Answer> {
         return Ok(bytes.freeze());
     }
     drop(bytes);
-    // What the client still sends is of no interest, and neither is how it ends.
-    let _ = tokio::time::timeout(DRAIN_TIME, drain(body)).await;
+    discard(body).await;
     Err(Answer::too_large(limit))
 }
 
-async fn drain(mut body: Body) {
-    let mut left = DRAIN_BYTES;
-    while left > 0
-        && let Some(Ok(frame)) = body.frame().await
-    {
-        left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
-    }
+/// A body that is not wanted is read on and thrown away within these bounds, so that a client that is still sending sees
+/// the answer rather than a broken connection.
+const DISCARD_BYTES: usize = 64 << 20;
+const DISCARD_TIME: Duration = Duration::from_secs(5);
+
+async fn discard(mut body: Body) {
+    let rest = async {
+        let mut left = DISCARD_BYTES;
+        while left > 0
+            && let Some(Ok(frame)) = body.frame().await
+        {
+            left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+        }
+    };
+    // What the client still sends is of no interest, and neither is how it ends.
+    let _ = tokio::time::timeout(DISCARD_TIME, rest).await;
 }
 
 fn unreadable() -> Answer {

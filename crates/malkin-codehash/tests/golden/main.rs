@@ -6,3 +6,4 @@ mod detail;
 mod functions;
 mod load;
 mod micro;
+mod strategies;

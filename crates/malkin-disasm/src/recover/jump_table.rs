@@ -132,8 +132,8 @@ impl Recovery<'_> {
     /// `mov register, [index*4 + table]; jmp register`.
     fn loaded_table(&mut self, search: &Search<'_>, bound: u64, state: &mut State) -> Vec<u64> {
         let Some((line, table, width)) = search.loaded_address() else { return Vec::new() };
-        state.refer(line, table, width);
-        self.direct_table(search, bound, table, width, state)
+        state.refer_literal(line, table, width);
+        self.direct_table(search, bound, table as u64, width, state)
     }
 
     /// Absolute pointers of a given width; sorted.
@@ -248,18 +248,18 @@ impl Search<'_> {
     }
 
     /// Instruction, address and entry width of the newest table load or table addition.
-    fn loaded_address(&self) -> Option<(u64, u64, u32)> {
+    fn loaded_address(&self) -> Option<(u64, i64, u32)> {
         let register = self.operand.to_lowercase();
         for line in self.lines.iter().rev() {
             if line.mnemonic == "mov" {
                 let wide = is_scaled_load(&line.operands);
                 if wide || is_narrow_load(&line.operands) {
-                    let table = first_literal(&line.operands) as u64;
+                    let table = first_literal(&line.operands);
                     return Some((line.address, table, if wide { 8 } else { 4 }));
                 }
             }
             if line.mnemonic == "add" && line.operands.starts_with(&register) {
-                return Some((line.address, first_literal(&line.operands) as u64, 4));
+                return Some((line.address, first_literal(&line.operands), 4));
             }
         }
         None

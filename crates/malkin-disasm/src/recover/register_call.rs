@@ -332,7 +332,7 @@ mod tests {
         assert_eq!(set_order(&[0x401005, 0x401000]), [0x401000, 0x401005]);
         assert_eq!(set_order(&[8, 0]), [8, 0]);
         assert_eq!(set_order(&[16, 8, 0]), [16, 8, 0]);
-        assert_eq!(set_order(&[7, 15, 1]), [15, 1, 7]);
+        assert_eq!(set_order(&[7, 15, 1]), [1, 15, 7]);
     }
 
     #[test]

@@ -31,8 +31,17 @@ pub(crate) struct Edge {
 pub(crate) struct DataReference {
     /// Address of the instruction.
     pub(crate) from: u64,
-    /// Address of the data.
+    /// Address of the data, or a number the reference takes for one.
     pub(crate) to: u64,
+    /// Whether `to` is the two's complement of a negative number.
+    pub(crate) negative: bool,
+}
+
+impl DataReference {
+    /// The target as reports state it.
+    pub(crate) fn target(self) -> i128 {
+        if self.negative { i128::from(self.to as i64) } else { i128::from(self.to) }
+    }
 }
 
 /// A `call` or `jmp` through `[register + displacement]`.
@@ -157,8 +166,16 @@ impl State {
 
     /// Records a reference to `count` bytes of data.
     pub(crate) fn refer(&mut self, from: u64, to: u64, count: u32) {
-        self.data_references.push(DataReference { from, to });
+        self.data_references.push(DataReference { from, to, negative: false });
         self.data.push((to, count));
+    }
+
+    /// Records a reference to data at a number that may be negative.
+    pub(crate) fn refer_literal(&mut self, from: u64, to: i64, count: u32) {
+        self.data_references.push(DataReference { from, to: to as u64, negative: to < 0 });
+        if to >= 0 {
+            self.data.push((to as u64, count));
+        }
     }
 
     /// Sorts the instructions by address.

@@ -9,7 +9,7 @@ use super::engine::sql;
 use crate::catalogue::NewFunction;
 use crate::error::StoreError;
 
-/// A chunk is closed once it has this many bytes of JSON. Twice as much saves 6 % of the disk and doubles what reading
+/// A chunk is closed once it has this many bytes of JSON. Twice as much saves 2 % of the disk and doubles what reading
 /// one function costs.
 const CHUNK_BYTES: usize = 64 * 1024;
 

@@ -9,8 +9,9 @@ use malkin_report::{BlockHash, BlockOccurrence, Va};
 
 use crate::error::StoreError;
 
-/// Level of all compression here; higher ones cost more time than the disk they save.
-pub(super) const LEVEL: i32 = 3;
+/// Level of all compression here. On disassembly it is as small as levels 3 and 5 and twice as fast as 3; level 9 saves
+/// 12 % of the disk at a tenth of the speed.
+const LEVEL: i32 = 1;
 
 /// Contents shorter than this are kept as they are.
 const WORTH_COMPRESSING: usize = 256;

@@ -1,0 +1,302 @@
+//! One function of the report: text of its code, edges, references, scores.
+
+use malkin_codehash::{SampleContext, pichash};
+use malkin_report::cfg::{nesting_depth, strongly_connected_components};
+use malkin_report::{CodeBuilder, Function, FunctionMetadata, Instruction, Va};
+use rustc_hash::FxHashMap;
+use serde_json::{Map, Value};
+
+use super::AddressSet;
+use super::score::{MnemonicCounter, characteristics, confidence, rounded};
+use crate::recover::Recovery;
+use crate::recover::blocks::BlockRun;
+use crate::recover::maps::BitMap;
+use crate::recover::state::{DataReference, Row};
+use crate::recover::store::Stored;
+
+/// References of the whole image, arranged for look-up by function.
+#[derive(Debug)]
+pub(super) struct References {
+    /// Function start to the sources of edges that lead there.
+    incoming: FxHashMap<u64, Vec<u64>>,
+    /// Edges that functions left behind when they were taken back, by source and target.
+    stale: Vec<(u64, u64)>,
+    /// Instruction and API text, ascending.
+    apis: Vec<(u64, String)>,
+}
+
+impl References {
+    pub(super) fn new(recovery: &Recovery<'_>) -> Self {
+        let memory = recovery.memory();
+        let all = recovery.functions().all();
+        let mut starts = BitMap::new(memory.data.len());
+        for stored in all.iter().filter(|stored| stored.alive) {
+            if let Some(offset) = memory.offset(stored.start) {
+                starts.set(offset);
+            }
+        }
+        let mut incoming: FxHashMap<u64, Vec<u64>> = FxHashMap::default();
+        let mut stale = Vec::new();
+        for stored in all {
+            for &(from, to) in &stored.edges {
+                if memory.offset(to).is_some_and(|offset| starts.get(offset)) {
+                    incoming.entry(to).or_default().push(from);
+                }
+            }
+            if !stored.alive {
+                stale.extend_from_slice(&stored.edges);
+            }
+        }
+        for sources in incoming.values_mut() {
+            sources.sort_unstable();
+            sources.dedup();
+        }
+        stale.sort_unstable();
+        let by_instruction = recovery.api_references().by_instruction();
+        let mut apis: Vec<(u64, String)> =
+            by_instruction.into_iter().map(|(source, name)| (source, name.to_text())).collect();
+        apis.sort_unstable();
+        Self { incoming, stale, apis }
+    }
+
+    /// Data references of all instructions, in both directions.
+    pub(super) fn data(&self, recovery: &Recovery<'_>) -> (malkin_report::DataRefs, malkin_report::DataRefs) {
+        let all = recovery.functions().all();
+        let references: Vec<DataReference> = all.iter().flat_map(|stored| stored.data.iter().copied()).collect();
+        let forward = references.iter().map(|reference| (i128::from(reference.from), reference.target()));
+        let backward = references.iter().map(|reference| (reference.target(), i128::from(reference.from)));
+        (grouped(forward.collect()), grouped(backward.collect()))
+    }
+
+    /// Edges of an instruction, ascending.
+    fn targets(&self, own: &[(u64, u64)], from: u64, out: &mut Vec<u64>) {
+        out.clear();
+        for edges in [own, &self.stale] {
+            let start = edges.partition_point(|edge| edge.0 < from);
+            out.extend(edges[start..].iter().take_while(|edge| edge.0 == from).map(|edge| edge.1));
+        }
+        if out.len() > 1 {
+            out.sort_unstable();
+            out.dedup();
+        }
+    }
+}
+
+fn grouped(mut pairs: Vec<(i128, i128)>) -> malkin_report::DataRefs {
+    pairs.sort_unstable();
+    pairs.dedup();
+    let mut groups: malkin_report::DataRefs = Vec::new();
+    for (key, value) in pairs {
+        match groups.last_mut() {
+            Some((last, values)) if *last == key => values.push(value),
+            _ => groups.push((key, vec![value])),
+        }
+    }
+    groups
+}
+
+/// Makes functions of what was stored.
+#[derive(Debug)]
+pub(super) struct Assembler<'a> {
+    recovery: &'a Recovery<'a>,
+    references: &'a References,
+    context: SampleContext,
+    counter: MnemonicCounter,
+    builder: CodeBuilder,
+    bytes: String,
+    mnemonic: String,
+    operands: String,
+}
+
+impl<'a> Assembler<'a> {
+    pub(super) fn new(recovery: &'a Recovery<'a>, references: &'a References, context: SampleContext) -> Self {
+        Self {
+            recovery,
+            references,
+            context,
+            counter: MnemonicCounter::new(recovery.memory().bits),
+            builder: CodeBuilder::new(),
+            bytes: String::new(),
+            mnemonic: String::new(),
+            operands: String::new(),
+        }
+    }
+
+    /// The function, unless its code exceeds what a report can hold.
+    pub(super) fn assemble(&mut self, stored: &Stored) -> Option<Function> {
+        self.builder.clear();
+        let mut weight = 0u64;
+        for block in &stored.blocks {
+            let rows = rows_of(stored, *block);
+            self.builder.begin_block(Va::new(self.address(*rows.first()?)));
+            for &row in rows {
+                weight += u64::from(row.length);
+                self.write(row)?;
+            }
+        }
+        let code = self.builder.take().ok()?;
+        let candidate = self.recovery.candidates().get(stored.start);
+        let tfidf = self.counter.finish();
+        let blockrefs = self.block_edges(stored);
+        let image = self.recovery.image();
+        let mut function = Function {
+            offset: Va::new(stored.start),
+            code,
+            apirefs: self.api_references(stored),
+            stringrefs: Value::Object(Map::new()),
+            outrefs: self.outgoing(stored),
+            inrefs: self.references.incoming.get(&stored.start).into_iter().flatten().map(|&from| Va::new(from)).collect(),
+            is_exported: image.exports.contains(&stored.start),
+            architecture_metadata: Value::Object(Map::new()),
+            metadata: FunctionMetadata {
+                binweight: weight as f64,
+                characteristics: candidate.map(characteristics),
+                confidence: candidate.map(|candidate| confidence(candidate, tfidf)),
+                function_name: image.symbols.get(&stored.start).cloned().unwrap_or_default(),
+                pic_hash: None,
+                nesting_depth: None,
+                strongly_connected_components: strongly_connected_components(&blockrefs),
+                tfidf: candidate.map(|_| rounded(tfidf)),
+            },
+            blockrefs,
+        };
+        function.metadata.nesting_depth = Some(nesting_depth(&function));
+        function.metadata.pic_hash = pichash(&function, &self.context).ok().flatten();
+        Some(function)
+    }
+
+    fn address(&self, row: Row) -> u64 {
+        self.recovery.memory().base + u64::from(row.offset)
+    }
+
+    fn write(&mut self, row: Row) -> Option<()> {
+        let address = self.address(row);
+        let data = self.recovery.memory().data;
+        let start = row.offset as usize;
+        let instruction = self.recovery.decoder().decode(&data[start..], address)?;
+        let code = &data[start..start + usize::from(row.length)];
+        self.bytes.clear();
+        self.mnemonic.clear();
+        self.operands.clear();
+        push_hex(code, &mut self.bytes);
+        let writer = self.recovery.writer();
+        writer.mnemonic(&instruction, code, &mut self.mnemonic);
+        writer.operands(&instruction, code, &mut self.operands);
+        self.counter.add(&self.mnemonic);
+        let offset = Va::new(address);
+        let instruction =
+            Instruction { offset, bytes: &self.bytes, mnemonic: &self.mnemonic, operands: &self.operands };
+        self.builder.push(instruction).ok()
+    }
+
+    /// Edges of the last instruction of every block to other blocks.
+    fn block_edges(&self, stored: &Stored) -> Vec<(Va, Vec<Va>)> {
+        let heads: Vec<u64> =
+            stored.blocks.iter().filter_map(|block| stored.rows.get(block.first as usize)).map(|row| self.address(*row)).collect();
+        let mut targets = Vec::new();
+        let mut edges = Vec::with_capacity(heads.len());
+        for (block, &head) in stored.blocks.iter().zip(&heads) {
+            let Some(last) = rows_of(stored, *block).last() else { continue };
+            self.references.targets(&stored.edges, self.address(*last), &mut targets);
+            let inside = targets.iter().filter(|target| heads.binary_search(target).is_ok());
+            edges.push((Va::new(head), inside.map(|&target| Va::new(target)).collect()));
+        }
+        edges
+    }
+
+    /// Edges that leave the function but not the image. The entry counts as outside.
+    fn outgoing(&self, stored: &Stored) -> Vec<(Va, Vec<Va>)> {
+        let memory = self.recovery.memory();
+        let in_blocks = InBlocks::new(stored, memory.base);
+        let mut outgoing: Vec<(Va, Vec<Va>)> = Vec::new();
+        let mut add = |from: u64, to: u64| {
+            let leaves = memory.contains(to) && (to == stored.start || !in_blocks.has(to));
+            if leaves && in_blocks.has(from) {
+                match outgoing.last_mut() {
+                    Some((last, targets)) if last.get() == from => targets.push(Va::new(to)),
+                    _ => outgoing.push((Va::new(from), vec![Va::new(to)])),
+                }
+            }
+        };
+        let bounds = (stored.borders.0, stored.borders.1);
+        let first = self.references.stale.partition_point(|edge| edge.0 < bounds.0);
+        let left_behind = self.references.stale[first..].iter().take_while(|edge| edge.0 < bounds.1);
+        let left_behind: Vec<(u64, u64)> = left_behind.copied().collect();
+        if left_behind.is_empty() {
+            for &(from, to) in &stored.edges {
+                add(from, to);
+            }
+        } else {
+            let mut edges = [stored.edges.as_slice(), &left_behind].concat();
+            edges.sort_unstable();
+            edges.dedup();
+            for (from, to) in edges {
+                add(from, to);
+            }
+        }
+        outgoing
+    }
+
+    fn api_references(&self, stored: &Stored) -> Vec<(Va, String)> {
+        let apis = &self.references.apis;
+        let first = apis.partition_point(|(source, _)| *source < stored.borders.0);
+        let candidates = apis[first..].iter().take_while(|(source, _)| *source < stored.borders.1);
+        let mut in_blocks = None;
+        let mut references = Vec::new();
+        for (source, text) in candidates {
+            let known = in_blocks.get_or_insert_with(|| InBlocks::new(stored, self.recovery.memory().base));
+            if known.has(*source) {
+                references.push((Va::new(*source), text.clone()));
+            }
+        }
+        references
+    }
+}
+
+/// Instructions that are in some block of a function. Nearly always that is all of them.
+struct InBlocks<'a> {
+    rows: &'a [Row],
+    base: u64,
+    only: Option<AddressSet>,
+}
+
+impl<'a> InBlocks<'a> {
+    fn new(stored: &'a Stored, base: u64) -> Self {
+        let mut covered = 0;
+        let complete = stored.blocks.iter().all(|block| {
+            let gapless = block.first as usize <= covered;
+            covered = covered.max(block.first as usize + block.count as usize);
+            gapless
+        }) && covered == stored.rows.len();
+        let only = (!complete).then(|| {
+            let rows = stored.blocks.iter().flat_map(|block| rows_of(stored, *block));
+            rows.map(|row| base + u64::from(row.offset)).collect()
+        });
+        Self { rows: &stored.rows, base, only }
+    }
+
+    fn has(&self, address: u64) -> bool {
+        match &self.only {
+            Some(set) => set.contains(&address),
+            None => {
+                let Some(offset) = address.checked_sub(self.base).and_then(|offset| u32::try_from(offset).ok()) else {
+                    return false;
+                };
+                self.rows.binary_search_by_key(&offset, |row| row.offset).is_ok()
+            }
+        }
+    }
+}
+
+fn rows_of(stored: &Stored, block: BlockRun) -> &[Row] {
+    stored.rows.get(block.first as usize..(block.first + block.count) as usize).unwrap_or_default()
+}
+
+/// Appends lower-case hex digits.
+pub(super) fn push_hex(bytes: &[u8], out: &mut String) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for byte in bytes {
+        out.push(DIGITS[usize::from(byte >> 4)] as char);
+        out.push(DIGITS[usize::from(byte & 15)] as char);
+    }
+}

@@ -1,0 +1,132 @@
+//! What SMDA says about how likely a function is one: tf-idf over mnemonics, confidence, characteristics.
+
+use rustc_hash::FxHashMap;
+
+use crate::recover::candidate::Candidate;
+use crate::tables::idf::{MAXIMUM_32, MAXIMUM_64, WEIGHTS};
+
+/// Counts mnemonics of one function after the other.
+#[derive(Debug)]
+pub(super) struct MnemonicCounter {
+    numbers: FxHashMap<Box<str>, u32>,
+    weights: Vec<f64>,
+    counts: Vec<u32>,
+    /// Mnemonics of the current function in the order they first occurred.
+    order: Vec<u32>,
+    maximum: f64,
+}
+
+impl MnemonicCounter {
+    pub(super) fn new(bits: u32) -> Self {
+        let maximum = if bits == 64 { MAXIMUM_64 } else { MAXIMUM_32 };
+        let mut counter = Self {
+            numbers: FxHashMap::default(),
+            weights: Vec::new(),
+            counts: Vec::new(),
+            order: Vec::new(),
+            maximum,
+        };
+        for &(mnemonic, narrow, wide) in WEIGHTS {
+            let weight = if bits == 64 { wide } else { narrow };
+            counter.register(mnemonic, weight.unwrap_or(maximum));
+        }
+        counter
+    }
+
+    fn register(&mut self, mnemonic: &str, weight: f64) -> u32 {
+        let number = self.weights.len() as u32;
+        self.numbers.insert(mnemonic.into(), number);
+        self.weights.push(weight);
+        self.counts.push(0);
+        number
+    }
+
+    /// Counts a mnemonic, prefix words included.
+    pub(super) fn add(&mut self, mnemonic: &str) {
+        let number = match self.numbers.get(mnemonic) {
+            Some(&number) => number,
+            None => self.register(mnemonic, self.maximum),
+        };
+        let count = &mut self.counts[number as usize];
+        if *count == 0 {
+            self.order.push(number);
+        }
+        *count += 1;
+    }
+
+    /// The sum over the function, unrounded. The counter is empty again.
+    pub(super) fn finish(&mut self) -> f64 {
+        let mut sum = 0.0;
+        for number in self.order.drain(..) {
+            let count = std::mem::take(&mut self.counts[number as usize]);
+            sum += f64::from(count) * self.weights[number as usize];
+        }
+        sum
+    }
+}
+
+/// Rounds to three digits as Python does: correctly, from the exact binary value.
+pub(super) fn rounded(value: f64) -> f64 {
+    format!("{value:.3}").parse().unwrap_or(value)
+}
+
+/// Confidence of a function with a candidate.
+pub(super) fn confidence(candidate: &Candidate, tfidf: f64) -> f64 {
+    let when = |condition: bool| f64::from(u8::from(condition));
+    let weight = 0.298 * when(candidate.prologue > 0)
+        + 0.321 * when(tfidf < 0.0)
+        + 0.124 * when(tfidf < -2.0)
+        + 0.120 * when(tfidf < -4.0)
+        + 0.101 * when(tfidf < -1.0)
+        + 0.025 * when(tfidf < -8.0);
+    if candidate.references.len() > 1 {
+        1.0
+    } else if candidate.initial {
+        rounded(0.5 + 0.5 * weight)
+    } else {
+        rounded(weight)
+    }
+}
+
+/// The eleven marks of a function.
+pub(super) fn characteristics(candidate: &Candidate) -> String {
+    let marks = [
+        ('i', candidate.initial),
+        ('s', candidate.symbol),
+        ('u', candidate.stub),
+        ('a', candidate.alignment != 0),
+        ('l', candidate.language),
+        ('p', candidate.prologue > 0),
+        ('r', !candidate.references.is_empty()),
+        ('t', false),
+        ('g', candidate.gap),
+        ('f', candidate.finished),
+        ('x', candidate.aborted),
+    ];
+    marks.iter().map(|&(letter, set)| if set { letter } else { '-' }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounding_is_that_of_python() {
+        assert_eq!(rounded(0.0625), 0.062);
+        assert_eq!(rounded(2.6745), 2.674);
+        assert_eq!(rounded(-3.1995), -3.199);
+        assert_eq!(rounded(1e300), 1e300);
+    }
+
+    #[test]
+    fn the_counter_is_empty_after_use() {
+        let mut counter = MnemonicCounter::new(32);
+        counter.add("push");
+        counter.add("unheard of");
+        let first = counter.finish();
+        counter.add("push");
+        counter.add("unheard of");
+        assert_eq!(counter.finish(), first);
+        assert_eq!(counter.finish(), 0.0);
+    }
+}
