@@ -26,7 +26,11 @@ fn samples() -> Option<Vec<Sample>> {
 }
 
 fn count_instructions(samples: &[Sample]) -> u64 {
-    samples.iter().flat_map(|sample| &sample.functions).map(|function| function.num_instructions() as u64).sum()
+    samples
+        .iter()
+        .flat_map(|sample| &sample.functions)
+        .map(|function| function.num_instructions() as u64)
+        .sum()
 }
 
 fn escape(criterion: &mut Criterion) {

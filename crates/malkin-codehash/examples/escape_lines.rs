@@ -2,8 +2,6 @@
 //!
 //! A line is `[bytes, mnemonic, operands, low, high, bitness, intra, decoder]`; the answer is `[text, binary]`.
 
-#![expect(clippy::print_stdout, reason = "answers go to standard output")]
-
 use std::io::{BufRead as _, Write as _};
 
 use malkin_codehash::{BinaryContext, Escaper, HashPath};
@@ -14,9 +12,14 @@ type Case = (String, String, String, u64, u64, u64, bool, bool);
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     for line in std::io::stdin().lock().lines() {
-        let (bytes, mnemonic, operands, low, high, bitness, intra, decoder): Case = serde_json::from_str(&line?)?;
-        let instruction =
-            Instruction { offset: Va::new(0x40_1000), bytes: &bytes, mnemonic: &mnemonic, operands: &operands };
+        let (bytes, mnemonic, operands, low, high, bitness, intra, decoder): Case =
+            serde_json::from_str(&line?)?;
+        let instruction = Instruction {
+            offset: Va::new(0x40_1000),
+            bytes: &bytes,
+            mnemonic: &mnemonic,
+            operands: &operands,
+        };
         let image = Some(ImageRange { start: low, end: u128::from(high) });
         let context = BinaryContext { image, bitness, intra, decoder, thumb: false };
         let (mut text, mut binary) = (String::new(), Vec::new());

@@ -23,6 +23,8 @@ mod fields;
 mod intel;
 mod table;
 
+pub(crate) use intel::TextCode;
+
 use malkin_report::{Architecture, ImageRange, Instruction};
 
 /// What the binary escape of an instruction depends on besides the instruction.
@@ -57,7 +59,8 @@ pub(crate) fn is_plain_call(mnemonic: &str) -> bool {
 
 /// The text behind the last space, for example `cmpxchg` of `lock cmpxchg`.
 pub(crate) fn last_word(mnemonic: &str) -> &str {
-    match memchr::memrchr(b' ', mnemonic.as_bytes()) {
+    // Mnemonics are a few bytes long: a plain loop is the fastest search.
+    match mnemonic.bytes().rposition(|byte| byte == b' ') {
         Some(at) => &mnemonic[at + 1..],
         None => mnemonic,
     }
@@ -116,7 +119,13 @@ impl Escaper {
     }
 
     /// Appends the escaped operands.
-    pub fn escape_operands(self, instruction: &Instruction<'_>, path: HashPath, thumb: bool, out: &mut String) {
+    pub fn escape_operands(
+        self,
+        instruction: &Instruction<'_>,
+        path: HashPath,
+        thumb: bool,
+        out: &mut String,
+    ) {
         match path {
             HashPath::Server => {
                 dispatch!(self, escape_operands(instruction, out), out.push_str(instruction.bytes));
@@ -132,7 +141,13 @@ impl Escaper {
     }
 
     /// Appends the escaped instruction (group, space, operands) and returns the group letter.
-    pub fn escape_text(self, instruction: &Instruction<'_>, path: HashPath, thumb: bool, out: &mut String) -> u8 {
+    pub fn escape_text(
+        self,
+        instruction: &Instruction<'_>,
+        path: HashPath,
+        thumb: bool,
+        out: &mut String,
+    ) -> u8 {
         let group = self.group(instruction, path, thumb);
         if group == 0 {
             out.push_str(instruction.bytes);
@@ -142,6 +157,14 @@ impl Escaper {
         out.push(' ');
         self.escape_operands(instruction, path, thumb, out);
         group
+    }
+
+    /// The escaped instruction as a number, for escapers that know a short way there; equal numbers are equal texts.
+    pub(crate) fn text_code(self, instruction: &Instruction<'_>) -> Option<TextCode> {
+        match self {
+            Self::Intel => TextCode::of(instruction),
+            _ => None,
+        }
     }
 
     /// Whether an instruction counts as a call.

@@ -3,7 +3,7 @@
 use malkin_report::{Architecture, Block, BlockHash, Function, ImageRange, Instruction, Report, Va};
 
 use crate::digest::sha256_64;
-use crate::escaper::{BinaryContext, Escaper, HashPath};
+use crate::escaper::{BinaryContext, Escaper, HashPath, TextCode};
 
 /// What hashing a function needs to know of its sample.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -101,6 +101,11 @@ impl<'a> FunctionEscaper<'a> {
     /// Appends group letter, space and escaped operands; returns the letter (0 without escaper).
     pub fn push_text(&self, instruction: &Instruction<'_>, out: &mut String) -> u8 {
         self.escaper.escape_text(instruction, self.path, self.binary.thumb, out)
+    }
+
+    /// The escaped text as a number, if it consists of classes only.
+    pub(crate) fn text_code(&self, instruction: &Instruction<'_>) -> Option<TextCode> {
+        self.escaper.text_code(instruction)
     }
 
     /// Appends the escaped operands.

@@ -2,13 +2,13 @@
 
 use malkin_report::{BlockOccurrence, Function, MinHash, PicHash};
 
-use crate::config::Shingler;
 use crate::error::HashError;
 use crate::escaper::HashPath;
 use crate::function_escaper::{FunctionEscaper, SampleContext};
 use crate::minhash::{MinHasher, ShingleHashes};
+use crate::murmur::murmur3;
 use crate::pichash::{PicHasher, PicScratch, has_pichash};
-use crate::shingle::{ShingleScratch, Statistics, fuzzy_shingles};
+use crate::shingle::{BlockShingler, fuzzy_shingles};
 
 /// What is remembered of a function's code.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -26,7 +26,7 @@ pub struct FunctionHashes {
 #[derive(Default)]
 pub struct Scratch {
     pic: PicScratch,
-    shingles: ShingleScratch,
+    shingler: BlockShingler,
     hashes: ShingleHashes,
     minima: Vec<u32>,
 }
@@ -67,20 +67,24 @@ pub fn hash_function_in(
 ) -> Result<FunctionHashes, HashError> {
     let escaper = FunctionEscaper::new(function, context).on_path(path);
     let eligible = hasher.config().is_eligible(function.num_instructions(), function.num_blocks());
-    let Scratch { pic, shingles, hashes, minima } = scratch;
-    let mut pic = PicHasher::new(pic);
-    let mut statistics = Statistics::default();
+    let Scratch { pic, shingler, hashes, minima } = scratch;
+    let mut pic = PicHasher::new(pic, function);
+    shingler.begin_function();
     hashes.clear();
     for block in function.code.blocks() {
-        pic.block(&escaper, block)?;
+        for instruction in function.code.instructions(block) {
+            pic.instruction(&escaper, &instruction);
+            if eligible {
+                shingler.instruction(&escaper, &instruction);
+            }
+        }
+        pic.end_block(function.offset, block)?;
         if eligible {
-            shingles.block(&escaper, block, &mut statistics, |shingle| {
-                hashes.push(Shingler::EscapedBlock, shingle);
-            });
+            shingler.end_block(&mut hashes.escaped);
         }
     }
     let minhash = if eligible {
-        fuzzy_shingles(&escaper, &statistics, |shingle| hashes.push(Shingler::FuzzyStatPair, shingle))?;
+        fuzzy_shingles(&escaper, shingler.statistics(), |shingle| hashes.fuzzy.push(murmur3(shingle)))?;
         hasher.signature(hashes, minima)
     } else {
         MinHash::empty()

@@ -4,7 +4,6 @@ use malkin_report::MinHash;
 
 use crate::compare::score;
 use crate::config::{ConfigError, MinHashConfig, Shingler, Strategy};
-use crate::murmur::murmur3;
 use crate::simd;
 use crate::twister::Twister;
 
@@ -25,8 +24,10 @@ pub struct MinHasher {
 /// Hashes of shingles, gathered for one function. Repetitions do not matter.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ShingleHashes {
-    fuzzy: Vec<u32>,
-    escaped: Vec<u32>,
+    /// Of the statistics.
+    pub(crate) fuzzy: Vec<u32>,
+    /// Of the escaped blocks.
+    pub(crate) escaped: Vec<u32>,
 }
 
 impl ShingleHashes {
@@ -34,15 +35,6 @@ impl ShingleHashes {
     pub(crate) fn clear(&mut self) {
         self.fuzzy.clear();
         self.escaped.clear();
-    }
-
-    /// Adds a shingle.
-    pub(crate) fn push(&mut self, shingler: Shingler, shingle: &[u8]) {
-        let hashes = match shingler {
-            Shingler::FuzzyStatPair => &mut self.fuzzy,
-            Shingler::EscapedBlock => &mut self.escaped,
-        };
-        hashes.push(murmur3(shingle));
     }
 
     fn of(&self, shingler: Shingler) -> &[u32] {
@@ -143,10 +135,11 @@ impl MinHasher {
     }
 }
 
-/// Positions of each shingler: in ascending order of weight, each the truncated share of its weight, the last one the rest.
+/// Positions of each shingler: in ascending order of weight (by name when equal), the first one its truncated share, the last
+/// one the rest.
 fn segments(config: &MinHashConfig) -> [(Shingler, usize); 2] {
     let length = config.signature_length;
-    let mut segments = [Shingler::FuzzyStatPair, Shingler::EscapedBlock].map(|shingler| {
+    let mut segments = [Shingler::EscapedBlock, Shingler::FuzzyStatPair].map(|shingler| {
         let weight = config.shinglers.weight(shingler);
         (shingler, weight)
     });

@@ -1,6 +1,6 @@
 //! PicHash and PicBlockHash: SHA-256 over the binary escapes, equal exactly if the code is equal up to relocation.
 
-use malkin_report::{Block, BlockHash, BlockOccurrence, Function, PicHash};
+use malkin_report::{Block, BlockHash, BlockOccurrence, Function, Instruction, PicHash, Va};
 use rustc_hash::FxHashMap;
 
 use crate::digest::{Sha256First64, sha256_64};
@@ -22,26 +22,33 @@ pub(crate) struct PicHasher<'s> {
     scratch: &'s mut PicScratch,
     function: Sha256First64,
     blocks: Vec<BlockOccurrence>,
+    /// Bytes of the block at hand.
+    size: usize,
+    /// Whether two blocks have the same hash.
     repeated: bool,
 }
 
 impl<'s> PicHasher<'s> {
-    pub(crate) fn new(scratch: &'s mut PicScratch) -> Self {
+    /// Begins a function; makes room for its blocks at once.
+    pub(crate) fn new(scratch: &'s mut PicScratch, function: &Function) -> Self {
         scratch.first_seen.clear();
-        Self { scratch, function: Sha256First64::default(), blocks: Vec::new(), repeated: false }
+        scratch.escaped.clear();
+        let recorded = |block: &&Block| block.len() >= MIN_BLOCK_INSTRUCTIONS;
+        let blocks = Vec::with_capacity(function.code.blocks().iter().filter(recorded).count());
+        Self { scratch, function: Sha256First64::default(), blocks, size: 0, repeated: false }
     }
 
-    /// Adds a block. Its own hash is made only if it is long enough to be recorded.
-    pub(crate) fn block(&mut self, escaper: &FunctionEscaper<'_>, block: &Block) -> Result<(), HashError> {
+    /// Adds an instruction to the block.
+    pub(crate) fn instruction(&mut self, escaper: &FunctionEscaper<'_>, instruction: &Instruction<'_>) {
+        escaper.push_binary(instruction, &mut self.scratch.escaped);
+        self.size += instruction.bytes.len() / 2;
+    }
+
+    /// Ends the block. Its own hash is made only if it is long enough to be recorded.
+    pub(crate) fn end_block(&mut self, function: Va, block: &Block) -> Result<(), HashError> {
         let escaped = &mut self.scratch.escaped;
-        escaped.clear();
-        let mut size = 0;
-        for instruction in escaper.function().code.instructions(block) {
-            escaper.push_binary(&instruction, escaped);
-            size += instruction.bytes.len() / 2;
-        }
         if !escaped.is_ascii() {
-            return Err(HashError::BytesNotAscii { function: escaper.function().offset });
+            return Err(HashError::BytesNotAscii { function });
         }
         self.function.update(escaped);
         if block.len() >= MIN_BLOCK_INSTRUCTIONS {
@@ -51,10 +58,12 @@ impl<'s> PicHasher<'s> {
             self.blocks.push(BlockOccurrence {
                 offset: block.start,
                 length: block.len() as u32,
-                size: size as u32,
+                size: self.size as u32,
                 hash,
             });
         }
+        escaped.clear();
+        self.size = 0;
         Ok(())
     }
 

@@ -95,7 +95,11 @@ impl Projection {
 
     /// Random bands: for each `(size, count)` in order, `count` bands of `size` positions, all drawn from one generator.
     /// Bands larger than the signature take all of it.
-    pub fn random(bands: &[(usize, usize)], seed: u64, signature_length: usize) -> Result<Self, ProjectionError> {
+    pub fn random(
+        bands: &[(usize, usize)],
+        seed: u64,
+        signature_length: usize,
+    ) -> Result<Self, ProjectionError> {
         check_length(signature_length)?;
         let total = bands.iter().try_fold(0_usize, |total, (size, count)| {
             total.checked_add(size.min(&signature_length).max(&1).checked_mul(*count)?)

@@ -50,7 +50,8 @@ mod tests {
         let mut code = CodeBuilder::new();
         code.begin_block(Va::new(16));
         code.push(Instruction { offset: Va::new(16), bytes: "c3", mnemonic: "ret", operands: "" }).unwrap();
-        let mut function = Function { offset: Va::new(16), code: code.finish().unwrap(), ..Function::default() };
+        let mut function =
+            Function { offset: Va::new(16), code: code.finish().unwrap(), ..Function::default() };
         function.blockrefs = vec![(Va::new(16), vec![])];
         function.metadata.pic_hash = Some(PicHash::new(7));
         function.metadata.nesting_depth = Some(9);

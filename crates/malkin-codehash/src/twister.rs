@@ -31,7 +31,8 @@ impl Twister {
         let mut at = 1;
         let mut from = 0;
         for _ in 0..SIZE.max(key.len()) {
-            state[at] = (state[at] ^ mix(state[at - 1], 1_664_525)).wrapping_add(key[from]).wrapping_add(from as u32);
+            state[at] =
+                (state[at] ^ mix(state[at - 1], 1_664_525)).wrapping_add(key[from]).wrapping_add(from as u32);
             at = advance(state, at);
             from = (from + 1) % key.len();
         }

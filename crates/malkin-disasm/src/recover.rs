@@ -266,13 +266,15 @@ impl<'a> Recovery<'a> {
         let mut address = start;
         let mut previous: Option<Row> = None;
         let mut decoded = 0;
-        loop {
-            let Some(offset) = self.memory.offset(address) else { break };
+        while let Some(offset) = self.memory.offset(address) {
             let Some(instruction) = self.decoder.decode(&self.memory.data[offset..], address) else { break };
             decoded += 1;
             let length = instruction.len();
-            let row = Row { offset: offset as u32, length: length as u8, class: class::Class::of(&instruction) };
-            if !state.tables.is_empty() && (offset..offset + length).any(|at| self.has_mark(state, at, mark::TABLE)) {
+            let row =
+                Row { offset: offset as u32, length: length as u8, class: class::Class::of(&instruction) };
+            if !state.tables.is_empty()
+                && (offset..offset + length).any(|at| self.has_mark(state, at, mark::TABLE))
+            {
                 if let Some(previous) = previous
                     && previous.offset as usize + usize::from(previous.length) == offset
                 {
@@ -284,7 +286,9 @@ impl<'a> Recovery<'a> {
                 break;
             }
             state.reachable = true;
-            if self.memory.data[offset] == 0 && self.memory.data[offset..offset + length].iter().all(|&byte| byte == 0) {
+            if self.memory.data[offset] == 0
+                && self.memory.data[offset..offset + length].iter().all(|&byte| byte == 0)
+            {
                 state.zeros += 1;
                 if state.zeros > 1 {
                     return false;

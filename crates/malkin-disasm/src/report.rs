@@ -34,8 +34,9 @@ pub(crate) fn frame(image: &Image) -> Report {
     report.xheader = Some(image.xheader.as_deref().map(hex).unwrap_or_default());
     report.pe_header_hash = Some(image.pe_header_hash.clone().unwrap_or_default());
     report.metadata.is_buffer = image.is_buffer;
-    report.metadata.language =
-        image.language.scores.iter().map(|&(name, score)| (name.to_owned(), score)).collect();
+    let scores = image.language.scores.iter();
+    report.metadata.language = scores.map(|&(name, score)| (name.to_owned(), score)).collect();
+    report.metadata.language.sort_by(|a, b| a.0.cmp(&b.0));
     report
 }
 
@@ -66,7 +67,7 @@ pub(crate) fn fill(report: &mut Report, recovery: &Recovery<'_>) {
     report.functions.sort_by_key(|function| function.offset);
     report.statistics = Some(counts);
     report.identified_alignment = Some(u64::from(recovery.alignment()));
-    let (from, to) = references.data(recovery);
+    let (from, to) = References::data(recovery);
     report.xdata_refs_from = Some(from);
     report.xdata_refs_to = Some(to);
     report.xmetadata = Some(tables(image, recovery));
@@ -92,11 +93,15 @@ fn tables(image: &Image, recovery: &Recovery<'_>) -> Value {
     });
     let imported: Map<String, Value> = imported.collect();
     let mut table = Map::new();
-    let optional = |table: &Option<std::collections::BTreeMap<u64, String>>| table.as_ref().map_or(Value::Null, names);
+    let optional =
+        |table: &Option<std::collections::BTreeMap<u64, String>>| table.as_ref().map_or(Value::Null, names);
     table.insert("exported_functions".to_owned(), optional(&image.tables.exported_functions));
     table.insert("exported_symbols".to_owned(), names(&image.tables.exported_symbols));
     let no_imports = image.tables.imported_functions.is_none() && imported.is_empty();
-    table.insert("imported_functions".to_owned(), if no_imports { Value::Null } else { Value::Object(imported) });
+    table.insert(
+        "imported_functions".to_owned(),
+        if no_imports { Value::Null } else { Value::Object(imported) },
+    );
     table.insert("symbols".to_owned(), optional(&image.tables.symbols));
     Value::Object(table)
 }

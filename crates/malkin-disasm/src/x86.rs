@@ -27,5 +27,8 @@ pub fn branch_target(instruction: &Instruction) -> u64 {
 /// Whether capstone calls this `lcall` or `ljmp`: every far branch except the 16:32 form through memory.
 pub fn is_far_branch(instruction: &Instruction) -> bool {
     matches!(instruction.op0_kind(), OpKind::FarBranch16 | OpKind::FarBranch32)
-        || matches!(instruction.code(), Code::Call_m1616 | Code::Call_m1664 | Code::Jmp_m1616 | Code::Jmp_m1664)
+        || matches!(
+            instruction.code(),
+            Code::Call_m1616 | Code::Call_m1664 | Code::Jmp_m1616 | Code::Jmp_m1664
+        )
 }

@@ -24,30 +24,61 @@ fn dev_python() {
         let ours = decoders[which].decode(&code, address);
         let (key, detail) = match (&ours, len) {
             (None, 0) => continue,
-            (Some(i), 0) => (format!("THEY-INVALID {:?}", i.code()), format!("{} {:02x?}", p[0], &code[..i.len()])),
-            (None, len) => (format!("WE-INVALID {}", p[4]), format!("{} {:02x?} {} | {}", p[0], &code[..len], p[4], p[5])),
+            (Some(i), 0) => {
+                (format!("THEY-INVALID {:?}", i.code()), format!("{} {:02x?}", p[0], &code[..i.len()]))
+            }
+            (None, len) => (
+                format!("WE-INVALID {}", p[4]),
+                format!("{} {:02x?} {} | {}", p[0], &code[..len], p[4], p[5]),
+            ),
             (Some(i), len) => {
                 let bytes = &code[..i.len()];
                 let (mut m, mut o) = (String::new(), String::new());
                 writers[which].mnemonic(i, bytes, &mut m);
                 writers[which].operands(i, bytes, &mut o);
-                if i.len() != len { (format!("LEN {:?}", i.code()), format!("{} {:02x?} ours {} {m} | {o}  theirs {} {} | {}", p[0], code, i.len(), len, p[4], p[5])) }
-                else if m != p[4] { (format!("MNEM {:?} {} {}", i.mnemonic(), m, p[4]), format!("{} {:02x?} [{m} | {o}] [{} | {}]", p[0], bytes, p[4], p[5])) }
-                else if o != p[5] { (format!("OPS {:?}", i.code()), format!("{} {:02x?} [{m} | {o}] [{} | {}]", p[0], bytes, p[4], p[5])) }
-                else { continue }
+                if i.len() != len {
+                    (
+                        format!("LEN {:?}", i.code()),
+                        format!(
+                            "{} {:02x?} ours {} {m} | {o}  theirs {} {} | {}",
+                            p[0],
+                            code,
+                            i.len(),
+                            len,
+                            p[4],
+                            p[5]
+                        ),
+                    )
+                } else if m != p[4] {
+                    (
+                        format!("MNEM {:?} {} {}", i.mnemonic(), m, p[4]),
+                        format!("{} {:02x?} [{m} | {o}] [{} | {}]", p[0], bytes, p[4], p[5]),
+                    )
+                } else if o != p[5] {
+                    (
+                        format!("OPS {:?}", i.code()),
+                        format!("{} {:02x?} [{m} | {o}] [{} | {}]", p[0], bytes, p[4], p[5]),
+                    )
+                } else {
+                    continue;
+                }
             }
         };
         bad += 1;
         let g = groups.entry(key).or_default();
         g.0 += 1;
-        if g.1.len() < 3 { g.1.push(detail); }
+        if g.1.len() < 3 {
+            g.1.push(detail);
+        }
     }
     let mut list: Vec<_> = groups.into_iter().collect();
     list.sort_by_key(|(_, (n, _))| std::cmp::Reverse(*n));
     let mut out = format!("{bad} of {total} differ, {} groups\n", list.len());
     for (k, (n, ex)) in list {
         out += &format!("{n:7} {k}\n");
-        for e in ex { out += &format!("          {e}\n"); }
+        for e in ex {
+            out += &format!("          {e}\n");
+        }
     }
     std::fs::write("/tmp/dz/gen.txt", out).unwrap();
 }
@@ -93,7 +124,9 @@ fn dev_corpus() {
     let mut out = format!("{bad} of {total} differ, {} groups\n", list.len());
     for (k, (n, ex)) in list {
         out += &format!("{n:7} {k}\n");
-        for e in ex { out += &format!("          {e}\n"); }
+        for e in ex {
+            out += &format!("          {e}\n");
+        }
     }
     std::fs::write("/tmp/dz/diff.txt", out).unwrap();
 }

@@ -85,7 +85,9 @@ impl Index {
         let functions = self.parts.iter().map(|part| part.segment.num_functions() as usize).sum::<usize>();
         let rows = self.parts.iter().map(|part| part.samples.rows().len()).sum::<usize>();
         let numbers_left = u32::MAX as usize;
-        if functions + segment.num_functions() as usize >= numbers_left || rows + samples.len() >= numbers_left {
+        if functions + segment.num_functions() as usize >= numbers_left
+            || rows + samples.len() >= numbers_left
+        {
             return Err(IndexError::Full);
         }
         self.parts.push(Part { segment: Arc::new(segment), samples: Arc::new(table) });
@@ -150,7 +152,8 @@ impl Index {
             return Some(plan);
         }
         let mostly_dead = |part: &&Part| {
-            part.samples.has_dead() && 2 * part.samples.dead_functions() >= part.segment.num_functions() as usize
+            part.samples.has_dead()
+                && 2 * part.samples.dead_functions() >= part.segment.num_functions() as usize
         };
         let part = self.parts.iter().find(mostly_dead)?;
         Some(MergePlan { parts: vec![part.clone()], signature_len: self.signature_len })
@@ -162,7 +165,9 @@ impl Index {
         let fits = |pair: &[Part]| {
             let functions = pair[0].weight() + pair[1].weight();
             let blocks = pair[0].segment.num_block_postings() + pair[1].segment.num_block_postings();
-            2 * pair[1].weight() > pair[0].weight() && functions <= max_functions && blocks < u32::MAX as usize
+            2 * pair[1].weight() > pair[0].weight()
+                && functions <= max_functions
+                && blocks < u32::MAX as usize
         };
         let at = self.parts.windows(2).rposition(fits)?;
         Some(MergePlan { parts: self.parts[at..at + 2].to_vec(), signature_len: self.signature_len })

@@ -75,8 +75,8 @@ impl SampleTable {
 
     fn count(&mut self) {
         let dead = self.rows.iter().filter(|row| !row.live);
-        (self.dead_samples, self.dead_functions) =
-            dead.fold((0, 0), |(samples, functions), row| (samples + 1, functions + row.num_functions as usize));
+        (self.dead_samples, self.dead_functions) = dead
+            .fold((0, 0), |(samples, functions), row| (samples + 1, functions + row.num_functions as usize));
     }
 
     pub(crate) fn rows(&self) -> &[SampleRow] {

@@ -139,7 +139,8 @@ impl Snapshot {
         let base = self.bases[at];
         let row = &self.parts[at].samples.rows()[(sample.0 - base.sample) as usize];
         let first = base.function + row.first_function;
-        (first..first + row.num_functions).map(move |function| FunctionRef { sample, function: FunctionNo(function) })
+        (first..first + row.num_functions)
+            .map(move |function| FunctionRef { sample, function: FunctionNo(function) })
     }
 
     /// Functions that carry a signature, in ascending order of (sample, function) ids.
@@ -150,7 +151,12 @@ impl Snapshot {
 
     /// Distinct signatures that share at least `required` band keys with a signature, ascending. None if `required` is 0 or
     /// the signature is not one of this index's length. May name signatures whose functions have all been removed.
-    pub fn candidates<'s>(&self, signature: &[u8], required: u32, scratch: &'s mut Scratch) -> &'s [SignatureNo] {
+    pub fn candidates<'s>(
+        &self,
+        signature: &[u8],
+        required: u32,
+        scratch: &'s mut Scratch,
+    ) -> &'s [SignatureNo] {
         scratch.begin(self.num_signatures());
         let required = u16::try_from(required).unwrap_or(u16::MAX);
         if required > 0 && signature.len() == self.signature_len && !signature.is_empty() {

@@ -31,11 +31,16 @@ struct Model(BTreeMap<i64, (SampleFacts, Vec<Function>)>);
 
 impl Model {
     fn functions(&self) -> impl Iterator<Item = (i64, &Function)> {
-        self.0.iter().flat_map(|(sample, (_, functions))| functions.iter().map(|function| (*sample, function)))
+        self.0
+            .iter()
+            .flat_map(|(sample, (_, functions))| functions.iter().map(|function| (*sample, function)))
     }
 
     fn found(&self, wanted: impl Fn(&Function) -> bool) -> BTreeSet<(i64, i64)> {
-        self.functions().filter(|(_, function)| wanted(function)).map(|(sample, function)| (sample, function.id)).collect()
+        self.functions()
+            .filter(|(_, function)| wanted(function))
+            .map(|(sample, function)| (sample, function.id))
+            .collect()
     }
 }
 
@@ -70,7 +75,8 @@ fn functions() -> impl Strategy<Value = Vec<Function>> {
 }
 
 fn facts() -> impl Strategy<Value = SampleFacts> {
-    (0..4_i64, any::<bool>()).prop_map(|(family, is_library)| SampleFacts { family_id: FamilyId::new(family), is_library })
+    (0..4_i64, any::<bool>())
+        .prop_map(|(family, is_library)| SampleFacts { family_id: FamilyId::new(family), is_library })
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -112,12 +118,18 @@ fn apply(index: &mut Index, model: &mut Model, step: Step) {
         Step::Remove(id) => {
             let known = model.0.remove(&id).is_some();
             let id = SampleId::new(id);
-            assert_eq!(index.remove_sample(id), if known { Ok(()) } else { Err(IndexError::UnknownSample(id)) });
+            assert_eq!(
+                index.remove_sample(id),
+                if known { Ok(()) } else { Err(IndexError::UnknownSample(id)) }
+            );
         }
         Step::Facts(id, facts) => {
             let known = model.0.get_mut(&id).map(|entry| entry.0 = facts).is_some();
             let id = SampleId::new(id);
-            assert_eq!(index.set_sample_facts(id, facts), if known { Ok(()) } else { Err(IndexError::UnknownSample(id)) });
+            assert_eq!(
+                index.set_sample_facts(id, facts),
+                if known { Ok(()) } else { Err(IndexError::UnknownSample(id)) }
+            );
         }
         Step::Merge => {
             while let Some(plan) = index.plan_merge() {
@@ -147,7 +159,8 @@ fn check(snapshot: &Snapshot, model: &Model, queries: &[Vec<u8>]) {
             let found = snapshot.candidates(query, required, &mut scratch).to_vec();
             let found = ids(&mut found.iter().flat_map(|number| snapshot.functions_of(*number)));
             let expected = model.found(|function| {
-                required > 0 && shared_bands(snapshot.projection(), query, &function.minhash) >= required as usize
+                required > 0
+                    && shared_bands(snapshot.projection(), query, &function.minhash) >= required as usize
             });
             assert_eq!(found, expected, "candidates for k = {required}");
         }
@@ -157,7 +170,9 @@ fn check(snapshot: &Snapshot, model: &Model, queries: &[Vec<u8>]) {
             let found = ids(&mut close.iter().flat_map(|close| snapshot.functions_of(close.signature)));
             let expected = model.found(|function| {
                 let same_length = query.len() == LEN && function.minhash.len() == LEN;
-                same_length && query.iter().zip(&function.minhash).filter(|(a, b)| a == b).count() >= min_equal as usize
+                same_length
+                    && query.iter().zip(&function.minhash).filter(|(a, b)| a == b).count()
+                        >= min_equal as usize
             });
             assert_eq!(found, expected, "exact from {min_equal} equal positions");
         }
@@ -231,7 +246,8 @@ proptest! {
 
 #[test]
 fn a_merge_that_was_overtaken_keeps_what_happened_meanwhile() {
-    let function = |id, byte| Function { id, pichash: 1, minhash: vec![byte; LEN], blocks: vec![BlockHash::new(5)] };
+    let function =
+        |id, byte| Function { id, pichash: 1, minhash: vec![byte; LEN], blocks: vec![BlockHash::new(5)] };
     let (mut index, mut model) = (Index::new(Projection::default(), LEN), Model::default());
     // Large enough that inserting does not merge by itself.
     let large = |first: i64| (0..9000).map(|n| function(first + n, (n % 200) as u8)).collect::<Vec<_>>();
@@ -259,7 +275,8 @@ fn a_merge_that_was_overtaken_keeps_what_happened_meanwhile() {
 fn a_refused_sample_changes_nothing() {
     let mut index = Index::new(Projection::default(), LEN);
     let minhash = vec![1; LEN];
-    let good = IndexedFunction { id: FunctionId::new(1), pichash: PicHash::new(1), minhash: &minhash, blocks: &[] };
+    let good =
+        IndexedFunction { id: FunctionId::new(1), pichash: PicHash::new(1), minhash: &minhash, blocks: &[] };
     let short = IndexedFunction { id: FunctionId::new(2), minhash: &minhash[1..], ..good };
     let (sample, facts) = (SampleId::new(4), SampleFacts::default());
     assert_eq!(

@@ -8,3 +8,4 @@ pub(crate) mod go;
 pub(crate) mod language;
 pub(crate) mod ordinal;
 pub(crate) mod rust;
+pub(crate) mod spelling;

@@ -24,6 +24,8 @@ pub mod options;
 mod pe;
 
 pub use detect::{Detected, detect};
+pub use malkin_report::Architecture;
+
 pub use image::{ApiName, ExceptionRecord, Format, Image, Language, Section, Tables};
 pub use load::load;
 pub use options::{Buffer, Input, LoadError, LoadOptions};

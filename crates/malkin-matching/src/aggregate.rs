@@ -147,7 +147,11 @@ impl Tally {
             },
             seen: vec![0; scored.snapshot.num_function_slots().div_ceil(64)],
         };
-        let none = SampleTally { appeared: false, functions: MatchedFunctionCounts::default(), bytes: [Amount::ZERO; 6] };
+        let none = SampleTally {
+            appeared: false,
+            functions: MatchedFunctionCounts::default(),
+            bytes: [Amount::ZERO; 6],
+        };
         Self {
             minhash: flag_tally(MatchFlags::MINHASH),
             pichash: flag_tally(MatchFlags::PICHASH),
@@ -220,7 +224,9 @@ impl Tally {
 impl FlagTally {
     fn add(&mut self, function: &OwnFunction, ordered: &[(u32, Hit)], matches: &[MatchTuple]) {
         let (mut matched, mut in_library) = (false, false);
-        for ((_, hit), tuple) in ordered.iter().zip(matches).filter(|((_, hit), _)| hit.flags.contains(self.flag)) {
+        for ((_, hit), tuple) in
+            ordered.iter().zip(matches).filter(|((_, hit), _)| hit.flags.contains(self.flag))
+        {
             matched = true;
             in_library |= tuple.flags.contains(MatchFlags::LIBRARY);
             let number = hit.function.function.index();

@@ -23,7 +23,8 @@ pub fn cross(results: &[(SampleId, &[MatchedSample])]) -> Result<CrossResult, Cr
     if count < 2 {
         return Err(CrossError::TooFew(count));
     }
-    let mut columns: Vec<(SampleId, usize)> = results.iter().enumerate().map(|(at, (id, _))| (*id, at)).collect();
+    let mut columns: Vec<(SampleId, usize)> =
+        results.iter().enumerate().map(|(at, (id, _))| (*id, at)).collect();
     columns.sort_unstable();
     if let Some(pair) = columns.windows(2).find(|pair| pair[0].0 == pair[1].0) {
         return Err(CrossError::Repeated(pair[0].0));

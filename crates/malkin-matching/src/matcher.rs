@@ -75,10 +75,14 @@ fn run<'a>(scan: Scan<'a>, control: &mut dyn Control) -> Result<Scored<'a>, Matc
 /// A snapshot that holds only these samples. What the index refuses (functions named twice, signatures of another length)
 /// cannot come out of a store; if it does all the same, it has no part in the comparison.
 fn index_alone(projection: &Projection, samples: &[OwnSample<'_>]) -> Snapshot {
-    let signatures = samples.iter().flat_map(|sample| sample.functions).map(|function| function.minhash.as_bytes());
-    let signature_len = signatures.map(<[u8]>::len).find(|len| *len > 0).unwrap_or(projection.signature_length());
+    let signatures =
+        samples.iter().flat_map(|sample| sample.functions).map(|function| function.minhash.as_bytes());
+    let signature_len =
+        signatures.map(<[u8]>::len).find(|len| *len > 0).unwrap_or(projection.signature_length());
     let mut index = Index::new(projection.clone(), signature_len);
-    let usable = |function: &OwnFunction| if function.minhash.as_bytes().len() == signature_len { signature_len } else { 0 };
+    let usable = |function: &OwnFunction| {
+        if function.minhash.as_bytes().len() == signature_len { signature_len } else { 0 }
+    };
     let functions: Vec<Vec<IndexedFunction<'_>>> = samples
         .iter()
         .map(|sample| {
@@ -107,11 +111,17 @@ fn index_alone(projection: &Projection, samples: &[OwnSample<'_>]) -> Snapshot {
 fn functions_without_pichash(snapshot: &Snapshot, samples: &[OwnSample<'_>]) -> Vec<FunctionRef> {
     let mut without = Vec::new();
     for sample in samples {
-        let mut ids: Vec<_> =
-            sample.functions.iter().filter(|function| function.pichash.get() == 0).map(|function| function.id).collect();
+        let mut ids: Vec<_> = sample
+            .functions
+            .iter()
+            .filter(|function| function.pichash.get() == 0)
+            .map(|function| function.id)
+            .collect();
         ids.sort_unstable();
-        let functions = snapshot.sample_no(sample.id).into_iter().flat_map(|number| snapshot.functions_in(number));
-        without.extend(functions.filter(|function| ids.binary_search(&snapshot.function_id(*function)).is_ok()));
+        let functions =
+            snapshot.sample_no(sample.id).into_iter().flat_map(|number| snapshot.functions_in(number));
+        without
+            .extend(functions.filter(|function| ids.binary_search(&snapshot.function_id(*function)).is_ok()));
     }
     without
 }

@@ -69,7 +69,10 @@ mod tests {
     #[test]
     fn thirty_three_of_sixty_four_positions_are_above_fifty() {
         assert_eq!(MatchParameters::default().min_equal(64), 33);
-        assert_eq!(MatchParameters { score_threshold: 100.0, ..MatchParameters::default() }.min_equal(64), 65);
+        assert_eq!(
+            MatchParameters { score_threshold: 100.0, ..MatchParameters::default() }.min_equal(64),
+            65
+        );
     }
 
     #[test]

@@ -189,7 +189,8 @@ impl<'a> Scan<'a> {
         let (pichash_size, own_no) = (self.parameters.pichash_size, self.own_no);
         self.picgroups.matches(self.own.functions, at, own_no, pichash_size, &self.snapshot, picmatches);
 
-        let picflags = if implied { MatchFlags::MINHASH.with(MatchFlags::PICHASH) } else { MatchFlags::PICHASH };
+        let picflags =
+            if implied { MatchFlags::MINHASH.with(MatchFlags::PICHASH) } else { MatchFlags::PICHASH };
         let first = part.hits.len();
         part.hits.extend(picmatches.foreign.iter().map(|found| Hit::new(*found, 0, picflags)));
         part.self_pichash.extend(&picmatches.own);
@@ -206,8 +207,11 @@ impl<'a> Scan<'a> {
             } else if !implied {
                 match picmatches.foreign.binary_search(&near.function) {
                     Ok(same) => {
-                        part.hits[first + same] =
-                            Hit::new(near.function, near.equal, MatchFlags::MINHASH.with(MatchFlags::PICHASH));
+                        part.hits[first + same] = Hit::new(
+                            near.function,
+                            near.equal,
+                            MatchFlags::MINHASH.with(MatchFlags::PICHASH),
+                        );
                     }
                     Err(_) => part.hits.push(Hit::new(near.function, near.equal, MatchFlags::MINHASH)),
                 }

@@ -1,15 +1,19 @@
 //! Random small collections with planted near-duplicates, libraries and several families: the pipeline against the rules of
 //! sections 8 and 9 written down as they stand, one pair of functions at a time, in maps of maps.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests; a failure is a failed test")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use malkin_codehash::Projection;
 use malkin_index::{Index, IndexedFunction, SampleFacts};
-use malkin_matching::{MatchParameters, OwnFunction, OwnSample, Scan, Unlimited, Workspace, match_query, match_sample, match_vs};
+use malkin_matching::{
+    MatchParameters, OwnFunction, OwnSample, Scan, Unlimited, Workspace, match_query, match_sample, match_vs,
+};
 use malkin_report::wire::matching::matching_result_to_json;
 use malkin_report::{
-    Architecture, FamilyId, FunctionId, MatchInfo, MatcherKind, MinHash, OtherSamples, PicHash, SampleEntry, SampleId,
-    Statistics, Va,
+    Architecture, FamilyId, FunctionId, MatchInfo, MatcherKind, MinHash, OtherSamples, PicHash, SampleEntry,
+    SampleId, Statistics, Va,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -49,7 +53,8 @@ type Drawn = (u8, Vec<(usize, u8)>, u8, u8, u16);
 /// Copies of a few originals. Unchanged copies share the PicHash too, mostly; some have none.
 fn function((original, edits, pichash, size, weight): Drawn, id: i64) -> OwnFunction {
     let num_instructions = u32::from(size % 16);
-    let mut signature: Vec<u8> = (0..LEN).map(|at| (at as u8).wrapping_mul(7).wrapping_add(original * 61)).collect();
+    let mut signature: Vec<u8> =
+        (0..LEN).map(|at| (at as u8).wrapping_mul(7).wrapping_add(original * 61)).collect();
     for (at, value) in &edits {
         signature[*at] = *value;
     }
@@ -102,7 +107,8 @@ fn level_sizes(mut samples: Vec<Sample>) -> Vec<Sample> {
         if (function.num_instructions > 10) == (size > 10) {
             function.num_instructions = size;
         } else {
-            function.pichash = PicHash::new(function.pichash.get() + 1000 * u64::from(function.num_instructions));
+            function.pichash =
+                PicHash::new(function.pichash.get() + 1000 * u64::from(function.num_instructions));
         }
     }
     samples
@@ -142,11 +148,14 @@ impl Naive<'_> {
     fn by_pichash(&self) -> Pairs {
         let mut pairs = Pairs::new();
         for a in &self.own.functions {
-            if a.pichash.get() == 0 && !self.zero_is_a_pichash || u64::from(a.num_instructions) < self.parameters.pichash_size {
+            if a.pichash.get() == 0 && !self.zero_is_a_pichash
+                || u64::from(a.num_instructions) < self.parameters.pichash_size
+            {
                 continue;
             }
             let same = self.indexed.iter().filter(|(_, b)| b.pichash == a.pichash);
-            let mut group: BTreeSet<(i64, i64)> = same.map(|(s, b)| (s.entry.sample_id.get(), b.id.get())).collect();
+            let mut group: BTreeSet<(i64, i64)> =
+                same.map(|(s, b)| (s.entry.sample_id.get(), b.id.get())).collect();
             if group.is_empty() {
                 continue;
             }
@@ -172,10 +181,12 @@ impl Naive<'_> {
                 if self.parameters.pichash_implies_minhash && taken {
                     continue;
                 }
-                let equal = a.minhash.as_bytes().iter().zip(b.minhash.as_bytes()).filter(|(a, b)| a == b).count();
+                let equal =
+                    a.minhash.as_bytes().iter().zip(b.minhash.as_bytes()).filter(|(a, b)| a == b).count();
                 let score = 100.0 * equal as f64 / LEN as f64;
                 let known = best.get(&sample);
-                let smaller = |(id, known): &(i64, f64)| score > *known || score == *known && b.id.get() < *id;
+                let smaller =
+                    |(id, known): &(i64, f64)| score > *known || score >= *known && b.id.get() < *id;
                 if score > 50.0 && known.is_none_or(smaller) {
                     best.insert(sample, (b.id.get(), score));
                 }
@@ -228,7 +239,8 @@ impl Naive<'_> {
         let foreign: Vec<_> = pairs.keys().filter(|(_, sample, _)| *sample != self.own_id()).collect();
         let own: BTreeSet<i64> = foreign.iter().map(|(a, _, _)| *a).collect();
         let libraries = foreign.iter().filter(|(_, sample, _)| samples[*sample as usize].entry.is_library);
-        let itself = pairs.keys().filter(|(_, sample, _)| *sample == self.own_id()).flat_map(|(a, _, b)| [*a, *b]);
+        let itself =
+            pairs.keys().filter(|(_, sample, _)| *sample == self.own_id()).flat_map(|(a, _, b)| [*a, *b]);
         let matched = self.own.functions.iter().filter(|function| own.contains(&function.id.get()));
         let bytes = matched.map(|function| function.binweight).reduce(|a, b| a + b);
         json!({
@@ -246,7 +258,8 @@ impl Naive<'_> {
             let mut tuples: Vec<_> = mine
                 .map(|((_, sample, b), (score, whole, by_pichash, by_minhash))| {
                     let entry = &samples[*sample as usize].entry;
-                    let flags = u8::from(*by_minhash) + 2 * u8::from(*by_pichash) + 4 * u8::from(entry.is_library);
+                    let flags =
+                        u8::from(*by_minhash) + 2 * u8::from(*by_pichash) + 4 * u8::from(entry.is_library);
                     let score = if *whole { json!(100) } else { json!(score) };
                     (entry.family_id.get(), *sample, *b, score, flags)
                 })
@@ -272,11 +285,13 @@ impl Naive<'_> {
                 order.push(sample);
             }
         }
-        let is_library = |row: &Value| row["matches"].as_array().unwrap().iter().any(|t| t[4].as_u64().unwrap() & 4 > 0);
+        let is_library =
+            |row: &Value| row["matches"].as_array().unwrap().iter().any(|t| t[4].as_u64().unwrap() & 4 > 0);
         let (mut matchable, mut library_bytes) = (0.0, 0.0);
         for (function, row) in self.own.functions.iter().zip(functions) {
             let size = u64::from(function.num_instructions);
-            matchable += if size >= self.parameters.pichash_size || size > 10 { function.binweight } else { 0.0 };
+            matchable +=
+                if size >= self.parameters.pichash_size || size > 10 { function.binweight } else { 0.0 };
             library_bytes += if is_library(row) { function.binweight } else { 0.0 };
         }
         let names = ["unweighted", "score_weighted", "frequency_weighted"];
@@ -334,7 +349,12 @@ fn index(samples: &[Sample]) -> Index {
         let functions: Vec<IndexedFunction<'_>> = sample
             .functions
             .iter()
-            .map(|f| IndexedFunction { id: f.id, pichash: f.pichash, minhash: f.minhash.as_bytes(), blocks: &[] })
+            .map(|f| IndexedFunction {
+                id: f.id,
+                pichash: f.pichash,
+                minhash: f.minhash.as_bytes(),
+                blocks: &[],
+            })
             .collect();
         let facts = SampleFacts { family_id: sample.entry.family_id, is_library: sample.entry.is_library };
         index.insert_sample(sample.entry.sample_id, facts, &functions).unwrap();
@@ -344,7 +364,9 @@ fn index(samples: &[Sample]) -> Index {
 
 fn to_json(scored: malkin_matching::Scored<'_>, own: &Sample, samples: &[Sample]) -> Value {
     let info = MatchInfo { job: None, sample: own.entry.clone(), kind: MatcherKind::Sample };
-    let entry = |id: SampleId| samples.iter().map(|sample| &sample.entry).find(|entry| entry.sample_id == id).cloned();
+    let entry = |id: SampleId| {
+        samples.iter().map(|sample| &sample.entry).find(|entry| entry.sample_id == id).cloned()
+    };
     let result = scored.into_result(info, OtherSamples::All, entry, &mut Unlimited).unwrap();
     let mut json: Value = serde_json::from_slice(&matching_result_to_json(&result, false)).unwrap();
     json["matches"].take()
@@ -355,7 +377,10 @@ fn own(sample: &Sample) -> OwnSample<'_> {
 }
 
 fn indexed<'a>(samples: impl IntoIterator<Item = &'a Sample>) -> Vec<(&'a Sample, &'a OwnFunction)> {
-    samples.into_iter().flat_map(|sample| sample.functions.iter().map(move |function| (sample, function))).collect()
+    samples
+        .into_iter()
+        .flat_map(|sample| sample.functions.iter().map(move |function| (sample, function)))
+        .collect()
 }
 
 proptest! {

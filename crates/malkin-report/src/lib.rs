@@ -15,6 +15,7 @@ pub mod hash;
 pub mod id;
 pub mod limits;
 pub mod matching;
+pub mod mcrit;
 pub mod report;
 pub mod version_gate;
 pub mod wire;

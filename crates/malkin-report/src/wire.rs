@@ -39,7 +39,7 @@ pub use entry::{
     EntryError, family_entry_from_json, family_entry_to_json, function_entry_from_json, function_entry_to_json,
     sample_entry_from_json, sample_entry_to_json,
 };
-pub use entry_text::{FunctionRecord, read_function_entry, write_function_entry};
+pub use entry_text::{FunctionRecord, read_function_entries, read_function_entry, write_function_entry};
 pub use error::{ReadError, ReadErrorKind};
 pub use matching::{cross_result_to_json, function_match_to_json, matching_result_to_json};
 pub use text::python_float;
@@ -51,6 +51,20 @@ pub use text::python_float;
 /// than its offset, and wrong types in fields that MCRIT never looks at are errors.
 pub fn read_report(bytes: &[u8]) -> Result<Report, ReadError> {
     context::read(bytes, |context, json| report::ReportSeed { context }.deserialize(json))
+}
+
+/// Whether a document that begins with these bytes can still be a report. Callers that receive a large document piece by
+/// piece ask this before they take in the rest, so that a hostile one costs no more than its sound part.
+pub fn check_report_start(start: &[u8]) -> Result<(), ReadError> {
+    // The start may end within a character; an error further in is told by the reader.
+    let end = match std::str::from_utf8(start) {
+        Err(error) if error.error_len().is_none() => error.valid_up_to(),
+        _ => start.len(),
+    };
+    match read_report(&start[..end]) {
+        Err(error) if !error.is_incomplete() => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Reads the JSON object of one function, as it stands in a report under its address or in a record as `xcfg`.

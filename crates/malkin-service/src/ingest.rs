@@ -39,12 +39,28 @@ pub struct Ingested {
     pub unhashed: Vec<(Va, HashError)>,
 }
 
+/// Documents beyond this size are checked at their start first: a hostile number or text in a large body would be copied
+/// while it is read.
+const LARGE: usize = 32 << 20;
+
 /// Reads a report.
 pub fn read_report(body: &[u8]) -> Result<Report, IngestError> {
-    wire::read_report(body).map_err(|error| match error.kind() {
+    if body.len() > LARGE {
+        check_report_start(&body[..LARGE / 2])?;
+    }
+    wire::read_report(body).map_err(refused)
+}
+
+/// Whether a document that begins with these bytes can still be a report.
+pub fn check_report_start(start: &[u8]) -> Result<(), IngestError> {
+    wire::check_report_start(start).map_err(refused)
+}
+
+fn refused(error: ReadError) -> IngestError {
+    match error.kind() {
         ReadErrorKind::Syntax => IngestError::NotJson(error),
         _ => IngestError::NotAReport(error),
-    })
+    }
 }
 
 /// Hashes a report and shapes it for the catalogue.

@@ -17,7 +17,7 @@ mod run;
 
 pub use clock::Clock;
 pub use engine::{Engine, ServiceError, Submitted};
-pub use ingest::{IngestError, Ingested, ingest, read_report};
+pub use ingest::{IngestError, Ingested, check_report_start, ingest, read_report};
 pub use memory::Memory;
 pub use queue::{Board, Cancelled, JobControl, LEASE_MILLIS, Workers};
 pub use request::{ATTEMPTS, MatchArguments, Request, UnknownRequest, display_text};

@@ -25,8 +25,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         samples.extend(sample(&entry?.path()));
     }
     let functions: usize = samples.iter().map(|sample| sample.functions.len()).sum();
-    let xcfg: usize = samples.iter().flat_map(|sample| &sample.functions).map(|function| function.xcfg.len()).sum();
-    println!("{} reports, {functions} functions, {} bytes of JSON a function", samples.len(), xcfg / functions.max(1));
+    let xcfg: usize =
+        samples.iter().flat_map(|sample| &sample.functions).map(|function| function.xcfg.len()).sum();
+    println!(
+        "{} reports, {functions} functions, {} bytes of JSON a function",
+        samples.len(),
+        xcfg / functions.max(1)
+    );
 
     let dir = tempfile::tempdir()?;
     let store = SqliteStore::open(dir.path(), "")?;
@@ -36,7 +41,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut longest = 0.0_f64;
     for round in 0..repeat {
         for sample in &mut samples {
-            sample.sha256 = format!("{round}{}", sample.sha256.get(sample.sha256.len().saturating_sub(60)..).unwrap_or(""));
+            sample.sha256 = format!(
+                "{round}{}",
+                sample.sha256.get(sample.sha256.len().saturating_sub(60)..).unwrap_or("")
+            );
             let one = Instant::now();
             store.add_sample(sample, &[], "measure", now)?;
             longest = longest.max(one.elapsed().as_secs_f64());
@@ -72,7 +80,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     store.counts()?;
     println!("counts: {:.2} ms", begin.elapsed().as_secs_f64() * 1e3);
     drop(store);
-    let size: u64 = std::fs::read_dir(dir.path())?.filter_map(|entry| Some(entry.ok()?.metadata().ok()?.len())).sum();
+    let size: u64 =
+        std::fs::read_dir(dir.path())?.filter_map(|entry| Some(entry.ok()?.metadata().ok()?.len())).sum();
     println!("disk: {:.0} bytes a function", size as f64 / total);
     Ok(())
 }
@@ -94,7 +103,12 @@ fn sample(path: &Path) -> Option<NewSample> {
         let large = lengths.iter().filter(|length| **length >= 4);
         let picblockhashes = large.scan(offset, |at, length| {
             *at += 30;
-            Some(BlockOccurrence { offset: Va::new(*at), length: *length as u32, size: 30, hash: BlockHash::new(random()) })
+            Some(BlockOccurrence {
+                offset: Va::new(*at),
+                length: *length as u32,
+                size: 30,
+                hash: BlockHash::new(random()),
+            })
         });
         let picblockhashes = picblockhashes.collect();
         let instructions: usize = lengths.iter().sum();

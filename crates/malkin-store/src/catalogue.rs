@@ -4,8 +4,8 @@
 //! accumulated. Function metadata and disassembly are kept apart, so that matching never touches the latter.
 
 use malkin_report::{
-    Architecture, BlockOccurrence, FamilyEntry, FamilyId, FunctionEntry, FunctionId, FunctionLabel, MinHash, PicHash, SampleEntry, SampleId,
-    Statistics, Va,
+    Architecture, BlockOccurrence, FamilyEntry, FamilyId, FunctionEntry, FunctionId, FunctionLabel, MinHash,
+    PicHash, SampleEntry, SampleId, Statistics, Va,
 };
 
 use crate::error::StoreError;
@@ -186,11 +186,21 @@ pub fn is_stale_minhash_version(version: &str) -> bool {
 pub trait Catalogue {
     /// Adds a sample with its functions, or finds it known by its SHA-256 text. The family is created by name. In both
     /// cases `labels` are added for `username`; a (user, label) pair is not added twice to a function.
-    fn add_sample(&self, sample: &NewSample, labels: &[NewLabel], username: &str, now: Timestamp) -> Result<Added, StoreError>;
+    fn add_sample(
+        &self,
+        sample: &NewSample,
+        labels: &[NewLabel],
+        username: &str,
+        now: Timestamp,
+    ) -> Result<Added, StoreError>;
 
     /// Keeps the sample of a query under the next negative number (-1, -2, ..., functions likewise). Its family number is
     /// 0 while its family text stays. It appears in no listing and no count.
-    fn add_query_sample(&self, sample: &NewSample, now: Timestamp) -> Result<(SampleEntry, FunctionId), StoreError>;
+    fn add_query_sample(
+        &self,
+        sample: &NewSample,
+        now: Timestamp,
+    ) -> Result<(SampleEntry, FunctionId), StoreError>;
 
     /// A sample by number, stored or of a query.
     fn sample(&self, id: SampleId) -> Result<Option<SampleEntry>, StoreError>;
@@ -221,7 +231,10 @@ pub trait Catalogue {
 
     /// Walks all stored functions in ascending order of (sample, function): the index is rebuilt from this. The visitor
     /// receives all rows of one sample at a time and stops the walk by returning false.
-    fn each_indexed_sample(&self, visit: &mut dyn FnMut(&SampleEntry, &[IndexRow]) -> bool) -> Result<(), StoreError>;
+    fn each_indexed_sample(
+        &self,
+        visit: &mut dyn FnMut(&SampleEntry, &[IndexRow]) -> bool,
+    ) -> Result<(), StoreError>;
 
     /// Counts.
     fn counts(&self) -> Result<CorpusCounts, StoreError>;
@@ -279,7 +292,15 @@ mod tests {
         for stale in ["", "4.4.4", "4.4", "4", "1.13.22", "unknown", "4.4.x9", "x.9.9", "4.4.-5"] {
             assert!(is_stale_minhash_version(stale), "{stale:?}");
         }
-        for current in [MINHASH_COMPATIBILITY_THRESHOLD, "4.4.10", "4.10", "5.0.1", "5", "4.4.5.1", "99999999999999999999"] {
+        for current in [
+            MINHASH_COMPATIBILITY_THRESHOLD,
+            "4.4.10",
+            "4.10",
+            "5.0.1",
+            "5",
+            "4.4.5.1",
+            "99999999999999999999",
+        ] {
             assert!(!is_stale_minhash_version(current), "{current:?}");
         }
     }

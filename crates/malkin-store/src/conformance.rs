@@ -47,7 +47,11 @@ pub fn sample(seed: u64, functions: u64) -> NewSample {
         filename: format!("file{seed}.exe"),
         is_library: seed.is_multiple_of(2),
         sha256: format!("{seed:064x}"),
-        architecture: if seed.is_multiple_of(3) { Architecture::Other("mos6502".to_owned()) } else { Architecture::Intel },
+        architecture: if seed.is_multiple_of(3) {
+            Architecture::Other("mos6502".to_owned())
+        } else {
+            Architecture::Intel
+        },
         bitness: 64,
         base_addr: Va::new(0xffff_f800_0000_0000 + seed),
         binary_size: u64::MAX - seed,
@@ -58,7 +62,7 @@ pub fn sample(seed: u64, functions: u64) -> NewSample {
             num_functions: functions,
             num_recursive_functions: 1,
             num_leaf_functions: 2,
-            num_thunk_functions: (seed % 2 == 0).then_some(3),
+            num_thunk_functions: seed.is_multiple_of(2).then_some(3),
             omits_thunks: seed.is_multiple_of(3),
             num_basic_blocks: 4,
             num_instructions: 5,
@@ -89,7 +93,7 @@ fn function(seed: u64, index: u64) -> NewFunction {
         binweight: index as f64 * 3.0,
         function_name: if index % 4 == 1 { format!("name_{index}") } else { String::new() },
         pichash: PicHash::new(if index % 5 == 4 { 0 } else { mix | 1 }),
-        minhash: if index % 3 == 0 {
+        minhash: if index.is_multiple_of(3) {
             MinHash::empty()
         } else {
             MinHash::from_bytes((0..64).map(|position| (mix >> (position % 56)) as u8).collect::<Vec<_>>())
@@ -102,13 +106,16 @@ fn function(seed: u64, index: u64) -> NewFunction {
 /// The disassembly of a function of [`sample`]; every eleventh is longer than a chunk may be.
 pub fn xcfg(seed: u64, index: u64) -> Vec<u8> {
     let repeat = if index % 11 == 10 { 4_000 } else { 40 };
-    let blocks: Vec<String> =
-        (0..repeat).map(|n| format!("[{},\"{:x}\",\"mov\",\"eax, {}\"]", n * 3, n ^ seed, n * index)).collect();
+    let blocks: Vec<String> = (0..repeat)
+        .map(|n| format!("[{},\"{:x}\",\"mov\",\"eax, {}\"]", n * 3, n ^ seed, n * index))
+        .collect();
     format!("{{\"offset\":{index},\"blocks\":{{\"{seed}\":[{}]}}}}", blocks.join(",")).into_bytes()
 }
 
 /// Labels for the named functions of a sample.
 pub fn labels(sample: &NewSample) -> Vec<NewLabel> {
     let named = sample.functions.iter().filter(|function| !function.function_name.is_empty());
-    named.map(|function| NewLabel { offset: function.offset, label: function.function_name.clone() }).collect()
+    named
+        .map(|function| NewLabel { offset: function.offset, label: function.function_name.clone() })
+        .collect()
 }

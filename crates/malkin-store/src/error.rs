@@ -69,7 +69,8 @@ impl From<rusqlite::Error> for StoreError {
             ffi::SQLITE_IOERR_SHMOPEN,
             ffi::SQLITE_IOERR_SHMSIZE,
         ];
-        let damaged = |what: &str, error: &Sql| Self::Damaged { what: what.to_owned(), detail: error.to_string() };
+        let damaged =
+            |what: &str, error: &Sql| Self::Damaged { what: what.to_owned(), detail: error.to_string() };
         match &error {
             Sql::SqliteFailure(failure, _) => match failure.code {
                 ErrorCode::DiskFull | ErrorCode::ReadOnly | ErrorCode::PermissionDenied => {

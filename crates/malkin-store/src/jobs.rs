@@ -48,7 +48,8 @@ pub enum JobState {
 
 impl JobState {
     /// Every state, in the order of `/jobs/stats`.
-    pub const ALL: [Self; 5] = [Self::Queued, Self::InProgress, Self::Finished, Self::Failed, Self::Terminated];
+    pub const ALL: [Self; 5] =
+        [Self::Queued, Self::InProgress, Self::Finished, Self::Failed, Self::Terminated];
 }
 
 /// A job as stored.
@@ -160,15 +161,34 @@ pub trait Jobs {
     fn claim(&self, worker: &str, now: Timestamp) -> Result<Option<Job>, StoreError>;
 
     /// Renews the lease and notes progress (0..=1). False if the job is no longer this worker's (cancelled, deleted, lost).
-    fn heartbeat(&self, id: JobId, worker: &str, progress: Option<f64>, now: Timestamp) -> Result<bool, StoreError>;
+    fn heartbeat(
+        &self,
+        id: JobId,
+        worker: &str,
+        progress: Option<f64>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
 
     /// Stores the result and marks the job finished with progress 1, in one transaction; releases dependants. False if
     /// the job is no longer this worker's.
-    fn finish(&self, id: JobId, worker: &str, result: &[u8], now: Timestamp) -> Result<Option<ResultId>, StoreError>;
+    fn finish(
+        &self,
+        id: JobId,
+        worker: &str,
+        result: &[u8],
+        now: Timestamp,
+    ) -> Result<Option<ResultId>, StoreError>;
 
     /// Notes a failed attempt: one attempt less, released for another worker, or failed for good when none is left (then
     /// dependants are released). `fatal` takes all attempts.
-    fn fail(&self, id: JobId, worker: &str, error: &str, fatal: bool, now: Timestamp) -> Result<(), StoreError>;
+    fn fail(
+        &self,
+        id: JobId,
+        worker: &str,
+        error: &str,
+        fatal: bool,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
 
     /// Hands a job back as it was, without a lost attempt: the worker is about to stop. False if it is no longer this
     /// worker's.
@@ -177,7 +197,12 @@ pub trait Jobs {
     /// Releases jobs whose lease ended before `live_since` with one attempt less; answers how many. `dead_workers` names a
     /// prefix of workers known to be dead whatever their lease (those of an earlier run of this process on an embedded
     /// store): `Some("")` for all.
-    fn release_expired(&self, live_since: Timestamp, dead_workers: Option<&str>, now: Timestamp) -> Result<u64, StoreError>;
+    fn release_expired(
+        &self,
+        live_since: Timestamp,
+        dead_workers: Option<&str>,
+        now: Timestamp,
+    ) -> Result<u64, StoreError>;
 
     /// Cancels a job that has not ended. False if it has ended or is unknown.
     fn terminate(&self, id: JobId, now: Timestamp) -> Result<bool, StoreError>;
@@ -186,7 +211,13 @@ pub trait Jobs {
     fn job(&self, id: JobId) -> Result<Option<Job>, StoreError>;
 
     /// Jobs in order of creation, newest first unless `ascending`, after `start`, at most `limit` (0: all).
-    fn jobs(&self, filter: &JobFilter, start: u64, limit: u64, ascending: bool) -> Result<Vec<Job>, StoreError>;
+    fn jobs(
+        &self,
+        filter: &JobFilter,
+        start: u64,
+        limit: u64,
+        ascending: bool,
+    ) -> Result<Vec<Job>, StoreError>;
 
     /// Deletes jobs with their results; answers how many.
     fn delete_jobs(&self, filter: &JobFilter) -> Result<u64, StoreError>;

@@ -16,8 +16,8 @@ pub mod sqlite;
 pub mod time;
 
 pub use catalogue::{
-    Added, Catalogue, CorpusCounts, FamilyChange, FunctionQuery, IndexRow, MINHASH_COMPATIBILITY_THRESHOLD, NewFunction,
-    NewHashes, NewLabel, NewSample, Page, SampleChange, is_stale_minhash_version,
+    Added, Catalogue, CorpusCounts, FamilyChange, FunctionQuery, IndexRow, MINHASH_COMPATIBILITY_THRESHOLD,
+    NewFunction, NewHashes, NewLabel, NewSample, Page, SampleChange, is_stale_minhash_version,
 };
 pub use error::StoreError;
 pub use jobs::{Job, JobFilter, JobState, JobStats, Jobs, NewJob, Upload};

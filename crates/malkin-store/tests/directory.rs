@@ -1,5 +1,7 @@
 //! The data directory: what survives closing, who may come in, what happens to files that are not what they should be.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::fs;
 use std::path::Path;
 
@@ -83,7 +85,10 @@ fn a_second_process_is_refused_with_the_first_ones_note() {
     assert_eq!(holder(SqliteStore::open(dir.path(), "second")), Some("starting".to_owned()));
     first.set_holder_note("http://127.0.0.1:8000\n").unwrap();
     let refused = SqliteStore::open(dir.path(), "second").unwrap_err();
-    let text = format!("the data directory {} is in use by another process (http://127.0.0.1:8000)", dir.path().display());
+    let text = format!(
+        "the data directory {} is in use by another process (http://127.0.0.1:8000)",
+        dir.path().display()
+    );
     assert_eq!(refused.to_string(), text);
     first.set_holder_note("").unwrap();
     assert_eq!(holder(SqliteStore::open(dir.path(), "second")), None);
@@ -113,16 +118,23 @@ fn an_empty_file_becomes_a_store_and_newer_formats_are_refused() {
 #[test]
 fn foreign_files_are_refused_unchanged() {
     let dir = TestDir::new();
-    let file = dir.write("malkin.db", b"this is not a database, it is a text that is longer than a header would be ..........");
+    let file = dir.write(
+        "malkin.db",
+        b"this is not a database, it is a text that is longer than a header would be ..........",
+    );
     let before = fs::read(&file).unwrap();
     let refused = SqliteStore::open(dir.path(), "").unwrap_err();
     assert!(matches!(refused, StoreError::Damaged { .. }), "{refused:?}");
     assert_eq!(fs::read(&file).unwrap(), before);
     fs::remove_file(&file).unwrap();
-    Connection::open(&file).unwrap().execute_batch("CREATE TABLE sample (x); INSERT INTO sample VALUES (1)").unwrap();
+    Connection::open(&file)
+        .unwrap()
+        .execute_batch("CREATE TABLE sample (x); INSERT INTO sample VALUES (1)")
+        .unwrap();
     let refused = SqliteStore::open(dir.path(), "").unwrap_err();
     assert!(matches!(refused, StoreError::Damaged { .. }), "{refused:?}");
-    let count: i64 = Connection::open(&file).unwrap().query_row("SELECT count(*) FROM sample", [], |r| r.get(0)).unwrap();
+    let count: i64 =
+        Connection::open(&file).unwrap().query_row("SELECT count(*) FROM sample", [], |r| r.get(0)).unwrap();
     assert_eq!(count, 1);
 }
 
@@ -133,7 +145,7 @@ fn damage_is_an_error_and_not_a_panic() {
     drop(filled(dir.path()));
     let file = dir.join("malkin.db");
     let sound = fs::read(&file).unwrap();
-    let page = 8192;
+    let page = 4096;
     let mut refused = 0;
     let pages = sound.len() / page;
     for (number, damage) in (0..pages).zip([0xff, 0x00, 0x5a].into_iter().cycle()) {

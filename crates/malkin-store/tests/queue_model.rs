@@ -1,5 +1,7 @@
 //! The queue against a model of it: random steps, after each of which every job stands where a naive list of jobs says.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use malkin_report::JobId;
 use malkin_store::conformance::at;
 use malkin_store::{Job, JobFilter, JobState, Jobs, NewJob, SqliteStore, Timestamp};
@@ -108,7 +110,8 @@ fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
 
 fn take(store: &SqliteStore, model: &mut Model, step: Step, clock: i64) -> Result<(), TestCaseError> {
     let now = at(clock);
-    let pick = |model: &Model, job: usize| if model.jobs.is_empty() { None } else { Some(job % model.jobs.len()) };
+    let pick =
+        |model: &Model, job: usize| if model.jobs.is_empty() { None } else { Some(job % model.jobs.len()) };
     match step {
         Step::Enqueue { descriptor, priority, depends_on, attempts, always_new } => {
             let live_since = at(clock - 10);
@@ -142,7 +145,15 @@ fn take(store: &SqliteStore, model: &mut Model, step: Step, clock: i64) -> Resul
             let attempts = attempts.max(1);
             let locked_at = now;
             model.jobs.push(Modelled {
-                id, descriptor, priority, depends_on, attempts, locked_at, worker: None, ended: None, deleted: false
+                id,
+                descriptor,
+                priority,
+                depends_on,
+                attempts,
+                locked_at,
+                worker: None,
+                ended: None,
+                deleted: false,
             });
         }
         Step::Claim { worker } => {

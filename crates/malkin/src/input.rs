@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use malkin_report::Report;
-use malkin_service::read_report;
+use malkin_service::{check_report_start, read_report};
 
 use crate::failure::Failure;
 
@@ -16,6 +16,12 @@ const MAX_INPUT: u64 = 1 << 30;
 const FREE_INFLATED: u64 = 64 << 20;
 /// Beyond that, the greatest ratio of decompressed to compressed size. SMDA reports compress about 5 to 10 times.
 const MAX_RATIO: u64 = 64;
+/// Bytes read at a time.
+const PIECE: u64 = 1 << 20;
+/// A file this large is looked at before more of it is read, and again each time it has grown by a factor: a hostile file
+/// costs a multiple of its sound part, whatever its size.
+const FIRST_CHECK: u64 = 16 << 20;
+const CHECK_GROWTH: u64 = 4;
 /// Deepest nesting of folders that is walked.
 const MAX_DEPTH: usize = 32;
 
@@ -54,39 +60,71 @@ fn walk(path: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Failu
     Ok(())
 }
 
-/// Bytes of a file, decompressed if it is gzip (by content, not by name).
-pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+/// Bytes of a file, decompressed if it is gzip (by content, not by name). `check` is shown what was read so far when that
+/// has grown to certain sizes, and may refuse the rest.
+fn read(path: &Path, check: Check<'_>) -> Result<Vec<u8>, Failure> {
     let unreadable = |source| Failure::Read { path: path.to_owned(), source };
     let mut file = File::open(path).map_err(unreadable)?;
     let size = file.metadata().map_err(unreadable)?.len();
+    let mut magic = [0; 2];
+    let got = read_up_to(&mut file, &mut magic).map_err(unreadable)?;
+    let source = std::io::Cursor::new(magic).take(got as u64).chain(file);
+    if got == 2 && magic == [0x1f, 0x8b] {
+        let limit = size.saturating_mul(MAX_RATIO).clamp(FREE_INFLATED, MAX_INPUT);
+        let inflated = flate2::bufread::MultiGzDecoder::new(std::io::BufReader::new(source));
+        return gather(path, inflated, limit, check).map_err(|failure| match failure {
+            Failure::Read { source, .. } => Failure::refused(path, format!("damaged gzip data: {source}")),
+            other => other,
+        });
+    }
     if size > MAX_INPUT {
         return Err(Failure::refused(path, format!("{size} bytes are more than the limit of {MAX_INPUT}")));
     }
-    let mut bytes = Vec::new();
-    file.by_ref().take(2).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes != [0x1f, 0x8b] {
-        bytes.reserve(usize::try_from(size).unwrap_or(0));
-        file.take(MAX_INPUT).read_to_end(&mut bytes).map_err(unreadable)?;
-        return Ok(bytes);
-    }
-    let limit = (size.saturating_mul(MAX_RATIO)).clamp(FREE_INFLATED, MAX_INPUT);
-    let compressed = std::io::BufReader::new(std::io::Cursor::new(bytes).chain(file));
-    inflate(compressed, limit).map_err(|cause| Failure::refused(path, cause))
+    gather(path, source, MAX_INPUT, check)
 }
 
-fn inflate(compressed: impl std::io::BufRead, limit: u64) -> Result<Vec<u8>, String> {
+/// Says whether what was read so far may go on.
+type Check<'a> = &'a dyn Fn(&[u8]) -> Result<(), Failure>;
+
+/// Reads to the end, piece by piece. The size of a file is no reason to reserve memory: a sparse file can state any.
+fn gather(path: &Path, mut source: impl Read, limit: u64, check: Check<'_>) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
-    let mut inflated = flate2::bufread::MultiGzDecoder::new(compressed).take(limit + 1);
-    inflated.read_to_end(&mut bytes).map_err(|error| format!("damaged gzip data: {error}"))?;
-    if bytes.len() as u64 > limit {
-        return Err(format!("decompresses to more than {limit} bytes"));
+    let mut next_check = FIRST_CHECK;
+    loop {
+        let room = (limit + 1).saturating_sub(bytes.len() as u64).min(PIECE);
+        let got = source
+            .by_ref()
+            .take(room)
+            .read_to_end(&mut bytes)
+            .map_err(|source| Failure::Read { path: path.to_owned(), source })?;
+        if bytes.len() as u64 > limit {
+            return Err(Failure::refused(path, format!("is larger than {limit} bytes when read")));
+        }
+        if got == 0 {
+            return Ok(bytes);
+        }
+        if bytes.len() as u64 >= next_check {
+            check(&bytes)?;
+            next_check = next_check.saturating_mul(CHECK_GROWTH);
+        }
     }
-    Ok(bytes)
+}
+
+fn read_up_to(file: &mut File, buffer: &mut [u8]) -> std::io::Result<usize> {
+    let mut got = 0;
+    while got < buffer.len() {
+        match file.read(&mut buffer[got..])? {
+            0 => break,
+            more => got += more,
+        }
+    }
+    Ok(got)
 }
 
 /// Reads a file as a report. Executables are recognised and named.
 pub(crate) fn report(path: &Path) -> Result<Report, Failure> {
-    let bytes = read(path)?;
+    let not_a_report = |source| Failure::Report { path: path.to_owned(), source };
+    let bytes = read(path, &|start| check_report_start(start).map_err(not_a_report))?;
     parse_report(path, &bytes)
 }
 
@@ -130,12 +168,23 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("report");
         std::fs::write(&path, gzip(b"{}")).unwrap();
-        assert_eq!(read(&path).unwrap(), b"{}");
+        assert_eq!(read(&path, &|_| Ok(())).unwrap(), b"{}");
         let mut truncated = gzip(&vec![b'1'; 100_000]);
         truncated.truncate(60);
         std::fs::write(&path, truncated).unwrap();
-        assert!(read(&path).unwrap_err().to_string().contains("damaged gzip data"));
-        assert_eq!(inflate(&*gzip(b"0123456789"), 9), Err("decompresses to more than 9 bytes".to_owned()));
+        assert!(read(&path, &|_| Ok(())).unwrap_err().to_string().contains("damaged gzip data"));
+        let beyond = gather(&path, &b"0123456789"[..], 9, &|_| Ok(()));
+        assert!(beyond.unwrap_err().to_string().contains("larger than 9 bytes"));
+    }
+
+    #[test]
+    fn large_files_are_refused_early() {
+        let endless = std::io::repeat(b'[');
+        let check = |start: &[u8]| match check_report_start(start) {
+            Ok(()) => Ok(()),
+            Err(source) => Err(Failure::Report { path: PathBuf::new(), source }),
+        };
+        assert!(matches!(gather(Path::new("x"), endless, u64::MAX - 1, &check), Err(Failure::Report { .. })));
     }
 
     #[test]

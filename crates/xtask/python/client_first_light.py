@@ -118,7 +118,7 @@ class Comparison:
 
 
 def canonical(result):
-    """A result as both servers must give it: job parameters of a query hold the report's execution time, not ours."""
+    """A result as JSON would carry it, so that both servers' answers compare with the same types."""
     return json.loads(json.dumps(plain(result)))
 
 
@@ -147,8 +147,9 @@ def look_around(comparison):
     comparison.both("functions of a sample", lambda client, side: client.getFunctionsBySampleId(MATCHED))
     comparison.both("one function", lambda client, side: client.getFunctionById(7))
     comparison.both("one function with its disassembly", lambda client, side: client.getFunctionById(7, with_xcfg=True))
-    for side, client in comparison.clients.items():
-        comparison.check("%s: unknown sample" % side, None if client.getSampleById(4711) is None else "an answer came")
+    unknown = comparison.both("unknown sample", lambda client, side: {"answer": client.getSampleById(4711)}, compare=False)
+    for side, found in unknown.items():
+        comparison.check("%s: an unknown sample is none" % side, None if found == {"answer": None} else "got %r" % (found,))
 
 
 def read_result(comparison, name, job_of):

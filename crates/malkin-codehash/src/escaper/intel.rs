@@ -8,6 +8,7 @@ mod operand;
 mod table;
 
 pub(super) use binary::escape_binary;
+pub(crate) use operand::TextCode;
 pub(super) use operand::escape_operands;
 
 use malkin_report::Instruction;

@@ -108,7 +108,8 @@ mod tests {
 
     #[test]
     fn of_a_repeated_word_the_first_value_stays() {
-        let table = WordTable::new([("add", 1), ("add", 2), ("vcmpneq_uqpd", 3), ("vcmpneq_uqpd", 4)].into_iter());
+        let table =
+            WordTable::new([("add", 1), ("add", 2), ("vcmpneq_uqpd", 3), ("vcmpneq_uqpd", 4)].into_iter());
         assert_eq!((table.get("add"), table.get("vcmpneq_uqpd")), (1, 3));
     }
 }

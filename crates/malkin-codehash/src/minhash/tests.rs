@@ -69,7 +69,9 @@ fn slow_xor_all(hasher: &MinHasher, hashes: &ShingleHashes) -> Vec<u32> {
         .iter()
         .flat_map(|(shingler, _)| {
             let weight = hasher.config.shinglers.weight(*shingler) as usize;
-            hasher.repetitions[..weight].iter().flat_map(|xor| hashes.of(*shingler).iter().map(move |hash| hash ^ xor))
+            hasher.repetitions[..weight]
+                .iter()
+                .flat_map(|xor| hashes.of(*shingler).iter().map(move |hash| hash ^ xor))
         })
         .collect();
     hasher.seeds.iter().map(|seed| values.iter().map(|value| value ^ seed).min().unwrap()).collect()

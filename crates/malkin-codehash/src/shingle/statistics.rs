@@ -12,15 +12,8 @@ use crate::python_text::{parse_int, strip};
 const PROLOGUE: usize = 10;
 
 /// Names of the statistics in the order of their shingles.
-const FIELDS: [&str; 7] = [
-    "num_ins_C",
-    "num_ins_S",
-    "num_ins_A_rel",
-    "num_ins_M_rel",
-    "num_calls",
-    "stack_size",
-    "max_block_size",
-];
+const FIELDS: [&str; 7] =
+    ["num_ins_C", "num_ins_S", "num_ins_A_rel", "num_ins_M_rel", "num_calls", "stack_size", "max_block_size"];
 
 /// Counts over the instructions of a function.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -133,7 +126,12 @@ fn stack_size(escaper: &FunctionEscaper<'_>) -> Result<u64, HashError> {
         .code
         .block_at(function.offset)
         .ok_or(HashError::MissingEntryBlock { function: function.offset })?;
-    Ok(function.code.instructions(entry).take(PROLOGUE).find_map(|instruction| allocation(&instruction)).unwrap_or(0))
+    Ok(function
+        .code
+        .instructions(entry)
+        .take(PROLOGUE)
+        .find_map(|instruction| allocation(&instruction))
+        .unwrap_or(0))
 }
 
 /// Bytes of a `sub esp, number`: read as hexadecimal, then as decimal, the first one below 100,000.

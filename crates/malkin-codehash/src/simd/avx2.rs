@@ -1,8 +1,8 @@
 //! The kernels with 256-bit integers.
 
 use std::arch::x86_64::{
-    __m256i, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_min_epu32, _mm256_movemask_epi8, _mm256_set1_epi32,
-    _mm256_storeu_si256, _mm256_xor_si256,
+    __m256i, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_min_epu32, _mm256_movemask_epi8,
+    _mm256_set1_epi32, _mm256_storeu_si256, _mm256_xor_si256,
 };
 
 use super::{Row, row_kernels, scalar};

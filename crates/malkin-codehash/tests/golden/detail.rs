@@ -1,8 +1,8 @@
 //! Escapes, block hashes and shingles of sampled functions; signatures on the report path.
 
 use malkin_codehash::{
-    FunctionEscaper, FunctionHashes, HashPath, MinHasher, Projection, hash_function, hash_function_with_report,
-    murmur3, shingle_texts,
+    FunctionEscaper, FunctionHashes, HashPath, MinHasher, Projection, hash_function,
+    hash_function_with_report, murmur3, shingle_texts,
 };
 use malkin_report::{Architecture, Function, Va};
 use malkin_testkit::{json_gz, shared};
@@ -61,7 +61,8 @@ fn check_function(
     }
     for (path, key) in [(HashPath::Server, "num_calls_server"), (HashPath::Report, "num_calls_report")] {
         let escaper = escaper.on_path(path);
-        let calls = function.code.all_instructions().filter(|instruction| escaper.is_call(instruction)).count();
+        let calls =
+            function.code.all_instructions().filter(|instruction| escaper.is_call(instruction)).count();
         assert_eq!(Some(calls as u64), expected[key].as_u64(), "{at} {key}");
     }
     let hashes = hash_function(function, &sample.context, hasher).unwrap();

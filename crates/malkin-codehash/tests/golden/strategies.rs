@@ -1,7 +1,8 @@
 //! Settings other than the defaults: signatures, config hashes and band keys, recorded from the reference in `strategies.json`.
 
 use malkin_codehash::{
-    DEFAULT_SEED, MinHashConfig, MinHasher, Projection, ShinglerConfig, Strategy, hash_function,
+    DEFAULT_SEED, MinHashConfig, MinHasher, Projection, ProjectionError, ShinglerConfig, Strategy,
+    hash_function,
 };
 use malkin_report::MinHash;
 use malkin_testkit::shared;
@@ -75,16 +76,18 @@ fn band_keys_under_other_settings() {
                 Projection::random(&bands, seed, 64)
             }
             Some("linear") => Projection::linear(bands[0].0, bands[0].1, 64),
-            Some(_) => match config["STORAGE_BAND_PRESET"].as_str() {
-                Some(preset) => Projection::preset(preset, 64),
-                None => {
-                    let bands: Vec<Vec<u64>> =
-                        serde_json::from_value(config["STORAGE_BAND_PROJECTION"].clone()).unwrap();
-                    Projection::explicit(&bands, 64)
-                }
-            },
+            Some(_) => explicit(config),
         };
         let keys: Value = projection.unwrap().keys(signature.as_bytes()).collect();
         assert_eq!(keys, case["keys"], "{config}");
     }
+}
+
+/// Bands by the name of a preset, or as listed.
+fn explicit(config: &Value) -> Result<Projection, ProjectionError> {
+    if let Some(preset) = config["STORAGE_BAND_PRESET"].as_str() {
+        return Projection::preset(preset, 64);
+    }
+    let bands: Vec<Vec<u64>> = serde_json::from_value(config["STORAGE_BAND_PROJECTION"].clone()).unwrap();
+    Projection::explicit(&bands, 64)
 }

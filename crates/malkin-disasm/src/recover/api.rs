@@ -31,7 +31,8 @@ impl ApiReferences {
 
     /// The API each instruction shows.
     pub(crate) fn by_instruction(&self) -> FxHashMap<u64, &ApiName> {
-        let all = self.rows.iter().flat_map(|(name, sources)| sources.iter().map(move |&source| (source, name)));
+        let all =
+            self.rows.iter().flat_map(|(name, sources)| sources.iter().map(move |&source| (source, name)));
         all.collect()
     }
 
@@ -77,7 +78,9 @@ impl Recovery<'_> {
             let address = target.wrapping_add(at as u64);
             let instruction = self.decoder.decode(&window[at..], address)?;
             at += instruction.len();
-            if matches!(instruction.mnemonic(), Mnemonic::Endbr32) || matches!(Class::of(&instruction), Class::Endbr64 | Class::Nop) {
+            if matches!(instruction.mnemonic(), Mnemonic::Endbr32)
+                || matches!(Class::of(&instruction), Class::Endbr64 | Class::Nop)
+            {
                 continue;
             }
             if Class::of(&instruction) != Class::Jump || instruction.op0_kind() != OpKind::Memory {

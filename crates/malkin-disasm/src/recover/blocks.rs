@@ -20,6 +20,18 @@ pub(crate) struct BlockRun {
     pub(crate) count: u32,
 }
 
+impl BlockRun {
+    /// Index behind the last instruction.
+    pub(crate) fn end(self) -> usize {
+        self.first as usize + self.count as usize
+    }
+
+    /// Indices of the instructions.
+    pub(crate) fn span(self) -> std::ops::Range<usize> {
+        self.first as usize..self.end()
+    }
+}
+
 impl Graph {
     /// Merges the edges of an analysis.
     pub(crate) fn new(raw: &[Edge]) -> Self {
@@ -32,7 +44,8 @@ impl Graph {
             }
             same
         });
-        let mut targets: Vec<(u64, u32)> = edges.iter().map(|edge| (edge.to, u32::from(edge.alive))).collect();
+        let mut targets: Vec<(u64, u32)> =
+            edges.iter().map(|edge| (edge.to, u32::from(edge.alive))).collect();
         targets.sort_unstable_by_key(|target| target.0);
         targets.dedup_by(|later, kept| {
             let same = later.0 == kept.0;
@@ -51,7 +64,9 @@ impl Graph {
 
     /// Whether there is an edge that is alive.
     pub(crate) fn has(&self, from: u64, to: u64) -> bool {
-        self.edges.binary_search_by_key(&(from, to), |edge| (edge.from, edge.to)).is_ok_and(|at| self.edges[at].alive)
+        self.edges
+            .binary_search_by_key(&(from, to), |edge| (edge.from, edge.to))
+            .is_ok_and(|at| self.edges[at].alive)
     }
 
     fn span(&self, from: u64) -> std::ops::Range<usize> {
@@ -79,15 +94,23 @@ impl Graph {
 
 /// The blocks of sorted `rows`, by ascending start. `heads` are ascending; `collisions` are addresses where a fall-through
 /// ran into another function (ascending), whose edge is removed when a block reaches it.
-pub(crate) fn cut(rows: &[Row], base: u64, graph: &mut Graph, heads: &[u64], collisions: &[u64]) -> Vec<BlockRun> {
+pub(crate) fn cut(
+    rows: &[Row],
+    base: u64,
+    graph: &mut Graph,
+    heads: &[u64],
+    collisions: &[u64],
+) -> Vec<BlockRun> {
     let mut blocks = Vec::with_capacity(heads.len());
     for &head in heads {
-        let Ok(first) = rows.binary_search_by(|row| (base + u64::from(row.offset)).cmp(&head)) else { continue };
+        let Ok(first) = rows.binary_search_by(|row| (base + u64::from(row.offset)).cmp(&head)) else {
+            continue;
+        };
         let mut end = first;
         while let Some(row) = rows.get(end) {
             end += 1;
             let next = rows.get(end).map(|next| base + u64::from(next.offset));
-            if ends_here(row, base, next, graph, heads, collisions) {
+            if ends_here(*row, base, next, graph, heads, collisions) {
                 break;
             }
         }
@@ -96,7 +119,14 @@ pub(crate) fn cut(rows: &[Row], base: u64, graph: &mut Graph, heads: &[u64], col
     blocks
 }
 
-fn ends_here(row: &Row, base: u64, next: Option<u64>, graph: &mut Graph, heads: &[u64], collisions: &[u64]) -> bool {
+fn ends_here(
+    row: Row,
+    base: u64,
+    next: Option<u64>,
+    graph: &mut Graph,
+    heads: &[u64],
+    collisions: &[u64],
+) -> bool {
     let address = base + u64::from(row.offset);
     let span = graph.span(address);
     if !span.is_empty() {
@@ -110,7 +140,8 @@ fn ends_here(row: &Row, base: u64, next: Option<u64>, graph: &mut Graph, heads: 
         }
         let through = address + u64::from(row.length);
         if collisions.binary_search(&through).is_ok()
-            && let Some(at) = span.into_iter().find(|&at| graph.edges[at].alive && graph.edges[at].to == through)
+            && let Some(at) =
+                span.into_iter().find(|&at| graph.edges[at].alive && graph.edges[at].to == through)
         {
             graph.kill(at);
             return true;

@@ -32,7 +32,10 @@ pub(crate) struct Budget<'a> {
 
 impl std::fmt::Debug for Budget<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Budget").field("limits", &self.limits).field("exceeded", &self.exceeded).finish_non_exhaustive()
+        f.debug_struct("Budget")
+            .field("limits", &self.limits)
+            .field("exceeded", &self.exceeded)
+            .finish_non_exhaustive()
     }
 }
 

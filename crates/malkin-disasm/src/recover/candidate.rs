@@ -89,7 +89,12 @@ impl Candidate {
 
     /// Whether something other than the shape of the code says that this is an entry.
     pub(crate) fn has_evidence(&self) -> bool {
-        self.symbol || self.exception || self.stub || self.language || self.landing_pad || !self.references.is_empty()
+        self.symbol
+            || self.exception
+            || self.stub
+            || self.language
+            || self.landing_pad
+            || !self.references.is_empty()
     }
 
     /// Notes a call that leads here. Returns whether it is new.
@@ -203,8 +208,10 @@ impl Candidates {
                 continue;
             }
             candidate.queued = false;
-            let misaligned =
-                alignment != 0 && candidate.alignment < alignment && !candidate.exception && candidate.references.is_empty();
+            let misaligned = alignment != 0
+                && candidate.alignment < alignment
+                && !candidate.exception
+                && candidate.references.is_empty();
             if candidate.finished || current == 0 || misaligned {
                 continue;
             }
@@ -215,7 +222,8 @@ impl Candidates {
 
     /// The alignment nearly all much-called candidates have: 16, 4 or 0.
     pub(crate) fn alignment_floor(&self) -> u32 {
-        let called: Vec<&Candidate> = self.rows.iter().filter(|candidate| candidate.references.len() > 1).collect();
+        let called: Vec<&Candidate> =
+            self.rows.iter().filter(|candidate| candidate.references.len() > 1).collect();
         if called.len() <= 20 {
             return 0;
         }

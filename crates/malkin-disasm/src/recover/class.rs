@@ -56,8 +56,7 @@ impl Class {
             M::Call => Self::Call,
             M::Jmp if is_far_branch(instruction) => Self::FarJump,
             M::Jmp => Self::Jump,
-            M::Je | M::Jne | M::Js | M::Jns | M::Jp | M::Jnp | M::Jo | M::Jno | M::Jl | M::Jle | M::Jg | M::Jge => Self::Conditional,
-            M::Jb | M::Jbe | M::Ja | M::Jae | M::Jcxz | M::Jecxz | M::Jrcxz => Self::Conditional,
+            _ if instruction.is_jcc_short_or_near() || instruction.is_jcx_short() => Self::Conditional,
             M::Loop | M::Loope | M::Loopne => Self::Loop,
             M::Ret => Self::Return,
             M::Retf | M::Iret | M::Iretd | M::Iretq => Self::OtherReturn,
@@ -66,7 +65,9 @@ impl Class {
             M::Ud2 => Self::Undefined,
             M::Ud0 | M::Ud1 | M::Sysret | M::Sysexit => Self::Ends,
             M::Syscall => Self::Syscall,
-            M::Int if instruction.op0_kind() == OpKind::Immediate8 && instruction.immediate8() == 0x80 => Self::Int80,
+            M::Int if instruction.op0_kind() == OpKind::Immediate8 && instruction.immediate8() == 0x80 => {
+                Self::Int80
+            }
             M::Endbr64 => Self::Endbr64,
             M::Nop | M::Reservednop | M::Prefetchit0 | M::Prefetchit1 => Self::Nop,
             M::Push => Self::Push,

@@ -4,8 +4,8 @@ use super::Recovery;
 use super::class::Class;
 use super::state::{Row, State};
 use crate::tables::patterns::{
-    ENTRY_SHAPE_SCORE, LONGEST_FILLER, begins_with_filler, is_filler, is_long_prologue, longest_filler, prologue_score,
-    starts_filler,
+    ENTRY_SHAPE_SCORE, LONGEST_FILLER, begins_with_filler, is_filler, is_long_prologue, longest_filler,
+    prologue_score, starts_filler,
 };
 
 impl Recovery<'_> {
@@ -49,7 +49,11 @@ impl Recovery<'_> {
     fn is_filled_to_boundary(&self, address: u64) -> bool {
         let distance = (address.wrapping_neg() % 16) as usize;
         let window = self.memory.window(address, LONGEST_FILLER);
-        if distance == 0 || window.len() <= distance || !starts_filler(window[0]) || starts_filler(window[distance]) {
+        if distance == 0
+            || window.len() <= distance
+            || !starts_filler(window[0])
+            || starts_filler(window[distance])
+        {
             return false;
         }
         let mut at = 0;

@@ -87,7 +87,9 @@ impl Recovery<'_> {
             Target::Slot(slot, width) => {
                 let value = self.memory.value(slot, width);
                 match value {
-                    Some(value) if value != 0 && self.memory.contains(value) => self.call(state, address, value),
+                    Some(value) if value != 0 && self.memory.contains(value) => {
+                        self.call(state, address, value);
+                    }
                     _ => state.edge(address, slot),
                 }
                 if let Some(value) = value {
@@ -125,7 +127,11 @@ impl Recovery<'_> {
 
     fn follow_jump(&mut self, instruction: &Instruction, row: Row, next: u64, state: &mut State) {
         let address = self.address(row);
-        let target = if row.class == Class::FarJump { far_target(instruction) } else { self.target_of(instruction, next) };
+        let target = if row.class == Class::FarJump {
+            far_target(instruction)
+        } else {
+            self.target_of(instruction, next)
+        };
         match target {
             Target::Slot(slot, width) => {
                 state.jump_edge(address, slot);
@@ -217,9 +223,15 @@ impl Recovery<'_> {
                 let target = branch_target(instruction);
                 if target > 9 { Target::Address(target) } else { Target::None }
             }
-            OpKind::Register if self.memory.bits == 64 && instruction.op0_register().is_gpr64() => Target::Computed,
-            OpKind::Register if self.memory.bits == 32 && instruction.op0_register().is_gpr32() => Target::Computed,
-            OpKind::Register if instruction.op0_register().is_gpr() && instruction.mnemonic() == Mnemonic::Jmp => {
+            OpKind::Register if self.memory.bits == 64 && instruction.op0_register().is_gpr64() => {
+                Target::Computed
+            }
+            OpKind::Register if self.memory.bits == 32 && instruction.op0_register().is_gpr32() => {
+                Target::Computed
+            }
+            OpKind::Register
+                if instruction.op0_register().is_gpr() && instruction.mnemonic() == Mnemonic::Jmp =>
+            {
                 Target::Computed
             }
             OpKind::Memory => self.memory_target(instruction, next),

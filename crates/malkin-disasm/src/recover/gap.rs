@@ -4,7 +4,7 @@ use iced_x86::Mnemonic;
 
 use super::Recovery;
 use crate::tables::patterns::{
-    begins_with_filler, is_entry_pad, is_filler, is_long_prologue, is_single_filler, longest_filler, may_be_nop,
+    begins_with_filler, is_entry_pad, is_long_prologue, is_single_filler, longest_filler, may_be_nop,
 };
 
 /// Bytes looked at behind a failed candidate for padding.
@@ -142,7 +142,10 @@ impl Recovery<'_> {
     }
 
     fn is_plain_nop(&self, instruction: &iced_x86::Instruction, code: &[u8]) -> bool {
-        if !matches!(instruction.mnemonic(), Mnemonic::Nop | Mnemonic::Reservednop | Mnemonic::Prefetchit0 | Mnemonic::Prefetchit1) {
+        if !matches!(
+            instruction.mnemonic(),
+            Mnemonic::Nop | Mnemonic::Reservednop | Mnemonic::Prefetchit0 | Mnemonic::Prefetchit1
+        ) {
             return false;
         }
         let mut text = String::new();
@@ -152,17 +155,14 @@ impl Recovery<'_> {
 
     /// Longer fillers. Two bytes that can open a hot-patchable function are not skipped when they are alone.
     fn filler_or_pad(&self, pointer: u64, window: &[u8]) -> Filler {
-        let Some(longest) = longest_filler(window, 2) else { return Filler::None };
+        let Some(length) = longest_filler(window, 2) else { return Filler::None };
         if is_long_prologue(self.memory.bits, window) {
             return Filler::None;
         }
-        for length in (2..=longest).rev().filter(|&length| is_filler(&window[..length])) {
-            let is_pad = is_entry_pad(self.memory.bits, &window[..length])
-                && !pointer.wrapping_add(length as u64).is_multiple_of(16)
-                && !begins_with_filler(&window[length..]);
-            return if is_pad { Filler::Pad } else { Filler::Skip(length as u64) };
-        }
-        Filler::None
+        let is_pad = is_entry_pad(self.memory.bits, &window[..length])
+            && !pointer.wrapping_add(length as u64).is_multiple_of(16)
+            && !begins_with_filler(&window[length..]);
+        if is_pad { Filler::Pad } else { Filler::Skip(length as u64) }
     }
 
     /// Where to go on when an address is data, code, or inside of something declared.
@@ -205,7 +205,7 @@ impl Recovery<'_> {
         if resume {
             match self.owner(pointer) {
                 Some(owner) => {
-                    if let Some(borders) = self.functions.borders_of(owner) {
+                    if let Some(borders) = self.functions.borders(self.functions.start_of(owner)) {
                         next = next.min(borders.1);
                     }
                 }

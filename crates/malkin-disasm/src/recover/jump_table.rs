@@ -179,7 +179,11 @@ impl Recovery<'_> {
     ) -> Vec<u64> {
         let mut targets = Vec::new();
         let first = table.wrapping_add_signed(bonus);
-        if table == 0 || !self.memory.contains(table) || first < self.memory.base || (bonus < 0 && first > table) {
+        if table == 0
+            || !self.memory.contains(table)
+            || first < self.memory.base
+            || (bonus < 0 && first > table)
+        {
             return targets;
         }
         let origin = if base == 0 { table } else { base };
@@ -224,7 +228,9 @@ impl Recovery<'_> {
                 break;
             }
         }
-        let Some((line, table)) = base.and_then(|base| lea_of_register(base, before)) else { return Vec::new() };
+        let Some((line, table)) = base.and_then(|base| lea_of_register(base, before)) else {
+            return Vec::new();
+        };
         state.refer(line, table, 8);
         self.direct_table(search, bound, table, 8, state)
     }
@@ -307,7 +313,7 @@ fn lea_target(line: &Line) -> u64 {
 fn is_relative_lea(operands: &str) -> bool {
     let Some((register, rest)) = operands.split_once(", [rip ") else { return false };
     let literal = rest.strip_prefix("+ 0x").or_else(|| rest.strip_prefix("- 0x"));
-    is_name(register, 2, 3) && literal.is_some_and(|digits| closes(digits))
+    is_name(register, 2, 3) && literal.is_some_and(closes)
 }
 
 /// Hex digits and a closing bracket.
@@ -327,7 +333,9 @@ fn is_narrow_load(operands: &str) -> bool {
 fn is_scaled_load(operands: &str) -> bool {
     let Some((register, rest)) = operands.split_once(", qword ptr [") else { return false };
     let Some((inner, digits)) = rest.split_once(" + 0x") else { return false };
-    let scaled = inner.split_once('*').is_some_and(|(index, scale)| is_register(index, 4) && matches!(scale, "1" | "2" | "4" | "8"));
+    let scaled = inner
+        .split_once('*')
+        .is_some_and(|(index, scale)| is_register(index, 4) && matches!(scale, "1" | "2" | "4" | "8"));
     is_name(register, 2, 3) && scaled && closes(digits)
 }
 

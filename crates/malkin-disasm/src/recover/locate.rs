@@ -51,7 +51,9 @@ impl Recovery<'_> {
         let memory = &self.memory;
         let (data, base, mask) = (memory.data, memory.base, memory.mask);
         for offset in memchr::memchr_iter(0xe8, data) {
-            let Some(distance) = data.get(offset + 1..).and_then(|rest| rest.first_chunk::<4>()) else { break };
+            let Some(distance) = data.get(offset + 1..).and_then(|rest| rest.first_chunk::<4>()) else {
+                break;
+            };
             let distance = i32::from_le_bytes(*distance);
             let source = base.wrapping_add(offset as u64);
             if distance == 0 {
@@ -140,9 +142,9 @@ impl Recovery<'_> {
         if pattern == PUSH_R15_R14 && offset > 0 && data[offset - 1] == 0x55 {
             let start = address_of(offset - 1);
             let known = |address: u64| {
-                self.candidates
-                    .get(address & mask)
-                    .is_some_and(|candidate| candidate.symbol || candidate.exception || !candidate.references.is_empty())
+                self.candidates.get(address & mask).is_some_and(|candidate| {
+                    candidate.symbol || candidate.exception || !candidate.references.is_empty()
+                })
             };
             if (start.saturating_sub(8)..start).any(known) {
                 return None;

@@ -26,7 +26,6 @@ impl BitMap {
         }
     }
 
-
     /// Sets `count` bits from `at` on, as far as they exist.
     pub(crate) fn set_range(&mut self, at: usize, count: usize) {
         for bit in at..at.saturating_add(count).min(self.len) {

@@ -31,12 +31,17 @@ impl Recovery<'_> {
     /// Resolves the register calls of a function that was accepted.
     pub(super) fn resolve_register_calls(&mut self, state: &State, function: &Finalised) {
         let registers: Vec<Site> = state.register_calls.iter().map(|&at| Site { at, slot: None }).collect();
-        let slots: Vec<Site> = state.slot_calls.iter().map(|&slot| Site { at: slot.at, slot: Some(slot) }).collect();
+        let slots: Vec<Site> =
+            state.slot_calls.iter().map(|&slot| Site { at: slot.at, slot: Some(slot) }).collect();
         for sites in [registers, slots] {
             let mut followed: Vec<u32> = vec![0; function.blocks.len()];
             for site in sites {
-                let Some((number, block)) = block_of(&self.offsets(site.at), state, function) else { continue };
-                let Some(last) = state.rows[..block.end()].iter().rposition(|row| self.address(*row) <= site.at) else {
+                let Some((number, block)) = block_of(self.offset_of(site.at), state, function) else {
+                    continue;
+                };
+                let Some(last) =
+                    state.rows[..block.end()].iter().rposition(|row| self.address(*row) <= site.at)
+                else {
                     continue;
                 };
                 if last < block.first as usize {
@@ -52,7 +57,16 @@ impl Recovery<'_> {
                     None => operand,
                     Some(_) => self.slot_register(state, site.at),
                 };
-                self.walk_back(state, function, block, Values::new(), register, &mut Vec::new(), MAX_DEPTH, site);
+                self.walk_back(
+                    state,
+                    function,
+                    block,
+                    Values::new(),
+                    register,
+                    &mut Vec::new(),
+                    MAX_DEPTH,
+                    site,
+                );
                 if !self.budget.spend(16) {
                     return;
                 }
@@ -60,14 +74,18 @@ impl Recovery<'_> {
         }
     }
 
-    fn offsets(&self, address: u64) -> u32 {
+    fn offset_of(&self, address: u64) -> u32 {
         address.wrapping_sub(self.memory.base) as u32
     }
 
     /// The register of `[register + x]`.
     fn slot_register(&self, state: &State, at: u64) -> String {
-        let offset = self.offsets(at);
-        let row = state.rows.binary_search_by_key(&offset, |row| row.offset).ok().and_then(|row| state.rows.get(row));
+        let offset = self.offset_of(at);
+        let row = state
+            .rows
+            .binary_search_by_key(&offset, |row| row.offset)
+            .ok()
+            .and_then(|row| state.rows.get(row));
         let text = row.map(|&row| self.line(row).operands).unwrap_or_default();
         let inner = text.split('[').nth(1).unwrap_or("");
         inner.split([' ', ']']).next().unwrap_or("").to_owned()
@@ -109,14 +127,17 @@ impl Recovery<'_> {
         let head = self.address(state.rows[block.first as usize]);
         for source in predecessors(state, function, head) {
             let known = seen.iter().any(|run| {
-                let offset = self.offsets(source);
-                state.rows[run.first as usize..run.end()].binary_search_by_key(&offset, |row| row.offset).is_ok()
+                let offset = self.offset_of(source);
+                state.rows[run.first as usize..run.end()]
+                    .binary_search_by_key(&offset, |row| row.offset)
+                    .is_ok()
             });
             if known {
                 continue;
             }
-            let Some((_, block)) = block_of(&self.offsets(source), state, function) else { continue };
-            if self.walk_back(state, function, block, values.clone(), register.clone(), seen, depth - 1, site) {
+            let Some((_, block)) = block_of(self.offset_of(source), state, function) else { continue };
+            if self.walk_back(state, function, block, values.clone(), register.clone(), seen, depth - 1, site)
+            {
                 return true;
             }
         }
@@ -142,7 +163,9 @@ impl Recovery<'_> {
         if !matches!(bare, "mov" | "lea") {
             return false;
         }
-        let Some((destination, source)) = line.operands.split_once(", ").filter(|(name, _)| is_name(name, 2, 4)) else {
+        let Some((destination, source)) =
+            line.operands.split_once(", ").filter(|(name, _)| is_name(name, 2, 4))
+        else {
             return false;
         };
         if bare == "mov" && is_name(source, 2, 4) && destination == register.as_str() {
@@ -197,15 +220,9 @@ impl Recovery<'_> {
     }
 }
 
-impl BlockRun {
-    fn end(self) -> usize {
-        self.first as usize + self.count as usize
-    }
-}
-
 /// The first block that contains an instruction.
-fn block_of(offset: &u32, state: &State, function: &Finalised) -> Option<(usize, BlockRun)> {
-    let row = state.rows.binary_search_by_key(offset, |row| row.offset).ok()?;
+fn block_of(offset: u32, state: &State, function: &Finalised) -> Option<(usize, BlockRun)> {
+    let row = state.rows.binary_search_by_key(&offset, |row| row.offset).ok()?;
     let upto = function.blocks.partition_point(|block| block.first as usize <= row);
     let mut found = None;
     for (number, block) in function.blocks[..upto].iter().enumerate().rev() {
@@ -256,7 +273,8 @@ fn leaned_value(source: &str) -> Option<u64> {
 /// A whole text that is a hex literal of up to 16 digits.
 fn hex(text: &str) -> Option<u64> {
     let digits = text.strip_prefix("0x")?;
-    let plain = !digits.is_empty() && digits.len() <= 16 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let plain =
+        !digits.is_empty() && digits.len() <= 16 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     plain.then(|| u64::from_str_radix(digits, 16).ok())?
 }
 
@@ -267,7 +285,8 @@ fn is_callee_saved(bits: u32, register: &str) -> bool {
     if bits != 64 {
         return matches!(register, "esi" | "edi" | "si" | "di");
     }
-    matches!(family(register), Some("r12" | "r13" | "r14" | "r15")) || matches!(register, "rbx" | "rbp" | "bpl")
+    matches!(family(register), Some("r12" | "r13" | "r14" | "r15"))
+        || matches!(register, "rbx" | "rbp" | "bpl")
 }
 
 /// Sources of the edges into a block, in the order the reference visits them: that of a Python set of integers.

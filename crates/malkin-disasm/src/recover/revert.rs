@@ -19,7 +19,8 @@ impl Recovery<'_> {
 
     /// Whether an address lies inside of a declared function whose start was recovered and covers it.
     pub(super) fn is_inside_declared(&self, address: u64) -> bool {
-        let frame = if self.memory.in_linkage_table(address) { None } else { self.memory.frame_range_at(address) };
+        let frame =
+            if self.memory.in_linkage_table(address) { None } else { self.memory.frame_range_at(address) };
         let start = match frame {
             Some(range) => Some(range.0),
             None => self.memory.extent_at(address).map(|extent| extent.begin),
@@ -31,12 +32,11 @@ impl Recovery<'_> {
     /// Removes a stored function; its references stay unless `references` says to remove them, too.
     fn remove(&mut self, start: u64, references: bool) {
         let Some(number) = self.functions.number_of(start) else { return };
-        for row in self.functions.rows(number) {
+        for row in self.functions.remove(number, references, self.memory.base) {
             for at in row.offset..row.offset + u32::from(row.length) {
                 self.owners.set(at as usize, 0);
             }
         }
-        self.functions.remove(number, references);
     }
 
     /// Removes a function found in a gap so that another one can have its bytes.
@@ -74,7 +74,8 @@ impl Recovery<'_> {
     pub(super) fn is_evident_entry(&self, address: u64) -> bool {
         let Some(candidate) = self.candidates.get(address) else { return true };
         candidate.has_evidence()
-            || address.is_multiple_of(16) && matches!(self.memory.byte(address.wrapping_sub(1)), Some(0xcc | 0x90))
+            || address.is_multiple_of(16)
+                && matches!(self.memory.byte(address.wrapping_sub(1)), Some(0xcc | 0x90))
     }
 
     /// Whether the stored function at `target` is the rest of the function at `start`, behind an early return: everything
@@ -93,7 +94,8 @@ impl Recovery<'_> {
             let window = self.memory.window(address, (target - address) as usize);
             let Some(instruction) = self.decoder.decode(window, address) else { return false };
             let class = Class::of(&instruction);
-            if self.functions.number_of(address).is_some() || matches!(class, Class::Breakpoint | Class::Nop) {
+            if self.functions.number_of(address).is_some() || matches!(class, Class::Breakpoint | Class::Nop)
+            {
                 return false;
             }
             last = Some(class);

@@ -18,9 +18,9 @@ pub(crate) struct Stored {
     pub(crate) blocks: Vec<BlockRun>,
     /// Lowest address, and first address behind the highest instruction.
     pub(crate) borders: (u64, u64),
-    /// Control-flow edges: source and target.
+    /// Control-flow edges of its instructions: source and target, ascending.
     pub(crate) edges: Vec<(u64, u64)>,
-    /// References to data.
+    /// References of its instructions to data.
     pub(crate) data: Vec<DataReference>,
     /// Calls itself.
     pub(crate) recursive: bool,
@@ -32,13 +32,14 @@ pub(crate) struct Stored {
     pub(crate) alive: bool,
 }
 
-/// All functions stored so far, those taken back included because their references can outlive them.
+/// All functions stored so far. References are known by the instruction they come from, whoever recorded them: those of
+/// instructions that belong to no function, or to another one, are kept loose.
 #[derive(Debug, Default)]
 pub(crate) struct Functions {
     all: Vec<Stored>,
     by_start: FxHashMap<u64, u32>,
-    /// Functions that were taken back and left references behind.
-    stale: Vec<u32>,
+    loose_edges: Vec<(u64, u64)>,
+    loose_data: Vec<DataReference>,
 }
 
 impl Functions {
@@ -57,50 +58,40 @@ impl Functions {
         self.all.get(self.number_of(start)? as usize).map(|function| function.borders)
     }
 
-    /// Extent of a function.
-    pub(crate) fn borders_of(&self, number: u32) -> Option<(u64, u64)> {
-        self.all.get(number as usize).map(|function| function.borders)
-    }
-
-    /// Instructions of a function, in address order.
-    pub(crate) fn rows(&self, number: u32) -> impl Iterator<Item = Row> + '_ {
-        self.all.get(number as usize).into_iter().flat_map(|function| function.rows.iter().copied())
-    }
-
     /// Everything ever stored.
     pub(crate) fn all(&self) -> &[Stored] {
         &self.all
     }
 
-    /// Takes a function back.
-    pub(crate) fn remove(&mut self, number: u32, references: bool) {
-        let Some(function) = self.all.get_mut(number as usize) else { return };
+    /// Edges from instructions that are not in the function that recorded them.
+    pub(crate) fn loose_edges(&self) -> &[(u64, u64)] {
+        &self.loose_edges
+    }
+
+    /// References to data from instructions that are not in the function that recorded them.
+    pub(crate) fn loose_data(&self) -> &[DataReference] {
+        &self.loose_data
+    }
+
+    /// Takes a function back and returns the instructions of its blocks. Its references become loose, unless
+    /// `references` says to drop all references from these instructions.
+    pub(crate) fn remove(&mut self, number: u32, references: bool, base: u64) -> Vec<Row> {
+        let Some(function) = self.all.get_mut(number as usize) else { return Vec::new() };
         function.alive = false;
         self.by_start.remove(&function.start);
-        let rows = std::mem::take(&mut function.rows);
-        function.blocks = Vec::new();
-        if !references {
-            self.stale.push(number);
-            return;
+        let all = std::mem::take(&mut function.rows);
+        let blocks = std::mem::take(&mut function.blocks);
+        let edges = std::mem::take(&mut function.edges);
+        let data = std::mem::take(&mut function.data);
+        let rows: Vec<Row> = blocks.iter().flat_map(|block| all[block.span()].iter().copied()).collect();
+        self.loose_edges.extend(edges);
+        self.loose_data.extend(data);
+        if references {
+            let starts: FxHashSet<u64> = rows.iter().map(|row| base + u64::from(row.offset)).collect();
+            self.loose_edges.retain(|edge| !starts.contains(&edge.0));
+            self.loose_data.retain(|reference| !starts.contains(&reference.from));
         }
-        function.edges = Vec::new();
-        function.data = Vec::new();
-        if self.stale.is_empty() {
-            return;
-        }
-        // The reference keeps references by instruction address, so those of functions taken back earlier go as well.
-        let bounds = function.borders;
-        let base = bounds.0.wrapping_sub(rows.first().map_or(0, |row| u64::from(row.offset)));
-        let starts: FxHashSet<u64> = rows.iter().map(|row| base.wrapping_add(u64::from(row.offset))).collect();
-        for &other in &self.stale {
-            if let Some(other) = self.all.get_mut(other as usize)
-                && other.borders.0 < bounds.1
-                && bounds.0 < other.borders.1
-            {
-                other.edges.retain(|edge| !starts.contains(&edge.0));
-                other.data.retain(|reference| !starts.contains(&reference.from));
-            }
-        }
+        rows
     }
 
     fn add(&mut self, function: Stored) -> u32 {
@@ -169,12 +160,20 @@ impl Recovery<'_> {
         let mut data = state.data_references.clone();
         data.sort_unstable();
         data.dedup();
+        let is_own =
+            |from: u64| self.memory.offset(from).is_some_and(|at| self.has_mark(state, at, mark::START));
+        let (data, loose_data): (Vec<_>, Vec<_>) =
+            data.into_iter().partition(|reference| is_own(reference.from));
+        let edges = graph.alive().map(|edge| (edge.from, edge.to));
+        let (edges, loose_edges): (Vec<_>, Vec<_>) = edges.partition(|edge| is_own(edge.0));
+        self.functions.loose_data.extend(loose_data);
+        self.functions.loose_edges.extend(loose_edges);
         let number = self.functions.add(Stored {
             start: state.start,
             rows: state.rows.clone(),
             blocks: blocks.to_vec(),
             borders: (lowest, end.unwrap_or(lowest)),
-            edges: graph.alive().map(|edge| (edge.from, edge.to)).collect(),
+            edges,
             data,
             recursive: state.recursive,
             leaf: state.leaf,
@@ -205,7 +204,9 @@ impl Recovery<'_> {
                 }
                 let is_start = rows.binary_search_by_key(&offset, |other| other.offset).is_ok();
                 let source = self.memory.base + u64::from(offset);
-                let Some(&target) = self.candidates.call_targets.get(&source).filter(|_| !is_start) else { continue };
+                let Some(&target) = self.candidates.call_targets.get(&source).filter(|_| !is_start) else {
+                    continue;
+                };
                 if let Some(candidate) = self.candidates.get_mut(target) {
                     let count = candidate.references.len();
                     candidate.references.retain(|&reference| reference != source);
@@ -231,7 +232,8 @@ impl Recovery<'_> {
         loop {
             let row = rows.get(at)?;
             let next = row.offset + u32::from(row.length);
-            match rows.get(at + 1..).and_then(|rest| rest.binary_search_by_key(&next, |row| row.offset).ok()) {
+            match rows.get(at + 1..).and_then(|rest| rest.binary_search_by_key(&next, |row| row.offset).ok())
+            {
                 Some(skip) => at += 1 + skip,
                 None => return row.class.ends_run().then(|| self.memory.base + u64::from(next)),
             }

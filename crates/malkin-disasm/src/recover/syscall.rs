@@ -16,14 +16,17 @@ impl Recovery<'_> {
                 return None;
             }
             let text = self.operand_text(*row);
-            let operands: Vec<&str> = text.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
+            let operands: Vec<&str> =
+                text.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
             if bare == "imul" && operands.len() == 1 {
                 return None;
             }
             if matches!(bare, "xchg" | "xadd") && operands.iter().any(|part| is_accumulator(part, bits)) {
                 return None;
             }
-            if matches!(bare, "bt" | "cmp" | "push" | "test") || !operands.first().is_some_and(|part| is_accumulator(part, bits)) {
+            if matches!(bare, "bt" | "cmp" | "push" | "test")
+                || !operands.first().is_some_and(|part| is_accumulator(part, bits))
+            {
                 continue;
             }
             return loaded_number(&line, &operands, bits);
@@ -54,8 +57,24 @@ fn is_accumulator(name: &str, bits: u32) -> bool {
 fn is_boundary(bare: &str) -> bool {
     matches!(
         bare,
-        "call" | "hlt" | "int" | "int3" | "iret" | "iretd" | "iretq" | "lcall" | "ljmp" | "loop" | "loope" | "loopne"
-            | "ret" | "retf" | "retfq" | "retn" | "syscall" | "sysenter"
+        "call"
+            | "hlt"
+            | "int"
+            | "int3"
+            | "iret"
+            | "iretd"
+            | "iretq"
+            | "lcall"
+            | "ljmp"
+            | "loop"
+            | "loope"
+            | "loopne"
+            | "ret"
+            | "retf"
+            | "retfq"
+            | "retn"
+            | "syscall"
+            | "sysenter"
     )
 }
 
@@ -63,8 +82,40 @@ fn is_boundary(bare: &str) -> bool {
 fn writes_implicitly(bare: &str) -> bool {
     matches!(
         bare,
-        "aaa" | "aad" | "aam" | "aas" | "cbw" | "cdqe" | "cmpxchg" | "cmpxchg16b" | "cmpxchg8b" | "cpuid" | "cwde" | "daa"
-            | "das" | "div" | "idiv" | "in" | "ins" | "insb" | "insd" | "insw" | "lahf" | "lodsb" | "lodsd" | "lodsq"
-            | "lodsw" | "mul" | "popal" | "popaw" | "rdmsr" | "rdpmc" | "rdtsc" | "rdtscp" | "xgetbv" | "xlat" | "xlatb"
+        "aaa"
+            | "aad"
+            | "aam"
+            | "aas"
+            | "cbw"
+            | "cdqe"
+            | "cmpxchg"
+            | "cmpxchg16b"
+            | "cmpxchg8b"
+            | "cpuid"
+            | "cwde"
+            | "daa"
+            | "das"
+            | "div"
+            | "idiv"
+            | "in"
+            | "ins"
+            | "insb"
+            | "insd"
+            | "insw"
+            | "lahf"
+            | "lodsb"
+            | "lodsd"
+            | "lodsq"
+            | "lodsw"
+            | "mul"
+            | "popal"
+            | "popaw"
+            | "rdmsr"
+            | "rdpmc"
+            | "rdtsc"
+            | "rdtscp"
+            | "xgetbv"
+            | "xlat"
+            | "xlatb"
     )
 }

@@ -51,7 +51,11 @@ impl Recovery<'_> {
         let mut text = String::new();
         let offset = row.offset as usize;
         if let Some(instruction) = self.decoder.decode(&self.memory.data[offset..], self.address(row)) {
-            self.writer.operands(&instruction, &self.memory.data[offset..offset + instruction.len()], &mut text);
+            self.writer.operands(
+                &instruction,
+                &self.memory.data[offset..offset + instruction.len()],
+                &mut text,
+            );
         }
         text
     }
@@ -62,7 +66,11 @@ fn segment_removed(text: &str) -> Option<String> {
     let colon = text.match_indices(':').find_map(|(at, _)| {
         let start = at.checked_sub(2)?;
         let name = text.get(start..at)?;
-        let word_before = start > 0 && text.as_bytes().get(start - 1).is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+        let word_before = start > 0
+            && text
+                .as_bytes()
+                .get(start - 1)
+                .is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
         (matches!(name, "cs" | "ds" | "es" | "ss") && !word_before).then_some(start)
     })?;
     let mut plain = String::with_capacity(text.len());
@@ -88,9 +96,8 @@ pub(crate) fn first_literal(text: &str) -> i64 {
 pub(crate) fn number(text: &str) -> Option<u64> {
     match text.strip_prefix("0x") {
         Some(digits) if !digits.is_empty() && digits.len() <= 16 => u64::from_str_radix(digits, 16).ok(),
-        Some(_) => None,
         None if text.len() == 1 => text.parse().ok(),
-        None => None,
+        _ => None,
     }
 }
 
@@ -154,7 +161,10 @@ mod tests {
     fn only_flat_segments_are_removed_and_only_once() {
         assert_eq!(without_segment("dword ptr ds:[eax]"), "dword ptr [eax]");
         assert_eq!(without_segment("dword ptr fs:[eax]"), "dword ptr fs:[eax]");
-        assert_eq!(without_segment("byte ptr es:[edi], byte ptr ds:[esi]"), "byte ptr [edi], byte ptr ds:[esi]");
+        assert_eq!(
+            without_segment("byte ptr es:[edi], byte ptr ds:[esi]"),
+            "byte ptr [edi], byte ptr ds:[esi]"
+        );
     }
 
     #[test]

@@ -19,8 +19,8 @@ use crate::recover::store::Stored;
 pub(super) struct References {
     /// Function start to the sources of edges that lead there.
     incoming: FxHashMap<u64, Vec<u64>>,
-    /// Edges that functions left behind when they were taken back, by source and target.
-    stale: Vec<(u64, u64)>,
+    /// Edges that the function of their source did not record, by source and target.
+    loose: Vec<(u64, u64)>,
     /// Instruction and API text, ascending.
     apis: Vec<(u64, String)>,
 }
@@ -36,33 +36,29 @@ impl References {
             }
         }
         let mut incoming: FxHashMap<u64, Vec<u64>> = FxHashMap::default();
-        let mut stale = Vec::new();
-        for stored in all {
-            for &(from, to) in &stored.edges {
-                if memory.offset(to).is_some_and(|offset| starts.get(offset)) {
-                    incoming.entry(to).or_default().push(from);
-                }
-            }
-            if !stored.alive {
-                stale.extend_from_slice(&stored.edges);
+        let mut loose = recovery.functions().loose_edges().to_vec();
+        for &(from, to) in all.iter().flat_map(|stored| &stored.edges).chain(&loose) {
+            if memory.offset(to).is_some_and(|offset| starts.get(offset)) {
+                incoming.entry(to).or_default().push(from);
             }
         }
         for sources in incoming.values_mut() {
             sources.sort_unstable();
             sources.dedup();
         }
-        stale.sort_unstable();
+        loose.sort_unstable();
         let by_instruction = recovery.api_references().by_instruction();
         let mut apis: Vec<(u64, String)> =
             by_instruction.into_iter().map(|(source, name)| (source, name.to_text())).collect();
         apis.sort_unstable();
-        Self { incoming, stale, apis }
+        Self { incoming, loose, apis }
     }
 
     /// Data references of all instructions, in both directions.
-    pub(super) fn data(&self, recovery: &Recovery<'_>) -> (malkin_report::DataRefs, malkin_report::DataRefs) {
+    pub(super) fn data(recovery: &Recovery<'_>) -> (malkin_report::DataRefs, malkin_report::DataRefs) {
         let all = recovery.functions().all();
-        let references: Vec<DataReference> = all.iter().flat_map(|stored| stored.data.iter().copied()).collect();
+        let references: Vec<DataReference> =
+            all.iter().flat_map(|stored| stored.data.iter().copied()).collect();
         let forward = references.iter().map(|reference| (i128::from(reference.from), reference.target()));
         let backward = references.iter().map(|reference| (reference.target(), i128::from(reference.from)));
         (grouped(forward.collect()), grouped(backward.collect()))
@@ -71,7 +67,7 @@ impl References {
     /// Edges of an instruction, ascending.
     fn targets(&self, own: &[(u64, u64)], from: u64, out: &mut Vec<u64>) {
         out.clear();
-        for edges in [own, &self.stale] {
+        for edges in [own, &self.loose] {
             let start = edges.partition_point(|edge| edge.0 < from);
             out.extend(edges[start..].iter().take_while(|edge| edge.0 == from).map(|edge| edge.1));
         }
@@ -109,7 +105,11 @@ pub(super) struct Assembler<'a> {
 }
 
 impl<'a> Assembler<'a> {
-    pub(super) fn new(recovery: &'a Recovery<'a>, references: &'a References, context: SampleContext) -> Self {
+    pub(super) fn new(
+        recovery: &'a Recovery<'a>,
+        references: &'a References,
+        context: SampleContext,
+    ) -> Self {
         Self {
             recovery,
             references,
@@ -145,7 +145,14 @@ impl<'a> Assembler<'a> {
             apirefs: self.api_references(stored),
             stringrefs: Value::Object(Map::new()),
             outrefs: self.outgoing(stored),
-            inrefs: self.references.incoming.get(&stored.start).into_iter().flatten().map(|&from| Va::new(from)).collect(),
+            inrefs: self
+                .references
+                .incoming
+                .get(&stored.start)
+                .into_iter()
+                .flatten()
+                .map(|&from| Va::new(from))
+                .collect(),
             is_exported: image.exports.contains(&stored.start),
             architecture_metadata: Value::Object(Map::new()),
             metadata: FunctionMetadata {
@@ -191,8 +198,12 @@ impl<'a> Assembler<'a> {
 
     /// Edges of the last instruction of every block to other blocks.
     fn block_edges(&self, stored: &Stored) -> Vec<(Va, Vec<Va>)> {
-        let heads: Vec<u64> =
-            stored.blocks.iter().filter_map(|block| stored.rows.get(block.first as usize)).map(|row| self.address(*row)).collect();
+        let heads: Vec<u64> = stored
+            .blocks
+            .iter()
+            .filter_map(|block| stored.rows.get(block.first as usize))
+            .map(|row| self.address(*row))
+            .collect();
         let mut targets = Vec::new();
         let mut edges = Vec::with_capacity(heads.len());
         for (block, &head) in stored.blocks.iter().zip(&heads) {
@@ -219,8 +230,8 @@ impl<'a> Assembler<'a> {
             }
         };
         let bounds = (stored.borders.0, stored.borders.1);
-        let first = self.references.stale.partition_point(|edge| edge.0 < bounds.0);
-        let left_behind = self.references.stale[first..].iter().take_while(|edge| edge.0 < bounds.1);
+        let first = self.references.loose.partition_point(|edge| edge.0 < bounds.0);
+        let left_behind = self.references.loose[first..].iter().take_while(|edge| edge.0 < bounds.1);
         let left_behind: Vec<(u64, u64)> = left_behind.copied().collect();
         if left_behind.is_empty() {
             for &(from, to) in &stored.edges {
@@ -276,20 +287,16 @@ impl<'a> InBlocks<'a> {
     }
 
     fn has(&self, address: u64) -> bool {
-        match &self.only {
-            Some(set) => set.contains(&address),
-            None => {
-                let Some(offset) = address.checked_sub(self.base).and_then(|offset| u32::try_from(offset).ok()) else {
-                    return false;
-                };
-                self.rows.binary_search_by_key(&offset, |row| row.offset).is_ok()
-            }
+        if let Some(only) = &self.only {
+            return only.contains(&address);
         }
+        let offset = address.checked_sub(self.base).and_then(|offset| u32::try_from(offset).ok());
+        offset.is_some_and(|offset| self.rows.binary_search_by_key(&offset, |row| row.offset).is_ok())
     }
 }
 
 fn rows_of(stored: &Stored, block: BlockRun) -> &[Row] {
-    stored.rows.get(block.first as usize..(block.first + block.count) as usize).unwrap_or_default()
+    stored.rows.get(block.span()).unwrap_or_default()
 }
 
 /// Appends lower-case hex digits.

@@ -57,7 +57,8 @@ impl Decoder {
         let opcode = window.get(prefixes.len()..)?;
         // A move to CS or to a register that does not exist, and a LOCK on a source operand.
         if matches!(opcode, [0x8e, ..] | [0x0f, 0x20..=0x23, ..]) || prefixes.contains(&0xf0) {
-            let instruction = self.decode_raw(window, address, DecoderOptions::MPX | DecoderOptions::NO_INVALID_CHECK);
+            let instruction =
+                self.decode_raw(window, address, DecoderOptions::MPX | DecoderOptions::NO_INVALID_CHECK);
             if !instruction.is_invalid() && instruction.code().encoding() == EncodingKind::Legacy {
                 return self.accepts(&instruction, window).then_some(instruction);
             }
@@ -96,7 +97,8 @@ impl Decoder {
         shorter[..at].copy_from_slice(&window[..at]);
         shorter[at..length].copy_from_slice(&window[at + 1..]);
         // One byte later, so that relative targets come out right.
-        let mut instruction = self.decode_raw(&shorter[..length], address.wrapping_add(1), DecoderOptions::MPX);
+        let mut instruction =
+            self.decode_raw(&shorter[..length], address.wrapping_add(1), DecoderOptions::MPX);
         let ignores = instruction.code().encoding() != EncodingKind::Legacy
             || self.bits == 64 && self.prefixes(window).iter().any(|byte| byte & 0xf8 == 0x48)
             || ignores_prefixes(&instruction);
@@ -151,7 +153,10 @@ impl Decoder {
 
     /// Whether a LOCK prefix is allowed here. One that is followed by F2 or F3 does not count.
     fn lock_fits(&self, instruction: &Instruction, window: &[u8]) -> bool {
-        use Mnemonic::{Adc, Add, And, Btc, Btr, Bts, Cmpxchg, Cmpxchg8b, Cmpxchg16b, Dec, Inc, Neg, Nop, Not, Or, Reservednop, Sbb, Sub, Xadd, Xchg, Xor};
+        use Mnemonic::{
+            Adc, Add, And, Btc, Btr, Bts, Cmpxchg, Cmpxchg8b, Cmpxchg16b, Dec, Inc, Neg, Nop, Not, Or,
+            Reservednop, Sbb, Sub, Xadd, Xchg, Xor,
+        };
         let last = self.prefixes(window).iter().rfind(|byte| matches!(byte, 0xf0 | 0xf2 | 0xf3));
         if last != Some(&0xf0) {
             return true;
@@ -160,7 +165,9 @@ impl Decoder {
         let source = instruction.op_count() == 2 && instruction.op1_kind() == OpKind::Memory;
         match instruction.mnemonic() {
             Adc | Add | And | Or | Sub | Xor | Xchg => destination || source,
-            Btc | Btr | Bts | Cmpxchg | Cmpxchg8b | Cmpxchg16b | Dec | Inc | Neg | Not | Sbb | Xadd => destination,
+            Btc | Btr | Bts | Cmpxchg | Cmpxchg8b | Cmpxchg16b | Dec | Inc | Neg | Not | Sbb | Xadd => {
+                destination
+            }
             Nop | Reservednop => destination && instruction.memory_size().size() == 4,
             _ => false,
         }

@@ -50,7 +50,11 @@ impl<'a> Collected<'a> {
             live: true,
         });
         for function in functions {
-            self.add_function(Posting { sample: row, function: self.num_functions }, function, signature_len)?;
+            self.add_function(
+                Posting { sample: row, function: self.num_functions },
+                function,
+                signature_len,
+            )?;
             self.num_functions = self.num_functions.checked_add(1).ok_or(IndexError::Full)?;
         }
         Ok(())
@@ -66,7 +70,8 @@ impl<'a> Collected<'a> {
             return Err(IndexError::DuplicateFunction { sample, function: pair[0].id });
         }
         let first = functions.first().map_or(0, |function| function.id.get());
-        let consecutive = functions.windows(2).all(|pair| pair[0].id.get().checked_add(1) == Some(pair[1].id.get()));
+        let consecutive =
+            functions.windows(2).all(|pair| pair[0].id.get().checked_add(1) == Some(pair[1].id.get()));
         if consecutive {
             return Ok(FunctionIds::From(first));
         }
@@ -118,6 +123,8 @@ impl<'a> Collected<'a> {
                 band.push(pack(key, number as u32));
             }
         }
+        signatures.shrink_to_fit();
+        starts.shrink_to_fit();
         let bands = bands
             .into_iter()
             .map(|mut pairs| {

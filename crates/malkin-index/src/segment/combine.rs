@@ -3,7 +3,10 @@
 //! Everything is sorted in the inputs and stays so when its numbers are mapped into the output, so concatenation and a stable
 //! sort (which finds the runs) is a merge. Band keys are carried over, not computed anew.
 
-#![expect(clippy::stable_sort_primitive, reason = "the inputs are a few sorted runs, which the stable sort merges in linear time")]
+#![expect(
+    clippy::stable_sort_primitive,
+    reason = "the inputs are a few sorted runs, which the stable sort merges in linear time"
+)]
 
 use super::{BandTable, HashPostings, Posting, Segment, bands::pack};
 use crate::sample::{FunctionIds, SampleRow, SampleTable};
@@ -72,7 +75,9 @@ fn combine_samples(inputs: &[(&Segment, &SampleTable)]) -> (Vec<SampleRow>, Vec<
             FunctionIds::From(first) => FunctionIds::From(first),
             FunctionIds::Listed(from) => {
                 let to = listed_ids.len() as u32;
-                listed_ids.extend_from_slice(&segment.listed_ids[from as usize..(from + old.num_functions) as usize]);
+                listed_ids.extend_from_slice(
+                    &segment.listed_ids[from as usize..(from + old.num_functions) as usize],
+                );
                 FunctionIds::Listed(to)
             }
         };
@@ -93,7 +98,8 @@ fn combine_signatures(
     }
     order.sort_by_key(|(input, number)| inputs[*input].0.signature(*number));
     let (mut signatures, mut starts, mut postings) = (Vec::new(), vec![0], Vec::new());
-    let same = |a: &(usize, u32), b: &(usize, u32)| inputs[a.0].0.signature(a.1) == inputs[b.0].0.signature(b.1);
+    let same =
+        |a: &(usize, u32), b: &(usize, u32)| inputs[a.0].0.signature(a.1) == inputs[b.0].0.signature(b.1);
     for group in order.chunk_by(same) {
         let from = postings.len();
         for (input, number) in group {
@@ -140,7 +146,10 @@ fn combine_blocks(inputs: &[(&Segment, &SampleTable)], mappings: &[Mapping]) -> 
     let mut pairs = Vec::new();
     for ((segment, table), mapping) in inputs.iter().zip(mappings) {
         let posting = |function| Posting { sample: table.row_of_function(function) as u32, function };
-        let mapped = segment.blocks.pairs().filter_map(|(hash, old)| Some((hash, mapping.posting(posting(old))?.function)));
+        let mapped = segment
+            .blocks
+            .pairs()
+            .filter_map(|(hash, old)| Some((hash, mapping.posting(posting(old))?.function)));
         pairs.extend(mapped);
     }
     pairs.sort();

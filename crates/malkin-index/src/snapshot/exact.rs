@@ -34,10 +34,15 @@ impl Snapshot {
         for (part, base) in self.parts.iter().zip(&self.bases) {
             let tiles = (part.segment.num_signatures() as usize).div_ceil(TILE_SIGNATURES);
             if first < tiles {
-                let rows = part.segment.signatures().chunks(TILE_SIGNATURES * len).nth(first).unwrap_or_default();
+                let rows =
+                    part.segment.signatures().chunks(TILE_SIGNATURES * len).nth(first).unwrap_or_default();
                 let from = base.signature + (first * TILE_SIGNATURES) as u32;
                 let report = |query: usize, row: usize, equal| {
-                    found.push(Close { query: query as u32, signature: SignatureNo(from + row as u32), equal });
+                    found.push(Close {
+                        query: query as u32,
+                        signature: SignatureNo(from + row as u32),
+                        equal,
+                    });
                 };
                 match self.position_width() {
                     0 | 1 => for_each_pair_at_least(queries, rows, len, min_equal, report),

@@ -4,7 +4,7 @@
 use cpp_demangle::{DemangleOptions, ParseOptions, Symbol};
 use msvc_demangler::DemangleFlags;
 
-use crate::label::rust;
+use crate::label::{rust, spelling};
 
 /// Longest mangled name that is looked into, in bytes.
 const MAX_MANGLED: usize = 1 << 13;
@@ -49,7 +49,8 @@ fn gnu(raw: &str) -> Option<String> {
     let options = ParseOptions::default().recursion_limit(MAX_DEPTH);
     let symbol = Symbol::new_with_options(raw, &options).ok()?;
     let options = DemangleOptions::default().recursion_limit(MAX_DEPTH);
-    symbol.demangle_with_options(&options).ok().filter(|name| !name.is_empty())
+    let text = symbol.demangle_with_options(&options).ok().filter(|name| !name.is_empty())?;
+    Some(spelling::gnu(&text))
 }
 
 /// Closing template brackets side by side.
@@ -63,9 +64,37 @@ fn llvm_spelling(name: &str) -> String {
 
 /// Name of a function MSVC decorated; unchanged when it is not fully understood.
 fn msvc_name(raw: &str) -> String {
-    let unreadable = raw.len() > MAX_MANGLED || raw.bytes().any(|c| c < b' ' || c == 0x7f);
+    let unreadable = raw.len() > MAX_MANGLED || raw.bytes().any(|c| c < b' ' || c == 0x7f) || is_malformed(raw);
     let name = if unreadable { None } else { msvc_demangler::demangle(raw, DemangleFlags::llvm()).ok() };
-    name.filter(|name| name.len() <= 8 * raw.len() + 256).unwrap_or_else(|| raw.to_owned())
+    name.map(|name| spelling::msvc(&llvm_spelling(&name)))
+        .filter(|name| name.len() <= 8 * raw.len() + 256)
+        .unwrap_or_else(|| raw.to_owned())
+}
+
+/// Whether a name breaks a rule of the MSVC grammar: a conversion operator with parameters, or a scope that is none of
+/// an unnamed namespace, a template, a nested name and a numbered block.
+fn is_malformed(raw: &str) -> bool {
+    if raw.starts_with("??_R") || raw.starts_with("??_C@") {
+        return false;
+    }
+    let conversion = raw.starts_with("??B") || raw.starts_with("??$?B");
+    (conversion && !raw.ends_with("XZ")) || raw.match_indices("@?").any(|(at, _)| !is_scope(raw.get(at + 2..).unwrap_or_default()))
+}
+
+/// Whether what follows `@?` is a scope.
+fn is_scope(rest: &str) -> bool {
+    let mut bytes = rest.bytes();
+    match (bytes.next(), bytes.next()) {
+        (Some(b'A'), Some(b'@')) | (Some(b'$' | b'?'), _) | (Some(b'0'..=b'9'), Some(b'?')) => return true,
+        (Some(b'A'), _) => {
+            let digits = rest.get(1..).and_then(|rest| rest.strip_prefix("0x")).unwrap_or_default();
+            let end = digits.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(0);
+            return end > 0 && digits.get(end..).is_some_and(|rest| rest.starts_with('@'));
+        }
+        _ => {}
+    }
+    let number = rest.trim_start_matches(|c: char| ('A'..='P').contains(&c));
+    number.starts_with("@?")
 }
 
 /// Whether a name reads as C++ (Itanium, or the MSVC forms of functions and data in a scope).

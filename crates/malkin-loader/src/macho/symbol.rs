@@ -1,5 +1,7 @@
 //! Symbol table and export trie of a Mach-O.
 
+use std::collections::HashMap;
+
 use crate::bytes::{Bytes, uleb128};
 use crate::limits::MAX_SYMBOLS;
 use crate::macho::header::MachO;
@@ -13,25 +15,18 @@ pub(crate) struct Symbol<'a> {
     pub(crate) exported: bool,
 }
 
-/// All symbols: the symbol table in its order, then exports that are not in it.
-pub(crate) fn symbols<'a>(file: &MachO<'a>, exports: &'a [(String, u64)]) -> Vec<Symbol<'a>> {
+/// The symbol table in its order. Exports that are not in it are left out, as lief gives them no address.
+pub(crate) fn symbols<'a>(file: &MachO<'a>, exports: &[String]) -> Vec<Symbol<'a>> {
     let mut found = table(file);
-    let mut known: std::collections::HashMap<&str, usize> = std::collections::HashMap::new();
+    let mut first: HashMap<&str, usize> = HashMap::new();
     for (at, symbol) in found.iter().enumerate() {
-        known.entry(symbol.name).or_insert(at);
+        first.entry(symbol.name).or_insert(at);
     }
-    let mut added = Vec::new();
-    for (name, value) in exports {
-        match known.get(name.as_str()) {
-            Some(&at) => {
-                if let Some(symbol) = found.get_mut(at) {
-                    symbol.exported = true;
-                }
-            }
-            None => added.push(Symbol { name, value: *value, exported: true }),
+    for name in exports {
+        if let Some(symbol) = first.get(name.as_str()).and_then(|&at| found.get_mut(at)) {
+            symbol.exported = true;
         }
     }
-    found.extend(added);
     found
 }
 
@@ -58,12 +53,11 @@ const MAX_EXPORT_NAME: usize = 1 << 14;
 /// Bytes of names an export trie may spell out, over all exports.
 const MAX_EXPORT_BYTES: usize = 64 << 20;
 
-/// Names and addresses of the export trie, depth first.
-pub(crate) fn exports(file: &MachO<'_>) -> Vec<(String, u64)> {
+/// Names in the export trie, depth first; not those of other libraries.
+pub(crate) fn exports(file: &MachO<'_>) -> Vec<String> {
     let (offset, size) = file.link_edit.exports;
     let mut walk = Walk {
         data: file.bytes.upto(offset, size),
-        base: file.image_base(),
         found: Vec::new(),
         visits: size.min(file.bytes.len()),
         spelled: 0,
@@ -75,8 +69,7 @@ pub(crate) fn exports(file: &MachO<'_>) -> Vec<(String, u64)> {
 
 struct Walk<'d> {
     data: &'d [u8],
-    base: u64,
-    found: Vec<(String, u64)>,
+    found: Vec<String>,
     visits: u64,
     spelled: usize,
 }
@@ -113,16 +106,10 @@ impl Walk<'_> {
 
     fn terminal(&mut self, mut at: usize, name: &[u8]) -> Option<()> {
         const REEXPORT: u64 = 8;
-        const ABSOLUTE: u64 = 2;
         let flags = uleb128(self.data, &mut at)?;
-        if flags & REEXPORT != 0 {
-            return None;
-        }
-        let address = uleb128(self.data, &mut at)?;
-        let value = if flags & 3 == ABSOLUTE { address } else { self.base.wrapping_add(address) };
         self.spelled += name.len();
-        if self.spelled <= MAX_EXPORT_BYTES {
-            self.found.push((String::from_utf8(name.to_vec()).ok()?, value));
+        if flags & REEXPORT == 0 && self.spelled <= MAX_EXPORT_BYTES {
+            self.found.push(String::from_utf8(name.to_vec()).ok()?);
         }
         Some(())
     }

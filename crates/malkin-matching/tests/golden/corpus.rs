@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use malkin_codehash::{MinHashConfig, MinHasher, Projection, SampleContext, hash_function, hash_function_with_report};
+use malkin_codehash::{
+    MinHashConfig, MinHasher, Projection, SampleContext, hash_function, hash_function_with_report,
+};
 use malkin_index::{Index, IndexedFunction, SampleFacts};
 use malkin_matching::{MatchParameters, OwnFunction, OwnSample};
 use malkin_report::wire::read_report;
@@ -30,7 +32,11 @@ impl Sample {
         for (at, function) in functions.iter_mut().enumerate() {
             function.id = FunctionId::new(first_function - at as i64);
         }
-        let entry = SampleEntry { sample_id: SampleId::new(sample), family_id: FamilyId::NAMELESS, ..self.entry.clone() };
+        let entry = SampleEntry {
+            sample_id: SampleId::new(sample),
+            family_id: FamilyId::NAMELESS,
+            ..self.entry.clone()
+        };
         Self { entry, functions }
     }
 }
@@ -55,7 +61,8 @@ impl Reports {
             let context = SampleContext::of(&report);
             let mut functions = Vec::new();
             for function in &report.functions {
-                let hashes = hash_function(function, &context, &self.hasher).expect("golden functions can be hashed");
+                let hashes =
+                    hash_function(function, &context, &self.hasher).expect("golden functions can be hashed");
                 functions.push(own_function(function, hashes.pichash, hashes.minhash));
             }
             self.read.insert(name.to_owned(), Sample { entry: entry(&report, name), functions });
@@ -66,8 +73,10 @@ impl Reports {
     /// One function of a report, hashed as the single-function query does it.
     pub(crate) fn single(&self, name: &str, offset: u64) -> Sample {
         let report = self.report(name);
-        let function = report.functions.iter().find(|function| function.offset.get() == offset).expect("golden offset");
-        let hashes = hash_function_with_report(function, &SampleContext::of(&report), &self.hasher).expect("hashable");
+        let function =
+            report.functions.iter().find(|function| function.offset.get() == offset).expect("golden offset");
+        let hashes =
+            hash_function_with_report(function, &SampleContext::of(&report), &self.hasher).expect("hashable");
         let functions = vec![own_function(function, hashes.pichash, hashes.minhash)];
         Sample { entry: entry(&report, name), functions }
     }
@@ -78,7 +87,11 @@ impl Reports {
     }
 }
 
-fn own_function(function: &malkin_report::Function, pichash: Option<PicHash>, minhash: malkin_report::MinHash) -> OwnFunction {
+fn own_function(
+    function: &malkin_report::Function,
+    pichash: Option<PicHash>,
+    minhash: malkin_report::MinHash,
+) -> OwnFunction {
     OwnFunction {
         id: FunctionId::new(0),
         offset: function.offset,
@@ -91,7 +104,8 @@ fn own_function(function: &malkin_report::Function, pichash: Option<PicHash>, mi
 }
 
 fn entry(report: &Report, name: &str) -> SampleEntry {
-    let mut entry = SampleEntry::of_report(report, SampleId::new(0), FamilyId::NAMELESS).expect("statistics and time");
+    let mut entry =
+        SampleEntry::of_report(report, SampleId::new(0), FamilyId::NAMELESS).expect("statistics and time");
     name.clone_into(&mut entry.filename);
     FIXED_TIME.clone_into(&mut entry.timestamp);
     entry
@@ -142,7 +156,8 @@ impl Corpus {
     /// A function by its number, with its sample.
     pub(crate) fn function(&self, id: &Value) -> (&Sample, &OwnFunction) {
         let id = FunctionId::new(id.as_i64().expect("a function number"));
-        let mut all = self.samples.iter().flat_map(|sample| sample.functions.iter().map(move |f| (sample, f)));
+        let mut all =
+            self.samples.iter().flat_map(|sample| sample.functions.iter().map(move |f| (sample, f)));
         all.find(|(_, function)| function.id == id).expect("an indexed function")
     }
 }
@@ -164,11 +179,11 @@ pub(crate) fn insert(index: &mut Index, entry: &SampleEntry, functions: &[OwnFun
 fn projection(run: &Value) -> Projection {
     let config = &run["storage_config"];
     match config["STORAGE_BAND_STRATEGY"].as_str() {
-        Some("explicit") => {
-            Projection::preset(config["STORAGE_BAND_PRESET"].as_str().expect("a name"), 64).expect("a known preset")
-        }
+        Some("explicit") => Projection::preset(config["STORAGE_BAND_PRESET"].as_str().expect("a name"), 64)
+            .expect("a known preset"),
         Some("linear") => {
-            let (size, count) = config["STORAGE_BANDS"].as_object().and_then(|bands| bands.iter().next()).expect("one size");
+            let (size, count) =
+                config["STORAGE_BANDS"].as_object().and_then(|bands| bands.iter().next()).expect("one size");
             let count = count.as_u64().expect("a count") as usize;
             Projection::linear(size.parse().expect("a size"), count, 64).expect("linear bands")
         }

@@ -4,29 +4,42 @@ mod corpus;
 
 use corpus::{Corpus, Reports, Sample, parameters};
 use malkin_matching::{
-    Control, MatchParameters, OwnSample, Scored, Unlimited, cross, match_functions, match_query, match_query_function,
-    match_sample, match_vs,
+    Control, MatchParameters, OwnSample, Scored, Unlimited, cross, match_functions, match_query,
+    match_query_function, match_sample, match_vs,
 };
 use malkin_report::wire::matching::{cross_result_to_json, function_match_to_json, matching_result_to_json};
 use malkin_report::{MatchInfo, MatcherKind, MatchingResult, OtherSamples, SampleEntry};
 use serde_json::Value;
 
-fn finish(scored: Scored<'_>, kind: MatcherKind, sample: &SampleEntry, others: OtherSamples, corpus: &Corpus) -> MatchingResult {
+fn finish(
+    scored: Scored<'_>,
+    kind: MatcherKind,
+    sample: &SampleEntry,
+    others: OtherSamples,
+    corpus: &Corpus,
+) -> MatchingResult {
     let info = MatchInfo { job: None, sample: sample.clone(), kind };
     let control: &mut dyn Control = &mut Unlimited;
     scored.into_result(info, others, |id| corpus.entry(id), control).expect("nothing cancels")
 }
 
 fn sample_result(corpus: &Corpus, sample: &Sample, parameters: MatchParameters) -> MatchingResult {
-    let scored = match_sample(&corpus.index.snapshot(), sample.own(), parameters, &mut Unlimited).expect("a result");
+    let scored =
+        match_sample(&corpus.index.snapshot(), sample.own(), parameters, &mut Unlimited).expect("a result");
     finish(scored, MatcherKind::Sample, &sample.entry, OtherSamples::All, corpus)
 }
 
-fn vs_result(corpus: &Corpus, query: &Value, others: &[&Sample], parameters: MatchParameters) -> MatchingResult {
+fn vs_result(
+    corpus: &Corpus,
+    query: &Value,
+    others: &[&Sample],
+    parameters: MatchParameters,
+) -> MatchingResult {
     let sample = corpus.sample(&query["sample_id"]);
     let own_others: Vec<OwnSample<'_>> = others.iter().map(|other| other.own()).collect();
     let projection = corpus.index.projection();
-    let scored = match_vs(projection, sample.own(), &own_others, parameters, &mut Unlimited).expect("a result");
+    let scored =
+        match_vs(projection, sample.own(), &own_others, parameters, &mut Unlimited).expect("a result");
     let mut entries = others.iter().map(|other| other.entry.clone());
     let (kind, others) = if query["other"].is_array() {
         (MatcherKind::VsGroup, OtherSamples::Group(entries.collect()))
@@ -58,7 +71,13 @@ struct QueryIds {
     function: i64,
 }
 
-fn answer(corpus: &Corpus, run: &Value, query: &Value, reports: &mut Reports, ids: &mut QueryIds) -> Option<MatchingResult> {
+fn answer(
+    corpus: &Corpus,
+    run: &Value,
+    query: &Value,
+    reports: &mut Reports,
+    ids: &mut QueryIds,
+) -> Option<MatchingResult> {
     let parameters = parameters(run, query);
     let file = query["file"].as_str().unwrap_or_default();
     Some(match query["kind"].as_str().expect("a kind") {
@@ -73,7 +92,8 @@ fn answer(corpus: &Corpus, run: &Value, query: &Value, reports: &mut Reports, id
             let sample = reports.get(file).as_query(ids.sample, ids.function);
             ids.sample -= 1;
             ids.function -= sample.functions.len() as i64;
-            let scored = match_query(&corpus.index.snapshot(), sample.own(), parameters, &mut Unlimited).expect("a result");
+            let scored = match_query(&corpus.index.snapshot(), sample.own(), parameters, &mut Unlimited)
+                .expect("a result");
             finish(scored, MatcherKind::Query, &sample.entry, OtherSamples::All, corpus)
         }
         "query_function" => {
@@ -84,7 +104,8 @@ fn answer(corpus: &Corpus, run: &Value, query: &Value, reports: &mut Reports, id
                 sample.entry.sample_id = same.map_or(sample.entry.sample_id, |known| known.entry.sample_id);
             }
             let snapshot = corpus.index.snapshot();
-            let scored = match_query_function(&snapshot, sample.own(), parameters, &mut Unlimited).expect("a result");
+            let scored =
+                match_query_function(&snapshot, sample.own(), parameters, &mut Unlimited).expect("a result");
             finish(scored, MatcherKind::QueryFunction, &sample.entry, OtherSamples::All, corpus)
         }
         _ => return None,
@@ -92,7 +113,13 @@ fn answer(corpus: &Corpus, run: &Value, query: &Value, reports: &mut Reports, id
 }
 
 /// The part of a golden result that this crate answers, and ours.
-fn pair(corpus: &Corpus, run: &Value, step: &Value, reports: &mut Reports, ids: &mut QueryIds) -> Option<(Value, Value)> {
+fn pair(
+    corpus: &Corpus,
+    run: &Value,
+    step: &Value,
+    reports: &mut Reports,
+    ids: &mut QueryIds,
+) -> Option<(Value, Value)> {
     let (query, expected) = (&step["query"], &step["result"]);
     match query["kind"].as_str() {
         Some("cross") => Some((cross_result(corpus, query, parameters(run, query)), expected.clone())),
@@ -109,7 +136,8 @@ fn pair(corpus: &Corpus, run: &Value, step: &Value, reports: &mut Reports, ids: 
 fn difference(ours: &Value, theirs: &Value, path: &str) -> Option<String> {
     match (ours, theirs) {
         (Value::Object(a), Value::Object(b)) => {
-            let missing = b.keys().find(|key| !a.contains_key(*key)).map(|key| format!("{path}.{key} is missing"));
+            let missing =
+                b.keys().find(|key| !a.contains_key(*key)).map(|key| format!("{path}.{key} is missing"));
             missing.or_else(|| {
                 a.iter().find_map(|(key, value)| match b.get(key) {
                     Some(other) => difference(value, other, &format!("{path}.{key}")),
@@ -134,7 +162,9 @@ fn every_public_result_is_equal() {
         let corpus = Corpus::of_run(&golden["run"], &mut reports);
         let mut ids = QueryIds { sample: -1, function: -1 };
         for step in golden["results"].as_array().expect("a list") {
-            let Some((ours, theirs)) = pair(&corpus, &golden["run"], step, &mut reports, &mut ids) else { continue };
+            let Some((ours, theirs)) = pair(&corpus, &golden["run"], step, &mut reports, &mut ids) else {
+                continue;
+            };
             if let Some(difference) = difference(&ours, &theirs, "") {
                 panic!("{}, {}: {difference}", path.display(), step["query"]);
             }
@@ -144,5 +174,50 @@ fn every_public_result_is_equal() {
     println!("equal results: {counts:?}");
     for kind in ["sample", "vs", "vsgroup", "query", "query_function", "cross", "function_vs"] {
         assert!(counts.contains_key(kind), "no golden result of kind {kind} was compared");
+    }
+}
+
+/// All reports of the folder in one index.
+fn whole_folder(folder: &std::path::Path, reports: &mut Reports) -> Corpus {
+    let names: Vec<Value> = malkin_testkit::files_in(folder, ".smda.gz")
+        .iter()
+        .filter_map(|path| path.file_name()?.to_str()?.strip_suffix(".smda.gz").map(str::to_owned))
+        .map(|name| serde_json::json!({ "file": name, "family": name }))
+        .collect();
+    Corpus::of_run(&serde_json::json!({ "index": names }), reports)
+}
+
+#[test]
+fn exact_mode_misses_nothing_that_bands_find() {
+    let Some(folder) = malkin_testkit::shared("codehash/golden/public/smda") else { return };
+    let mut reports = Reports::new(&folder);
+    let corpus = whole_folder(&folder, &mut reports);
+    let stats = corpus.index.stats();
+    let per_function = stats.overhead_bytes as f64 / stats.functions as f64;
+    println!("{stats:?}: {per_function:.1} bytes a function beyond the signatures");
+    let sample =
+        corpus.samples.iter().find(|sample| sample.entry.filename == "libssl.so.3").expect("in the folder");
+    let timed = |exact| {
+        let start = std::time::Instant::now();
+        let result = sample_result(&corpus, sample, MatchParameters { exact, ..MatchParameters::default() });
+        let matches: usize = result.functions.iter().map(|function| function.matches.len()).sum();
+        let time = start.elapsed();
+        let bytes = matching_result_to_json(&result, false).len();
+        println!(
+            "{} functions against {} in {time:?} (with JSON {:?}), exact {exact}: {matches} matches, {} samples, {bytes} bytes",
+            sample.functions.len(),
+            stats.functions,
+            start.elapsed(),
+            result.samples.len()
+        );
+        result
+    };
+    let (banded, exact) = (timed(false), timed(true));
+    assert!(banded.samples.len() > 10, "libssl resembles many samples of the folder");
+    for (banded, exact) in banded.functions.iter().zip(&exact.functions) {
+        for found in &banded.matches {
+            let same_sample = exact.matches.iter().filter(|other| other.sample_id == found.sample_id);
+            assert!(same_sample.map(|other| other.score.get()).fold(0.0, f64::max) >= found.score.get());
+        }
     }
 }

@@ -106,7 +106,8 @@ impl Context {
         {
             return ReadError::new(ReadErrorKind::Syntax, offset(text, &syntax), String::new(), message(&syntax));
         }
-        ReadError::new(kind, offset(text, error), self.path_text(), message(error))
+        let incomplete = error.classify() == Category::Eof && !self.limit_hit.get();
+        ReadError { incomplete, ..ReadError::new(kind, offset(text, error), self.path_text(), message(error)) }
     }
 }
 

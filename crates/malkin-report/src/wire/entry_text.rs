@@ -1,19 +1,21 @@
 //! Records of functions as JSON text, with the disassembly spliced in as it is stored: listings and exports carry
 //! thousands of them, so nothing here makes a tree of the disassembly.
 
+use std::collections::HashSet;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::context;
+use super::context::{self, Context, Step};
 use super::entry::function_entry_from_json;
 use super::error::{ReadError, ReadErrorKind};
-use super::field::fields;
+use super::field::{fields, repeated};
 use super::text::JsonText;
 use super::value::Strict;
 use crate::entry::FunctionEntry;
+use crate::limits::MAX_FUNCTIONS;
 
 /// A function with its disassembly as text.
 #[derive(Clone, Debug)]
@@ -73,6 +75,50 @@ pub fn read_function_entry(bytes: &[u8]) -> Result<FunctionRecord, ReadError> {
     Ok(FunctionRecord { entry, xcfg })
 }
 
+/// Reads `{function number: record}` in the order stated, as `.mcrit` files have it for each sample.
+pub fn read_function_entries(bytes: &[u8]) -> Result<Vec<FunctionRecord>, ReadError> {
+    context::read(bytes, |context, json| Records { context }.deserialize(json))
+}
+
+struct Records<'c> {
+    context: &'c Context,
+}
+
+impl<'de> DeserializeSeed<'de> for Records<'_> {
+    type Value = Vec<FunctionRecord>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Records<'_> {
+    type Value = Vec<FunctionRecord>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of function records")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let context = self.context;
+        let mut records = Vec::new();
+        let mut seen = HashSet::new();
+        while let Some(key) = map.next_key::<String>()? {
+            if records.len() == MAX_FUNCTIONS {
+                return Err(context.limit(format_args!("more than {MAX_FUNCTIONS} functions")));
+            }
+            let (small, xcfg) = context.at(Step::Index(records.len()), || map.next_value_seed(Record { context }))?;
+            let entry = function_entry_from_json(&small).map_err(A::Error::custom)?;
+            if seen.contains(&key) {
+                return Err(repeated(key));
+            }
+            seen.insert(key);
+            records.push(FunctionRecord { entry, xcfg });
+        }
+        Ok(records)
+    }
+}
+
 const FIELDS: &[&str] = &[
     "architecture",
     "binweight",
@@ -91,8 +137,8 @@ const FIELDS: &[&str] = &[
 ];
 
 /// Reads a record into a tree of its small fields and the text of its disassembly.
-pub(super) struct Record<'c> {
-    pub(super) context: &'c context::Context,
+struct Record<'c> {
+    context: &'c Context,
 }
 
 impl<'de> DeserializeSeed<'de> for Record<'_> {
@@ -126,7 +172,7 @@ impl<'de> Visitor<'de> for Record<'_> {
     }
 }
 
-fn object_text<E: serde::de::Error>(raw: &RawValue) -> Result<Option<Box<RawValue>>, E> {
+fn object_text<E: Error>(raw: &RawValue) -> Result<Option<Box<RawValue>>, E> {
     match raw.get().as_bytes().first() {
         Some(b'{') => Ok(Some(raw.to_owned())),
         Some(b'n') => Ok(None),

@@ -23,16 +23,23 @@ pub struct ReadError {
     pub(super) offset: u64,
     pub(super) path: String,
     pub(super) message: String,
+    /// The input ended where more was expected; what was there is sound.
+    pub(super) incomplete: bool,
 }
 
 impl ReadError {
     pub(crate) fn new(kind: ReadErrorKind, offset: u64, path: String, message: impl Into<String>) -> Self {
-        Self { kind, offset, path, message: shortened(message.into()) }
+        Self { kind, offset, path, message: shortened(message.into()), incomplete: false }
     }
 
     /// What kind of fault it is. [`ReadErrorKind::Syntax`] also wins when a faulty field comes first in the file.
     pub fn kind(&self) -> ReadErrorKind {
         self.kind
+    }
+
+    /// Whether the input merely ended too early.
+    pub fn is_incomplete(&self) -> bool {
+        self.incomplete
     }
 
     /// Number of bytes read when the fault was noticed.

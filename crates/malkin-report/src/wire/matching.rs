@@ -7,8 +7,8 @@ use serde::ser::{Serialize, SerializeMap, SerializeSeq, SerializeTuple, Serializ
 use super::entry::sample_entry_to_json;
 use crate::id::SampleId;
 use crate::matching::{
-    Amount, CrossMatrix, CrossResult, FunctionMatch, MatchCounts, MatchInfo, MatchTuple, MatchedFunction, MatchedSample,
-    MatchingResult, OtherSamples, Weighted,
+    Amount, CrossMatrix, CrossResult, FunctionMatch, MatchCounts, MatchInfo, MatchTuple, MatchedFunction,
+    MatchedSample, MatchingResult, OtherSamples, Weighted,
 };
 
 /// The JSON text of a result. `compact` leaves `matches.functions` out.
@@ -55,7 +55,9 @@ impl Serialize for Json<Whole<'_>> {
         map.serialize_entry("matches", &Matches(Whole { result, compact }))?;
         match &result.others {
             OtherSamples::All => {}
-            OtherSamples::One(sample) => map.serialize_entry("other_sample_info", &sample_entry_to_json(sample))?,
+            OtherSamples::One(sample) => {
+                map.serialize_entry("other_sample_info", &sample_entry_to_json(sample))?
+            }
             OtherSamples::Group(samples) => {
                 let samples: Vec<_> = samples.iter().map(sample_entry_to_json).collect();
                 map.serialize_entry("other_sample_infos", &samples)?;
@@ -134,7 +136,10 @@ impl Serialize for Json<&MatchCounts> {
         let mut map = serializer.serialize_map(Some(5))?;
         map.serialize_entry("num_own_functions_matched", &counts.num_own_functions_matched)?;
         map.serialize_entry("num_foreign_functions_matched", &counts.num_foreign_functions_matched)?;
-        map.serialize_entry("num_own_functions_matched_as_library", &counts.num_own_functions_matched_as_library)?;
+        map.serialize_entry(
+            "num_own_functions_matched_as_library",
+            &counts.num_own_functions_matched_as_library,
+        )?;
         map.serialize_entry("num_self_matches", &counts.num_self_matches)?;
         map.serialize_entry("bytes_matched", &Json(&counts.bytes_matched))?;
         map.end()
@@ -238,8 +243,14 @@ impl Serialize for Matrix<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let sequence: Vec<String> = self.matrix.clustered_sequence.iter().map(SampleId::to_string).collect();
         let mut map = serializer.serialize_map(Some(3))?;
-        map.serialize_entry("matching_matches", &Rows { names: self.names, cells: &self.matrix.matching_matches })?;
-        map.serialize_entry("matching_percent", &Rows { names: self.names, cells: &self.matrix.matching_percent })?;
+        map.serialize_entry(
+            "matching_matches",
+            &Rows { names: self.names, cells: &self.matrix.matching_matches },
+        )?;
+        map.serialize_entry(
+            "matching_percent",
+            &Rows { names: self.names, cells: &self.matrix.matching_percent },
+        )?;
         map.serialize_entry("clustered_sequence", &sequence)?;
         map.end()
     }
@@ -266,7 +277,8 @@ where
             }
         }
         let width = self.names.len().max(1);
-        serializer.collect_map(self.names.iter().zip(self.cells.chunks(width).map(|row| Row(self.names, row))))
+        serializer
+            .collect_map(self.names.iter().zip(self.cells.chunks(width).map(|row| Row(self.names, row))))
     }
 }
 
@@ -294,3 +306,6 @@ impl Serialize for Json<&FunctionMatch> {
         map.end()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -117,14 +117,19 @@ fn read_back(store: &dyn Store) {
     assert_eq!((counts.families, counts.samples, counts.functions), (2, 1, 40));
     assert!(counts.state > before.state, "the state counter grows");
     assert_eq!(counts.changed_at, at(0));
-    let family = store.family(FamilyId::new(1)).expect("a family can be read").expect("the family was created");
+    let family =
+        store.family(FamilyId::new(1)).expect("a family can be read").expect("the family was created");
     assert_eq!((family.num_samples, family.num_functions, family.num_library_samples), (1, 40, 0));
     assert_eq!(family.family_name, new.family);
-    let mut hashes: Vec<_> = new.functions.iter().map(|function| function.pichash.get()).filter(|hash| *hash != 0).collect();
+    let mut hashes: Vec<_> =
+        new.functions.iter().map(|function| function.pichash.get()).filter(|hash| *hash != 0).collect();
     hashes.sort_unstable();
     hashes.dedup();
     assert_eq!(store.distinct_pichashes().expect("hashes can be counted"), hashes.len() as u64);
-    assert_eq!(store.minhash_version(entry.sample_id).expect("a version can be read"), Some("5.0.1".to_owned()));
+    assert_eq!(
+        store.minhash_version(entry.sample_id).expect("a version can be read"),
+        Some("5.0.1".to_owned())
+    );
 }
 
 fn known(store: &dyn Store) {
@@ -239,7 +244,8 @@ fn query_samples(store: &dyn Store) {
     let (first, first_function) = store.add_query_sample(&query, at(1)).expect("a query can be kept");
     assert_eq!(first, expected_entry(&query, -1, 0));
     assert_eq!(first_function, FunctionId::new(-1));
-    let (second, second_function) = store.add_query_sample(&sample(2, 2), at(2)).expect("a query can be kept");
+    let (second, second_function) =
+        store.add_query_sample(&sample(2, 2), at(2)).expect("a query can be kept");
     assert_eq!((second.sample_id.get(), second_function.get()), (-2, -7));
     let of_query = functions(store, &FunctionQuery::OfSample(first.sample_id));
     assert_eq!(of_query, expected_functions(&query, &first, false, |index| -1 - index));

@@ -74,8 +74,13 @@ fn uploads(store: &dyn Store) {
     let has = |id| store.has_upload(id).expect("a body can be asked for");
     assert!(has(empty.id) && !has(unknown));
     let used = store.put_upload(b"used", at(0)).expect("a body can be stored").id;
-    let id = enqueue(store, &NewJob { file_params: format!("{{\"0\": \"{used}\"}}"), ..new_job("query", "q") });
-    assert_eq!(store.sweep_uploads(at(10)).expect("uploads can be swept"), 1, "only the empty one is old and unused");
+    let id =
+        enqueue(store, &NewJob { file_params: format!("{{\"0\": \"{used}\"}}"), ..new_job("query", "q") });
+    assert_eq!(
+        store.sweep_uploads(at(10)).expect("uploads can be swept"),
+        1,
+        "only the empty one is old and unused"
+    );
     assert!(store.upload(first.id).expect("a body can be asked for").is_some(), "it was handed in again");
     assert_eq!(store.upload(used).expect("a body can be read").as_deref(), Some(&b"used"[..]));
     store.delete_job(id).expect("a job can be deleted");
@@ -85,7 +90,8 @@ fn uploads(store: &dyn Store) {
 
 fn life(store: &dyn Store) {
     assert_eq!(claim(store, "w"), None);
-    let new = NewJob { priority: 2, file_params: "{\"0\": \"x\"}".to_owned(), ..new_job("match", "m \u{e9}") };
+    let new =
+        NewJob { priority: 2, file_params: "{\"0\": \"x\"}".to_owned(), ..new_job("match", "m \u{e9}") };
     let id = enqueue(store, &new);
     let queued = job(store, id);
     assert_eq!(queued.state(), JobState::Queued);
@@ -114,8 +120,12 @@ fn life(store: &dyn Store) {
     };
     assert_eq!(queued, expected);
     let claimed = claim(store, "w").expect("there is a job");
-    let running =
-        Job { started_at: Some(at(1)), locked_at: Some(at(1)), locked_by: Some("w".to_owned()), ..expected.clone() };
+    let running = Job {
+        started_at: Some(at(1)),
+        locked_at: Some(at(1)),
+        locked_by: Some("w".to_owned()),
+        ..expected.clone()
+    };
     assert_eq!(claimed, running);
     assert_eq!(claimed.state(), JobState::InProgress);
     assert_eq!(claim(store, "v"), None, "a job has one worker");
@@ -129,9 +139,15 @@ fn life(store: &dyn Store) {
     assert_eq!(job(store, id), renewed);
     assert_eq!(store.finish(id, "v", b"no", at(8)).expect("a stranger is told"), None);
     let bytes: Vec<u8> = [b"{\"a\": [".to_vec(), vec![b' '; 5000], b"1]}".to_vec()].concat();
-    let result = store.finish(id, "w", &bytes, at(9)).expect("a job can be finished").expect("it is this worker's");
-    let finished =
-        Job { finished_at: Some(at(9)), progress: Some(1.0), result: Some(result), notify_done: true, ..renewed };
+    let result =
+        store.finish(id, "w", &bytes, at(9)).expect("a job can be finished").expect("it is this worker's");
+    let finished = Job {
+        finished_at: Some(at(9)),
+        progress: Some(1.0),
+        result: Some(result),
+        notify_done: true,
+        ..renewed
+    };
     assert_eq!(job(store, id), finished);
     assert_eq!(finished.state(), JobState::Finished);
     assert_eq!(store.result(result).expect("a result can be read"), Some(bytes));
@@ -361,7 +377,10 @@ fn deletion(store: &dyn Store) {
 fn stats(store: &dyn Store) {
     let read = |method: &str, refresh: bool| -> Vec<(JobState, u64)> {
         let stats = store.job_stats(refresh).expect("counters can be read");
-        stats.get(method).map(|states| states.iter().map(|(state, n)| (*state, *n)).collect()).unwrap_or_default()
+        stats
+            .get(method)
+            .map(|states| states.iter().map(|(state, n)| (*state, *n)).collect())
+            .unwrap_or_default()
     };
     assert_eq!(read("m", false), []);
     let first = enqueue(store, &new_job("m", "a"));

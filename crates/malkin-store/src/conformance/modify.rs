@@ -75,7 +75,8 @@ fn sample_family(store: &dyn Store) {
     assert_eq!(families(store), [nameless(), (1, "one".to_owned(), 1, 3, 0), two.clone(), three(1, 2)]);
     let moved = store.sample(SampleId::new(0)).expect("a sample can be read").expect("it is there");
     assert_eq!((moved.family_id.get(), moved.family.as_str()), (3, "three"));
-    let function = store.functions(&FunctionQuery::ByIds(vec![FunctionId::new(1)])).expect("functions can be read");
+    let function =
+        store.functions(&FunctionQuery::ByIds(vec![FunctionId::new(1)])).expect("functions can be read");
     assert_eq!(function[0].family_id.get(), 3);
     to(1, "three");
     assert_eq!(families(store), [nameless(), two.clone(), three(2, 5)], "the emptied family is gone");
@@ -128,7 +129,11 @@ fn delete_sample(store: &dyn Store) {
     assert_eq!((counts.families, counts.samples, counts.functions, counts.changed_at), (2, 1, 4, at(9)));
     assert!(counts.state > state);
     let (again, first) = add(store, &NewSample { family: "one".to_owned(), ..sample(3, 3) });
-    assert_eq!((again.sample_id.get(), again.family_id.get(), first.get()), (3, 3, 9), "numbers are not used again");
+    assert_eq!(
+        (again.sample_id.get(), again.family_id.get(), first.get()),
+        (3, 3, 9),
+        "numbers are not used again"
+    );
     let labels = store.functions(&FunctionQuery::OfSample(again.sample_id)).expect("functions can be read");
     assert_eq!(labels.iter().map(|function| function.function_labels.len()).sum::<usize>(), 1);
     let (query, _) = store.add_query_sample(&sample(8, 1), at(0)).expect("a query can be kept");
@@ -154,7 +159,10 @@ fn delete_family(store: &dyn Store) {
     assert!(delete(0, false));
     assert_eq!(families(store), [nameless()]);
     assert_eq!(store.functions(&FunctionQuery::All(Page::default())).expect("functions can be read"), []);
-    assert!(store.sample(SampleId::new(-1)).expect("a sample can be read").is_some(), "queries belong to no family");
+    assert!(
+        store.sample(SampleId::new(-1)).expect("a sample can be read").is_some(),
+        "queries belong to no family"
+    );
 }
 
 fn hashes(store: &dyn Store) {
@@ -184,6 +192,8 @@ fn hashes(store: &dyn Store) {
     assert!(counts.state > state);
     let version = store.minhash_version(SampleId::new(0)).expect("a version can be read");
     assert_eq!(version.as_deref(), Some("4.4.4"));
-    assert!(!store.replace_hashes(SampleId::new(99), &[], "5.0.1", at(1)).expect("an unknown sample is told"));
+    assert!(
+        !store.replace_hashes(SampleId::new(99), &[], "5.0.1", at(1)).expect("an unknown sample is told")
+    );
     assert_eq!(store.minhash_version(SampleId::new(99)).expect("a version can be asked for"), None);
 }

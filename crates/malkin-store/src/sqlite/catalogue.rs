@@ -8,8 +8,8 @@ use super::engine::sql;
 use super::samples::{FunctionRange, Numbers};
 use super::{SqliteStore, counters, functions, modify, samples};
 use crate::catalogue::{
-    Added, Catalogue, CorpusCounts, FamilyChange, FunctionQuery, IndexRow, NewHashes, NewLabel, NewSample, Page,
-    SampleChange, is_stale_minhash_version,
+    Added, Catalogue, CorpusCounts, FamilyChange, FunctionQuery, IndexRow, NewHashes, NewLabel, NewSample,
+    Page, SampleChange, is_stale_minhash_version,
 };
 use crate::error::StoreError;
 use crate::time::Timestamp;
@@ -24,7 +24,11 @@ impl Catalogue for SqliteStore {
     ) -> Result<Added, StoreError> {
         // Compressing is most of the work and needs no lock; for a known sample it is spared.
         let known = self.engine.read(|connection| samples::by_sha256(connection, &sample.sha256))?;
-        let disassembly = if known.is_none() { Some(PackedDisassembly::of(&sample.functions)?) } else { None };
+        let disassembly = match known {
+            Some(entry) if labels.is_empty() => return Ok(Added::Known(entry)),
+            Some(_) => None,
+            None => Some(PackedDisassembly::of(&sample.functions)?),
+        };
         let given_at = now.to_utc_text();
         self.engine.write(|transaction| {
             if let Some(entry) = samples::by_sha256(transaction, &sample.sha256)? {
@@ -50,7 +54,11 @@ impl Catalogue for SqliteStore {
         })
     }
 
-    fn add_query_sample(&self, sample: &NewSample, now: Timestamp) -> Result<(SampleEntry, FunctionId), StoreError> {
+    fn add_query_sample(
+        &self,
+        sample: &NewSample,
+        now: Timestamp,
+    ) -> Result<(SampleEntry, FunctionId), StoreError> {
         let disassembly = PackedDisassembly::of(&sample.functions)?;
         self.engine.write(|transaction| {
             let count = sample.functions.len() as i64;
@@ -117,7 +125,8 @@ impl Catalogue for SqliteStore {
             let (samples, functions): (i64, i64) = connection
                 .prepare_cached(sql!("sample/counts"))?
                 .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            let families: i64 = connection.prepare_cached(sql!("family/count"))?.query_row([], |row| row.get(0))?;
+            let families: i64 =
+                connection.prepare_cached(sql!("family/count"))?.query_row([], |row| row.get(0))?;
             let mut stale = 0;
             let mut versions = connection.prepare_cached(sql!("sample/minhash_versions"))?;
             let mut rows = versions.query([])?;

@@ -41,9 +41,14 @@ impl PackedDisassembly {
             let length = function.xcfg.len();
             if length > CONTENT_LIMIT - CHUNK_BYTES {
                 let limit = CONTENT_LIMIT - CHUNK_BYTES;
-                return Err(StoreError::TooLarge { what: "the disassembly of a function", size: length, limit });
+                return Err(StoreError::TooLarge {
+                    what: "the disassembly of a function",
+                    size: length,
+                    limit,
+                });
             }
-            let place = Place { chunk: packed.chunks.len() as i64, offset: open.len() as i64, length: length as i64 };
+            let place =
+                Place { chunk: packed.chunks.len() as i64, offset: open.len() as i64, length: length as i64 };
             packed.places.push((length > 0).then_some(place));
             open.extend_from_slice(&function.xcfg);
             if open.len() >= CHUNK_BYTES {
@@ -102,7 +107,8 @@ pub(super) fn read(connection: &Connection, ids: &[FunctionId]) -> Result<Vec<Op
         let inflated = inflate(connection, group.first().map_or(0, |(_, place)| place.chunk))?;
         for (position, place) in group {
             let start = usize::try_from(place.offset).ok();
-            let range = start.and_then(|start| Some(start..start.checked_add(usize::try_from(place.length).ok()?)?));
+            let range =
+                start.and_then(|start| Some(start..start.checked_add(usize::try_from(place.length).ok()?)?));
             let bytes = range.and_then(|range| inflated.get(range)).ok_or_else(|| StoreError::Damaged {
                 what: format!("disassembly of function {}", ids[*position]),
                 detail: format!("it ends outside of chunk {}", place.chunk),

@@ -31,7 +31,10 @@ impl Claim {
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(StoreError::InUse { path: dir.to_owned(), holder: read_note(&dir.join(HOLDER_FILE)) });
+                return Err(StoreError::InUse {
+                    path: dir.to_owned(),
+                    holder: read_note(&dir.join(HOLDER_FILE)),
+                });
             }
             Err(TryLockError::Error(source)) => return Err(failure(&path, source)),
         }
@@ -62,9 +65,10 @@ fn read_note(path: &Path) -> Option<String> {
 
 fn failure(path: &Path, source: std::io::Error) -> StoreError {
     match source.kind() {
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem | ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            StoreError::NotWritable(format!("{}: {source}", path.display()))
-        }
+        ErrorKind::PermissionDenied
+        | ErrorKind::ReadOnlyFilesystem
+        | ErrorKind::StorageFull
+        | ErrorKind::QuotaExceeded => StoreError::NotWritable(format!("{}: {source}", path.display())),
         _ => StoreError::Io { path: path.to_owned(), source },
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use malkin_report::{
-    Architecture, FamilyId, FunctionEntry, FunctionId, FunctionLabel, MinHash, PicHash, SampleEntry, SampleId, Va,
+    Architecture, FamilyId, FunctionEntry, FunctionId, FunctionLabel, MinHash, PicHash, SampleEntry,
+    SampleId, Va,
 };
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
@@ -47,7 +48,11 @@ pub(super) fn insert(
 pub(super) fn number_of(numbers: &Numbers, position: usize) -> FunctionId {
     let position = position as i64;
     let range = numbers.functions;
-    FunctionId::new(if numbers.sample.is_query() { range.highest() - position } else { range.lowest + position })
+    FunctionId::new(if numbers.sample.is_query() {
+        range.highest() - position
+    } else {
+        range.lowest + position
+    })
 }
 
 /// What of its sample a function shows.
@@ -151,7 +156,11 @@ pub(super) fn read(connection: &Connection, query: &FunctionQuery) -> Result<Vec
     Ok(found)
 }
 
-fn read_range(reader: &mut Reader<'_>, range: FunctionRange, found: &mut Vec<FunctionEntry>) -> Result<(), StoreError> {
+fn read_range(
+    reader: &mut Reader<'_>,
+    range: FunctionRange,
+    found: &mut Vec<FunctionEntry>,
+) -> Result<(), StoreError> {
     let bounds = [range.lowest, range.highest()];
     let mut labels = labels_in(reader.connection, bounds)?;
     let mut select = reader.connection.prepare_cached(sql!("function/range"))?;
@@ -202,7 +211,10 @@ fn labels_of(connection: &Connection, id: FunctionId) -> Result<Vec<FunctionLabe
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn labels_in(connection: &Connection, bounds: [i64; 2]) -> Result<HashMap<i64, Vec<FunctionLabel>>, StoreError> {
+fn labels_in(
+    connection: &Connection,
+    bounds: [i64; 2],
+) -> Result<HashMap<i64, Vec<FunctionLabel>>, StoreError> {
     let mut labels = HashMap::<i64, Vec<FunctionLabel>>::new();
     let mut select = connection.prepare_cached(sql!("label/of_range"))?;
     let mut rows = select.query(bounds)?;
@@ -281,6 +293,7 @@ pub(super) fn distinct_pichashes(connection: &Connection) -> Result<u64, StoreEr
 
 /// Whether there is a function of this number.
 pub(super) fn exists(connection: &Connection, id: FunctionId) -> Result<bool, StoreError> {
-    let found = connection.prepare_cached(sql!("function/place"))?.query_row([id.get()], |_| Ok(())).optional()?;
+    let found =
+        connection.prepare_cached(sql!("function/place"))?.query_row([id.get()], |_| Ok(())).optional()?;
     Ok(found.is_some())
 }

@@ -24,9 +24,8 @@ pub(super) fn state_number(state: JobState) -> i64 {
 
 /// Reverses [`state_number`].
 pub(super) fn state_of(number: i64) -> Result<JobState, StoreError> {
-    JobState::ALL.into_iter().find(|state| state_number(*state) == number).ok_or_else(|| StoreError::Damaged {
-        what: "job".to_owned(),
-        detail: format!("unknown state {number}"),
+    JobState::ALL.into_iter().find(|state| state_number(*state) == number).ok_or_else(|| {
+        StoreError::Damaged { what: "job".to_owned(), detail: format!("unknown state {number}") }
     })
 }
 
@@ -104,7 +103,8 @@ pub(super) fn list(
     let [offset, count] = window(Page { start, limit });
     values.extend([Value::Integer(count), Value::Integer(offset)]);
     let mut select = connection.prepare_cached(&text)?;
-    let mut jobs: Vec<Job> = select.query_map(params_from_iter(values), from_row)?.collect::<Result<_, _>>()?;
+    let mut jobs: Vec<Job> =
+        select.query_map(params_from_iter(values), from_row)?.collect::<Result<_, _>>()?;
     for job in &mut jobs {
         add_relations(connection, job)?;
     }

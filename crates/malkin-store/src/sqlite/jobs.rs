@@ -17,7 +17,9 @@ impl Jobs for SqliteStore {
         let sha256 = Sha256::new(digest);
         let touch = |transaction: &Transaction<'_>| -> Result<Option<Upload>, StoreError> {
             let mut touch = transaction.prepare_cached(sql!("upload/touch"))?;
-            let known = touch.query_row(params![digest, now.millis()], |row| job_rows::object_id(row, 0)).optional()?;
+            let known = touch
+                .query_row(params![digest, now.millis()], |row| job_rows::object_id(row, 0))
+                .optional()?;
             Ok(known.map(|id| Upload { id: UploadId(id), sha256 }))
         };
         if let Some(upload) = self.engine.write(touch)? {
@@ -42,7 +44,9 @@ impl Jobs for SqliteStore {
     }
 
     fn upload(&self, id: UploadId) -> Result<Option<Vec<u8>>, StoreError> {
-        self.engine.read(|connection| content(connection, sql!("upload/by_id"), id.0.as_bytes(), || format!("upload {id}")))
+        self.engine.read(|connection| {
+            content(connection, sql!("upload/by_id"), id.0.as_bytes(), || format!("upload {id}"))
+        })
     }
 
     fn has_upload(&self, id: UploadId) -> Result<bool, StoreError> {
@@ -64,16 +68,35 @@ impl Jobs for SqliteStore {
         self.engine.write(|transaction| queue::claim(transaction, worker, now))
     }
 
-    fn heartbeat(&self, id: JobId, worker: &str, progress: Option<f64>, now: Timestamp) -> Result<bool, StoreError> {
+    fn heartbeat(
+        &self,
+        id: JobId,
+        worker: &str,
+        progress: Option<f64>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
         self.engine.write(|transaction| queue::heartbeat(transaction, id, worker, progress, now))
     }
 
-    fn finish(&self, id: JobId, worker: &str, result: &[u8], now: Timestamp) -> Result<Option<ResultId>, StoreError> {
+    fn finish(
+        &self,
+        id: JobId,
+        worker: &str,
+        result: &[u8],
+        now: Timestamp,
+    ) -> Result<Option<ResultId>, StoreError> {
         let packed = pack("a result", result)?;
         self.engine.write(|transaction| queue::finish(transaction, &self.ids, id, worker, &packed, now))
     }
 
-    fn fail(&self, id: JobId, worker: &str, error: &str, fatal: bool, _now: Timestamp) -> Result<(), StoreError> {
+    fn fail(
+        &self,
+        id: JobId,
+        worker: &str,
+        error: &str,
+        fatal: bool,
+        _now: Timestamp,
+    ) -> Result<(), StoreError> {
         self.engine.write(|transaction| queue::fail(transaction, id, worker, error, fatal))
     }
 
@@ -87,9 +110,9 @@ impl Jobs for SqliteStore {
         dead_workers: Option<&str>,
         _now: Timestamp,
     ) -> Result<u64, StoreError> {
-        let none = self.engine.read(|connection| {
-            Ok(queue::expired(connection, live_since, dead_workers)?.is_empty())
-        })?;
+        let none = self
+            .engine
+            .read(|connection| Ok(queue::expired(connection, live_since, dead_workers)?.is_empty()))?;
         if none {
             return Ok(0);
         }
@@ -104,7 +127,13 @@ impl Jobs for SqliteStore {
         self.engine.read(|connection| job_rows::by_id(connection, id))
     }
 
-    fn jobs(&self, filter: &JobFilter, start: u64, limit: u64, ascending: bool) -> Result<Vec<Job>, StoreError> {
+    fn jobs(
+        &self,
+        filter: &JobFilter,
+        start: u64,
+        limit: u64,
+        ascending: bool,
+    ) -> Result<Vec<Job>, StoreError> {
         self.engine.read(|connection| job_rows::list(connection, filter, start, limit, ascending))
     }
 
@@ -121,7 +150,9 @@ impl Jobs for SqliteStore {
     }
 
     fn result(&self, id: ResultId) -> Result<Option<Vec<u8>>, StoreError> {
-        self.engine.read(|connection| content(connection, sql!("result/by_id"), id.0.as_bytes(), || format!("result {id}")))
+        self.engine.read(|connection| {
+            content(connection, sql!("result/by_id"), id.0.as_bytes(), || format!("result {id}"))
+        })
     }
 
     fn job_of_result(&self, id: ResultId) -> Result<Option<Job>, StoreError> {

@@ -17,7 +17,9 @@ pub(super) const NEWEST: i64 = MIGRATIONS.len() as i64;
 
 /// Applies what is missing, each migration in one transaction. A foreign or newer database is refused unchanged.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
-    let pragma = |connection: &Connection, name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let pragma = |connection: &Connection, name: &str| {
+        connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0))
+    };
     let found = pragma(connection, "user_version")?;
     if found > NEWEST {
         return Err(StoreError::TooNew { found, known: NEWEST });

@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::codec::pack_blocks;
 use super::engine::sql;
+use super::samples::SampleParts;
 use super::{counters, samples};
 use crate::catalogue::{FamilyChange, NewHashes, SampleChange};
 use crate::error::StoreError;
@@ -64,11 +65,15 @@ pub(super) fn family(
 }
 
 /// Deletes a sample with all that belongs to it; false if there is none.
-pub(super) fn delete_sample(transaction: &Transaction<'_>, id: SampleId, now: Timestamp) -> Result<bool, StoreError> {
-    let Some(family) = delete_rows(transaction, id)? else {
+pub(super) fn delete_sample(
+    transaction: &Transaction<'_>,
+    id: SampleId,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let Some(parts) = delete_rows(transaction, id)? else {
         return Ok(false);
     };
-    if let Some(family) = family {
+    if let Some(family) = parts.family {
         drop_if_empty(transaction, family)?;
         counters::changed(transaction, Some(now))?;
     }
@@ -100,9 +105,13 @@ pub(super) fn delete_family(
 }
 
 /// Deletes samples of queries kept before a moment.
-pub(super) fn delete_query_samples(transaction: &Transaction<'_>, added_before: Timestamp) -> Result<u64, StoreError> {
+pub(super) fn delete_query_samples(
+    transaction: &Transaction<'_>,
+    added_before: Timestamp,
+) -> Result<u64, StoreError> {
     let mut select = transaction.prepare_cached(sql!("sample/old_queries"))?;
-    let ids = select.query_map([added_before.millis()], |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()?;
+    let ids =
+        select.query_map([added_before.millis()], |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()?;
     for id in &ids {
         delete_rows(transaction, SampleId::new(*id))?;
     }
@@ -123,8 +132,9 @@ pub(super) fn replace_hashes(
     minhash_version: &str,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    let found =
-        transaction.prepare_cached(sql!("sample/set_minhash_version"))?.execute((id.get(), minhash_version))?;
+    let found = transaction
+        .prepare_cached(sql!("sample/set_minhash_version"))?
+        .execute((id.get(), minhash_version))?;
     if found == 0 {
         return Ok(false);
     }
@@ -142,8 +152,8 @@ pub(super) fn replace_hashes(
     Ok(true)
 }
 
-/// Deletes the rows of a sample and answers its family (none for those of queries), or `None` if there is no such sample.
-fn delete_rows(transaction: &Transaction<'_>, id: SampleId) -> Result<Option<Option<FamilyId>>, StoreError> {
+/// Deletes the rows of a sample and answers what it had.
+fn delete_rows(transaction: &Transaction<'_>, id: SampleId) -> Result<Option<SampleParts>, StoreError> {
     let Some(parts) = samples::parts(transaction, id)? else {
         return Ok(None);
     };
@@ -153,7 +163,7 @@ fn delete_rows(transaction: &Transaction<'_>, id: SampleId) -> Result<Option<Opt
     transaction.prepare_cached(sql!("function/delete_range"))?.execute(functions)?;
     transaction.prepare_cached(sql!("chunk/delete_range"))?.execute(chunks)?;
     transaction.prepare_cached(sql!("sample/delete"))?.execute([id.get()])?;
-    Ok(Some(parts.family))
+    Ok(Some(parts))
 }
 
 fn move_samples(transaction: &Transaction<'_>, from: FamilyId, to: FamilyId) -> Result<(), StoreError> {

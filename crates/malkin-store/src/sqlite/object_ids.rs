@@ -31,10 +31,15 @@ impl ObjectIds {
     pub(super) fn next(&self, now: Timestamp) -> ObjectId {
         const COUNTS: u32 = 1 << 24;
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let seconds = u32::try_from(now.millis().div_euclid(1000).clamp(0, i64::from(u32::MAX))).unwrap_or(u32::MAX);
+        let seconds =
+            u32::try_from(now.millis().div_euclid(1000).clamp(0, i64::from(u32::MAX))).unwrap_or(u32::MAX);
         let count = last.1 + 1;
         // A full turn of the counter within one second goes on in the next one.
-        *last = if count == COUNTS { (last.0.saturating_add(1).max(seconds), 0) } else { (last.0.max(seconds), count) };
+        *last = if count == COUNTS {
+            (last.0.saturating_add(1).max(seconds), 0)
+        } else {
+            (last.0.max(seconds), count)
+        };
         let ([s0, s1, s2, s3], [_, c0, c1, c2]) = (last.0.to_be_bytes(), last.1.to_be_bytes());
         let [p0, p1, p2, p3, p4] = self.process;
         ObjectId::from_bytes([s0, s1, s2, s3, p0, p1, p2, p3, p4, c0, c1, c2])

@@ -72,12 +72,17 @@ fn hash(text: &str) -> i64 {
 /// Number, id and method of the job that runs next.
 pub(super) fn next(connection: &Connection) -> Result<Option<(i64, JobId, String)>, StoreError> {
     let mut select = connection.prepare_cached(sql!("job/next"))?;
-    let next = select.query_row([], |row| Ok((row.get(0)?, JobId(job_rows::object_id(row, 1)?), row.get(2)?)));
+    let next =
+        select.query_row([], |row| Ok((row.get(0)?, JobId(job_rows::object_id(row, 1)?), row.get(2)?)));
     Ok(next.optional()?)
 }
 
 /// Hands the next job to a worker.
-pub(super) fn claim(transaction: &Transaction<'_>, worker: &str, now: Timestamp) -> Result<Option<Job>, StoreError> {
+pub(super) fn claim(
+    transaction: &Transaction<'_>,
+    worker: &str,
+    now: Timestamp,
+) -> Result<Option<Job>, StoreError> {
     let Some((number, id, method)) = next(transaction)? else {
         return Ok(None);
     };
@@ -100,9 +105,14 @@ pub(super) fn heartbeat(
 }
 
 /// Number, method and attempts of a job that this worker holds.
-fn held(transaction: &Transaction<'_>, id: JobId, worker: &str) -> Result<Option<(i64, String, u32)>, StoreError> {
+fn held(
+    transaction: &Transaction<'_>,
+    id: JobId,
+    worker: &str,
+) -> Result<Option<(i64, String, u32)>, StoreError> {
     let mut select = transaction.prepare_cached(sql!("job/held"))?;
-    let job = select.query_row(params![id.0.as_bytes(), worker], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+    let job =
+        select.query_row(params![id.0.as_bytes(), worker], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
     Ok(job.optional()?)
 }
 
@@ -126,7 +136,11 @@ pub(super) fn finish(
         result.size,
         result.data
     ])?;
-    transaction.prepare_cached(sql!("job/finish"))?.execute(params![number, now.millis(), result_id.as_bytes()])?;
+    transaction.prepare_cached(sql!("job/finish"))?.execute(params![
+        number,
+        now.millis(),
+        result_id.as_bytes()
+    ])?;
     stats::moved(transaction, &method, Some(JobState::InProgress), Some(JobState::Finished))?;
     release_dependants(transaction, id)?;
     Ok(Some(ResultId(result_id)))

@@ -184,7 +184,8 @@ pub(super) fn finite(number: f64) -> f64 {
 
 /// The family of a name, created if there is none.
 pub(super) fn family_named(transaction: &Transaction<'_>, name: &str) -> Result<FamilyId, StoreError> {
-    let known = transaction.prepare_cached(sql!("family/by_name"))?.query_row([name], |row| row.get(0)).optional()?;
+    let known =
+        transaction.prepare_cached(sql!("family/by_name"))?.query_row([name], |row| row.get(0)).optional()?;
     if let Some(id) = known {
         return Ok(FamilyId::new(id));
     }

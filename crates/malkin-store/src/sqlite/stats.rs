@@ -42,7 +42,8 @@ pub(super) fn refresh(transaction: &Transaction<'_>) -> Result<JobStats, StoreEr
     let mut rows = recount.query([])?;
     while let Some(row) = rows.next()? {
         let state = state_of(row.get(1)?)?;
-        let states = counted.entry(row.get(0)?).or_insert_with(|| JobState::ALL.map(|state| (state, 0)).into());
+        let states =
+            counted.entry(row.get(0)?).or_insert_with(|| JobState::ALL.map(|state| (state, 0)).into());
         states.insert(state, row.get::<_, i64>(2)? as u64);
     }
     let mut set = transaction.prepare_cached(sql!("stat/set"))?;

@@ -80,8 +80,8 @@ impl Marks {
             match &operands[..x - 1] {
                 [] | [.., b',' | b'+' | b'-', b' '] => {
                     marks.value = true;
-                    marks.pointer |= operands[..x - 1].ends_with(b"[rip + ")
-                        || operands[..x - 1].ends_with(b"[rip - ");
+                    marks.pointer |=
+                        operands[..x - 1].ends_with(b"[rip + ") || operands[..x - 1].ends_with(b"[rip - ");
                 }
                 [.., b'['] => marks.pointer |= operands[..x - 1].ends_with(b"ptr ["),
                 _ => {}
@@ -145,9 +145,10 @@ fn bracketed_value(operands: &str) -> Option<u128> {
 
 /// Value of hex digits, saturated.
 fn parse_hex(digits: &[u8]) -> u128 {
-    digits.iter().filter_map(|digit| (*digit as char).to_digit(16)).fold(0, |value: u128, digit| {
-        value.saturating_mul(16).saturating_add(u128::from(digit))
-    })
+    digits
+        .iter()
+        .filter_map(|digit| (*digit as char).to_digit(16))
+        .fold(0, |value: u128, digit| value.saturating_mul(16).saturating_add(u128::from(digit)))
 }
 
 /// Numbers of the form `0x` and 1 to 16 hex digits, left to right, each as long as possible.

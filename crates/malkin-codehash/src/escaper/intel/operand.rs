@@ -2,22 +2,99 @@
 
 use malkin_report::Instruction;
 
-use super::table::{Register, register};
+use super::table::{LONGEST_REGISTER, Register, register};
 use crate::python_text;
 
-/// Appends the classes of all operands, joined by `, `. The split knows no brackets.
+/// What an operand is escaped to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Class {
+    General = 1,
+    Segment,
+    Vector,
+    Control,
+    Float,
+    Mmx,
+    Pointer,
+    Constant,
+    /// None of these: the text stays.
+    Itself,
+}
+
+impl Class {
+    /// The text in place of the operand.
+    fn text(self, operand: &str) -> &str {
+        match self {
+            Self::General => "REG",
+            Self::Segment => "SREG",
+            Self::Vector => "XREG",
+            Self::Control => "CREG",
+            Self::Float => "FREG",
+            Self::Mmx => "MMREG",
+            Self::Pointer => "PTR",
+            Self::Constant => "CONST",
+            Self::Itself => operand,
+        }
+    }
+}
+
+/// Stripped pieces of an operand text, split at every comma; the split knows no brackets.
+struct Pieces<'a>(Option<&'a str>);
+
+impl<'a> Iterator for Pieces<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let text = self.0?;
+        let (piece, rest) = match text.bytes().position(|byte| byte == b',') {
+            Some(at) => (&text[..at], Some(&text[at + 1..])),
+            None => (text, None),
+        };
+        self.0 = rest;
+        Some(strip(piece))
+    }
+}
+
+/// Appends the classes of all operands, joined by `, `.
 pub(in crate::escaper) fn escape_operands(instruction: &Instruction<'_>, out: &mut String) {
-    let operands = instruction.operands;
-    if operands.is_empty() {
-        return;
+    for (at, piece) in Pieces(Some(instruction.operands)).enumerate() {
+        if at > 0 {
+            out.push_str(", ");
+        }
+        out.push_str(class(piece).text(piece));
     }
-    let mut rest = operands;
-    while let Some(at) = rest.bytes().position(|byte| byte == b',') {
-        out.push_str(escape(strip(&rest[..at])));
-        out.push_str(", ");
-        rest = &rest[at + 1..];
+}
+
+/// An escaped instruction as a number: group letter and classes. Only for texts that consist of these.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct TextCode(u64);
+
+impl TextCode {
+    /// The number of an instruction, unless an operand stays as it is or there are more than 14.
+    pub(in crate::escaper) fn of(instruction: &Instruction<'_>) -> Option<Self> {
+        let group = u64::from(super::group(instruction));
+        if instruction.operands.is_empty() {
+            return Some(Self(group));
+        }
+        let mut code = 0;
+        for piece in Pieces(Some(instruction.operands)) {
+            let class = class(piece);
+            if class == Class::Itself || code >> 52 != 0 {
+                return None;
+            }
+            code = code << 4 | class as u64;
+        }
+        Some(Self(code << 8 | group))
     }
-    out.push_str(escape(strip(rest)));
+
+    /// Equal for equal texts, and only for these.
+    pub(crate) fn number(self) -> u64 {
+        self.0
+    }
+
+    /// The letter of the group.
+    pub(crate) fn group(self) -> u8 {
+        self.0 as u8
+    }
 }
 
 /// `str.strip`, quick for the usual cases: a bare piece, or one space in front.
@@ -30,34 +107,36 @@ fn strip(piece: &str) -> &str {
 }
 
 /// The class of one stripped operand. Numbers win over pointers, pointers over registers. An operand in none of the classes
-/// is returned as it is (rounding modes, `error`), so is the empty one.
-fn escape(operand: &str) -> &str {
+/// stays (rounding modes, `error`), so does the empty one.
+fn class(operand: &str) -> Class {
     // No listed register reads as a number or a pointer, so the exact names can be tried first.
-    match register(operand) {
-        Some(Register::General) => return "REG",
-        Some(Register::Segment) => return "SREG",
-        Some(Register::Vector) => return "XREG",
-        Some(Register::Control) => return "CREG",
+    let named = if operand.len() <= LONGEST_REGISTER { register(operand) } else { None };
+    match named {
+        Some(Register::General) => return Class::General,
+        Some(Register::Segment) => return Class::Segment,
+        Some(Register::Vector) => return Class::Vector,
+        Some(Register::Control) => return Class::Control,
         None => {}
     }
     let bytes = operand.as_bytes();
     if is_integer(operand) {
-        return "CONST";
+        return Class::Constant;
     }
-    let has_bracket = memchr::memchr(b'[', bytes).is_some();
-    if !has_bracket && bytes.contains(&b':') {
-        return "CONST";
-    }
-    if is_pointer(bytes) {
-        "PTR"
+    let is_pointer = is_pointer(bytes);
+    // A far pointer has a colon and no bracket; what ends like a memory operand needs no search.
+    let is_memory = is_pointer && bytes.last() == Some(&b']');
+    if !is_memory && bytes.contains(&b':') && !bytes.contains(&b'[') {
+        Class::Constant
+    } else if is_pointer {
+        Class::Pointer
     } else if is_wide_vector(operand) {
-        "XREG"
+        Class::Vector
     } else if bytes.starts_with(b"st") {
-        "FREG"
+        Class::Float
     } else if bytes.starts_with(b"mm") {
-        "MMREG"
+        Class::Mmx
     } else {
-        operand
+        Class::Itself
     }
 }
 
@@ -88,7 +167,10 @@ fn is_wide_vector(operand: &str) -> bool {
         return false;
     }
     while !rest.is_empty() {
-        let group = rest.trim_start_matches(python_text::is_space).strip_prefix('{').and_then(|group| group.split_once('}'));
+        let group = rest
+            .trim_start_matches(python_text::is_space)
+            .strip_prefix('{')
+            .and_then(|group| group.split_once('}'));
         match group {
             Some((_, behind)) => rest = behind,
             None => return false,
@@ -100,7 +182,8 @@ fn is_wide_vector(operand: &str) -> bool {
 /// Whether Python reads the text as a decimal or hexadecimal integer. Every decimal integer is a hexadecimal one too.
 fn is_integer(text: &str) -> bool {
     // Most operands are decided by their first byte; only ASCII digits, signs and other scripts can begin a number.
-    let may_begin = |byte: &u8| byte.is_ascii_hexdigit() || !byte.is_ascii_graphic() || matches!(byte, b'+' | b'-');
+    let may_begin =
+        |byte: &u8| byte.is_ascii_hexdigit() || !byte.is_ascii_graphic() || matches!(byte, b'+' | b'-');
     if !text.as_bytes().first().is_some_and(may_begin) {
         return false;
     }
@@ -108,7 +191,11 @@ fn is_integer(text: &str) -> bool {
     match digits.strip_prefix("0x").unwrap_or(digits).as_bytes() {
         plain @ [_, ..] if plain.iter().all(u8::is_ascii_hexdigit) => true,
         // A letter in front of something else than digits is the common case: `dword ptr`, `byte ptr`.
-        [b'a'..=b'f', second, ..] if second.is_ascii_graphic() && !second.is_ascii_hexdigit() && *second != b'_' => false,
+        [b'a'..=b'f', second, ..]
+            if second.is_ascii_graphic() && !second.is_ascii_hexdigit() && *second != b'_' =>
+        {
+            false
+        }
         _ => python_text::parse_int(text, 16).is_some(),
     }
 }

@@ -32,9 +32,7 @@ static TABLES: LazyLock<Tables> = LazyLock::new(|| {
     Tables {
         mnemonics: WordTable::new(grouped.chain(others)),
         registers: WordTable::new(
-            classes
-                .iter()
-                .flat_map(|class| words(class.key()).map(|register| (register, *class as u8))),
+            classes.iter().flat_map(|class| words(class.key()).map(|register| (register, *class as u8))),
         ),
         prefixes,
     }
@@ -95,6 +93,9 @@ impl Register {
     }
 }
 
+/// Bytes of the longest register name.
+pub(super) const LONGEST_REGISTER: usize = 5;
+
 /// Looks a register up by its exact name.
 pub(super) fn register(name: &str) -> Option<Register> {
     match TABLES.registers.get(name) {
@@ -145,6 +146,7 @@ mod tests {
         for class in [Register::General, Register::Segment, Register::Vector, Register::Control] {
             for name in words(class.key()) {
                 assert!(!name.bytes().all(|byte| byte.is_ascii_hexdigit()), "{name}");
+                assert!(name.len() <= LONGEST_REGISTER, "{name}");
                 assert!(!name.contains([':', '[']) && !name.starts_with("ptr"), "{name}");
             }
         }

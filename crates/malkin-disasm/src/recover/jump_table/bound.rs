@@ -156,7 +156,8 @@ fn tied(count: u64, mask: u64, left: &str) -> u64 {
 /// The addition of the table's base to the index, directly in front of the jump.
 fn keeps_index(bare: &str, left: &str, right: &str, destination: &str) -> bool {
     family(left).is_some()
-        && (bare == "add" && operand_key(right).is_some() || bare == "lea" && is_addressed_by(right.trim(), destination))
+        && (bare == "add" && operand_key(right).is_some()
+            || bare == "lea" && is_addressed_by(right.trim(), destination))
 }
 
 fn is_plain_comparison(operands: &str) -> bool {
@@ -181,8 +182,30 @@ fn is_return(bare: &str) -> bool {
 fn names_destination(bare: &str) -> bool {
     matches!(
         bare,
-        "adc" | "add" | "and" | "bswap" | "dec" | "inc" | "lea" | "mov" | "movabs" | "movsx" | "movsxd" | "movzx" | "neg" | "not"
-            | "or" | "rol" | "ror" | "sal" | "sar" | "sbb" | "shl" | "shr" | "sub" | "xor"
+        "adc"
+            | "add"
+            | "and"
+            | "bswap"
+            | "dec"
+            | "inc"
+            | "lea"
+            | "mov"
+            | "movabs"
+            | "movsx"
+            | "movsxd"
+            | "movzx"
+            | "neg"
+            | "not"
+            | "or"
+            | "rol"
+            | "ror"
+            | "sal"
+            | "sar"
+            | "sbb"
+            | "shl"
+            | "shr"
+            | "sub"
+            | "xor"
     )
 }
 
@@ -190,8 +213,31 @@ fn names_destination(bare: &str) -> bool {
 pub(crate) fn preserves_values(bare: &str) -> bool {
     matches!(
         bare,
-        "bt" | "cmp" | "ja" | "jae" | "jb" | "jbe" | "jcxz" | "je" | "jecxz" | "jg" | "jge" | "jl" | "jle" | "jmp" | "jne" | "jno"
-            | "jnp" | "jns" | "jo" | "jp" | "jrcxz" | "js" | "ljmp" | "nop" | "push" | "test"
+        "bt" | "cmp"
+            | "ja"
+            | "jae"
+            | "jb"
+            | "jbe"
+            | "jcxz"
+            | "je"
+            | "jecxz"
+            | "jg"
+            | "jge"
+            | "jl"
+            | "jle"
+            | "jmp"
+            | "jne"
+            | "jno"
+            | "jnp"
+            | "jns"
+            | "jo"
+            | "jp"
+            | "jrcxz"
+            | "js"
+            | "ljmp"
+            | "nop"
+            | "push"
+            | "test"
     )
 }
 
@@ -251,7 +297,20 @@ mod tests {
 
     #[test]
     fn widths_are_those_of_the_names() {
-        let names = ["al", "ah", "ax", "eax", "rax", "r8b", "r8w", "r8d", "r8", "sil", "byte ptr [eax]", "qword ptr [rip + 8]"];
+        let names = [
+            "al",
+            "ah",
+            "ax",
+            "eax",
+            "rax",
+            "r8b",
+            "r8w",
+            "r8d",
+            "r8",
+            "sil",
+            "byte ptr [eax]",
+            "qword ptr [rip + 8]",
+        ];
         let widths: Vec<u32> = names.iter().map(|name| width(name)).collect();
         assert_eq!(widths, [8, 0, 16, 32, 64, 8, 16, 32, 64, 8, 8, 64]);
     }

@@ -50,7 +50,8 @@ impl Recovery<'_> {
             return None;
         }
         let follow = self.memory.window(end, 256);
-        let length = follow.iter().position(|&byte| usize::from(byte) >= count).filter(|&length| length > 0)?;
+        let length =
+            follow.iter().position(|&byte| usize::from(byte) >= count).filter(|&length| length > 0)?;
         let ends_well = follow[length] == 0xcc || end.wrapping_add(length as u64).is_multiple_of(16);
         ends_well.then_some((end, length as u32))
     }
@@ -85,7 +86,9 @@ impl<'a> ByteLoad<'a> {
             [base, index, displacement] => (Some(*base), *index, *displacement),
             _ => return None,
         };
-        let named = is_register(destination, 5) && is_register(index, 4) && base.is_none_or(|base| is_register(base, 4));
+        let named = is_register(destination, 5)
+            && is_register(index, 4)
+            && base.is_none_or(|base| is_register(base, 4));
         let displacement = immediate(displacement)?;
         named.then_some(Self { destination, base, index, displacement })
     }

@@ -120,13 +120,27 @@ impl NopRow {
     pub(super) fn of(code: Code) -> Self {
         use Code as C;
         match code {
-            C::Reservednop_rm16_r16_0F0D | C::Reservednop_rm32_r32_0F0D | C::Reservednop_rm64_r64_0F0D => Self::Op0D,
-            C::Reservednop_rm16_r16_0F18 | C::Reservednop_rm32_r32_0F18 | C::Reservednop_rm64_r64_0F18 => Self::Op18,
-            C::Reservednop_rm16_r16_0F19 | C::Reservednop_rm32_r32_0F19 | C::Reservednop_rm64_r64_0F19 => Self::Op19,
-            C::Reservednop_rm16_r16_0F1A | C::Reservednop_rm32_r32_0F1A | C::Reservednop_rm64_r64_0F1A => Self::Op1A,
-            C::Reservednop_rm16_r16_0F1B | C::Reservednop_rm32_r32_0F1B | C::Reservednop_rm64_r64_0F1B => Self::Op1B,
-            C::Reservednop_rm16_r16_0F1C | C::Reservednop_rm32_r32_0F1C | C::Reservednop_rm64_r64_0F1C => Self::Op1C,
-            C::Reservednop_rm16_r16_0F1F | C::Reservednop_rm32_r32_0F1F | C::Reservednop_rm64_r64_0F1F => Self::Op1F,
+            C::Reservednop_rm16_r16_0F0D | C::Reservednop_rm32_r32_0F0D | C::Reservednop_rm64_r64_0F0D => {
+                Self::Op0D
+            }
+            C::Reservednop_rm16_r16_0F18 | C::Reservednop_rm32_r32_0F18 | C::Reservednop_rm64_r64_0F18 => {
+                Self::Op18
+            }
+            C::Reservednop_rm16_r16_0F19 | C::Reservednop_rm32_r32_0F19 | C::Reservednop_rm64_r64_0F19 => {
+                Self::Op19
+            }
+            C::Reservednop_rm16_r16_0F1A | C::Reservednop_rm32_r32_0F1A | C::Reservednop_rm64_r64_0F1A => {
+                Self::Op1A
+            }
+            C::Reservednop_rm16_r16_0F1B | C::Reservednop_rm32_r32_0F1B | C::Reservednop_rm64_r64_0F1B => {
+                Self::Op1B
+            }
+            C::Reservednop_rm16_r16_0F1C | C::Reservednop_rm32_r32_0F1C | C::Reservednop_rm64_r64_0F1C => {
+                Self::Op1C
+            }
+            C::Reservednop_rm16_r16_0F1F | C::Reservednop_rm32_r32_0F1F | C::Reservednop_rm64_r64_0F1F => {
+                Self::Op1F
+            }
             _ => Self::Other,
         }
     }

@@ -6,30 +6,47 @@ use super::names::is_absolute_move;
 use super::number::{decimal, unsigned};
 use super::operands::Operands;
 use super::prefix::Prefixes;
+use crate::x86::is_far_branch;
 
 /// The size word in front of the bracket of an explicit memory operand, with its blank.
+#[expect(clippy::match_same_arms, reason = "one row for each kind of state image")]
 pub(super) fn size_word(instruction: &Instruction) -> &'static str {
+    use Mnemonic as M;
     match instruction.mnemonic() {
-        Mnemonic::Lea | Mnemonic::Fxsave | Mnemonic::Fxrstor | Mnemonic::Sgdt | Mnemonic::Sidt | Mnemonic::Lgdt | Mnemonic::Lidt => "",
-        Mnemonic::Fnstenv | Mnemonic::Fstenv | Mnemonic::Fldenv => "",
-        Mnemonic::Bndmk | Mnemonic::Bndldx | Mnemonic::Bndstx | Mnemonic::Bndcl | Mnemonic::Bndcu | Mnemonic::Bndcn => "",
-        Mnemonic::Fnsave | Mnemonic::Fsave | Mnemonic::Frstor | Mnemonic::Prefetchit0 | Mnemonic::Prefetchit1 => "dword ptr ",
-        Mnemonic::Reservednop
-            if instruction.memory_size().size() == 8 && instruction.code() != Code::Reservednop_rm64_r64_0F1F => "dword ptr ",
-        Mnemonic::Movsxd if instruction.code() == Code::Movsxd_r16_rm16 => "dword ptr ",
-        Mnemonic::Fbld | Mnemonic::Fbstp => "tbyte ptr ",
-        Mnemonic::Invlpg => "byte ptr ",
-        Mnemonic::Comisd if instruction.code() == Code::Comisd_xmm_xmmm64 => "xmmword ptr ",
-        Mnemonic::Lds | Mnemonic::Les | Mnemonic::Lfs | Mnemonic::Lgs | Mnemonic::Lss => "ptr ",
-        Mnemonic::Xsave | Mnemonic::Xsave64 | Mnemonic::Xsavec | Mnemonic::Xsavec64 | Mnemonic::Xsaveopt | Mnemonic::Xsaveopt64 => "ptr ",
-        Mnemonic::Xsaves | Mnemonic::Xsaves64 | Mnemonic::Xrstor | Mnemonic::Xrstor64 | Mnemonic::Xrstors | Mnemonic::Xrstors64 => "ptr ",
-        Mnemonic::Fxsave64 | Mnemonic::Fxrstor64 => "ptr ",
-        Mnemonic::Call | Mnemonic::Jmp if matches!(instruction.code(), Code::Call_m1632 | Code::Jmp_m1632) => "ptr ",
-        Mnemonic::Call | Mnemonic::Jmp
-            if matches!(instruction.code(), Code::Call_m1616 | Code::Call_m1664 | Code::Jmp_m1616 | Code::Jmp_m1664) =>
+        M::Lea
+        | M::Fxsave
+        | M::Fxrstor
+        | M::Sgdt
+        | M::Sidt
+        | M::Lgdt
+        | M::Lidt
+        | M::Fnstenv
+        | M::Fstenv
+        | M::Fldenv => "",
+        M::Bndmk | M::Bndldx | M::Bndstx | M::Bndcl | M::Bndcu | M::Bndcn => "",
+        M::Fnsave | M::Fsave | M::Frstor | M::Prefetchit0 | M::Prefetchit1 => "dword ptr ",
+        M::Reservednop
+            if instruction.memory_size().size() == 8
+                && instruction.code() != Code::Reservednop_rm64_r64_0F1F =>
         {
-            ""
+            "dword ptr "
         }
+        M::Movsxd if instruction.code() == Code::Movsxd_r16_rm16 => "dword ptr ",
+        M::Fbld | M::Fbstp => "tbyte ptr ",
+        M::Invlpg => "byte ptr ",
+        M::Comisd if instruction.code() == Code::Comisd_xmm_xmmm64 => "xmmword ptr ",
+        M::Lds | M::Les | M::Lfs | M::Lgs | M::Lss => "ptr ",
+        M::Fxsave64
+        | M::Fxrstor64
+        | M::Xsave
+        | M::Xsave64
+        | M::Xsavec
+        | M::Xsavec64
+        | M::Xsaveopt
+        | M::Xsaveopt64 => "ptr ",
+        M::Xsaves | M::Xsaves64 | M::Xrstor | M::Xrstor64 | M::Xrstors | M::Xrstors64 => "ptr ",
+        M::Call | M::Jmp if matches!(instruction.code(), Code::Call_m1632 | Code::Jmp_m1632) => "ptr ",
+        M::Call | M::Jmp if is_far_branch(instruction) => "",
         _ => pointer_word(instruction.memory_size()),
     }
 }

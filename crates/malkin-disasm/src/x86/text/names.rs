@@ -67,12 +67,15 @@ pub(super) fn special_mnemonic(instruction: &Instruction, code: &[u8], bits: u32
         Mnemonic::Mov if instruction.code() == Code::Mov_r64_imm64 => Some("movabs"),
         Mnemonic::Mov if bits == 64 && is_absolute_move(instruction.code()) => {
             // REX.W hides an address size prefix.
-            let wide = instruction.memory_displ_size() == 8 || code.iter().take(5).any(|byte| byte & 0xf8 == 0x48);
+            let wide =
+                instruction.memory_displ_size() == 8 || code.iter().take(5).any(|byte| byte & 0xf8 == 0x48);
             Some(if wide { "movabs" } else { "mov" })
         }
         Mnemonic::Call if is_far_branch(instruction) => Some("lcall"),
         Mnemonic::Jmp if is_far_branch(instruction) => Some("ljmp"),
-        Mnemonic::Retf if bits == 64 && matches!(instruction.code(), Code::Retfq | Code::Retfq_imm16) => Some("retfq"),
+        Mnemonic::Retf if bits == 64 && matches!(instruction.code(), Code::Retfq | Code::Retfq_imm16) => {
+            Some("retfq")
+        }
         Mnemonic::Reservednop if is_demotion(instruction, code) => Some("cldemote"),
         _ => None,
     }
@@ -80,13 +83,24 @@ pub(super) fn special_mnemonic(instruction: &Instruction, code: &[u8], bits: u32
 
 /// Moves between the accumulator and an absolute address.
 pub(super) fn is_absolute_move(code: Code) -> bool {
-    use Code::{Mov_AL_moffs8, Mov_AX_moffs16, Mov_EAX_moffs32, Mov_RAX_moffs64, Mov_moffs8_AL, Mov_moffs16_AX, Mov_moffs32_EAX, Mov_moffs64_RAX};
+    use Code::{
+        Mov_AL_moffs8, Mov_AX_moffs16, Mov_EAX_moffs32, Mov_RAX_moffs64, Mov_moffs8_AL, Mov_moffs16_AX,
+        Mov_moffs32_EAX, Mov_moffs64_RAX,
+    };
     matches!(
         code,
-        Mov_AL_moffs8 | Mov_AX_moffs16 | Mov_EAX_moffs32 | Mov_RAX_moffs64 | Mov_moffs8_AL | Mov_moffs16_AX | Mov_moffs32_EAX | Mov_moffs64_RAX
+        Mov_AL_moffs8
+            | Mov_AX_moffs16
+            | Mov_EAX_moffs32
+            | Mov_RAX_moffs64
+            | Mov_moffs8_AL
+            | Mov_moffs16_AX
+            | Mov_moffs32_EAX
+            | Mov_moffs64_RAX
     )
 }
 
 fn is_demotion(instruction: &Instruction, code: &[u8]) -> bool {
-    matches!(instruction.code(), Code::Reservednop_rm32_r32_0F1C | Code::Reservednop_rm64_r64_0F1C) && !code.contains(&0x66)
+    matches!(instruction.code(), Code::Reservednop_rm32_r32_0F1C | Code::Reservednop_rm64_r64_0F1C)
+        && !code.contains(&0x66)
 }

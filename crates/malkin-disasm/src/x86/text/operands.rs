@@ -48,8 +48,12 @@ impl Operands<'_> {
         let code = self.instruction.code();
         match self.instruction.mnemonic() {
             Mnemonic::Xlatb | Mnemonic::Ud0 | Mnemonic::Ud1 => (0, 0),
-            Mnemonic::Reservednop if self.instruction.op0_kind() == OpKind::Memory || !is_nop_19(code) => (0, 1),
-            Mnemonic::Rcl if self.instruction.op0_kind() == OpKind::Memory && is_rotate_by_one(code) => (0, 1),
+            Mnemonic::Reservednop if self.instruction.op0_kind() == OpKind::Memory || !is_nop_19(code) => {
+                (0, 1)
+            }
+            Mnemonic::Rcl if self.instruction.op0_kind() == OpKind::Memory && is_rotate_by_one(code) => {
+                (0, 1)
+            }
             Mnemonic::Maskmovq | Mnemonic::Maskmovdqu | Mnemonic::Vmaskmovdqu => (1, count),
             _ if is_short_float(code) => (1, 2),
             _ if is_pop_float(code) => (0, 1),
@@ -84,9 +88,20 @@ impl Operands<'_> {
     fn register(&self, operand: u32, out: &mut String) {
         let register = self.instruction.op_register(operand);
         let shown = match self.instruction.mnemonic() {
-            Mnemonic::Arpl | Mnemonic::Ltr | Mnemonic::Lldt | Mnemonic::Verr | Mnemonic::Verw | Mnemonic::Lmsw => narrow(register),
-            Mnemonic::Lsl | Mnemonic::Lar if operand == 1 && register.is_gpr64() => register.full_register32(),
-            Mnemonic::Pinsrw | Mnemonic::Pextrw | Mnemonic::Movmskps | Mnemonic::Movmskpd | Mnemonic::Pmovmskb
+            Mnemonic::Arpl
+            | Mnemonic::Ltr
+            | Mnemonic::Lldt
+            | Mnemonic::Verr
+            | Mnemonic::Verw
+            | Mnemonic::Lmsw => narrow(register),
+            Mnemonic::Lsl | Mnemonic::Lar if operand == 1 && register.is_gpr64() => {
+                register.full_register32()
+            }
+            Mnemonic::Pinsrw
+            | Mnemonic::Pextrw
+            | Mnemonic::Movmskps
+            | Mnemonic::Movmskpd
+            | Mnemonic::Pmovmskb
                 if register.is_gpr64() =>
             {
                 register.full_register32()
@@ -144,10 +159,13 @@ impl Operands<'_> {
         match instruction.mnemonic() {
             Mnemonic::Mov | Mnemonic::And | Mnemonic::Or | Mnemonic::Xor => unsigned(masked, out),
             Mnemonic::Enter if operand == 0 => signed(i64::from(raw as u16 as i16), out),
-            Mnemonic::Enter => signed(i64::from(raw as u8 as i8), out),
-            Mnemonic::Xabort => signed(i64::from(raw as u8 as i8), out),
-            Mnemonic::Test if instruction.code() == Code::Test_rm8_imm8_F6r1 => signed(i64::from(raw as u8 as i8), out),
-            Mnemonic::Retf if instruction.code() == Code::Retfq_imm16 => signed(i64::from(raw as u16 as i16), out),
+            Mnemonic::Enter | Mnemonic::Xabort => signed(i64::from(raw as u8 as i8), out),
+            Mnemonic::Test if instruction.code() == Code::Test_rm8_imm8_F6r1 => {
+                signed(i64::from(raw as u8 as i8), out);
+            }
+            Mnemonic::Retf if instruction.code() == Code::Retfq_imm16 => {
+                signed(i64::from(raw as u16 as i16), out);
+            }
             _ if extended => signed(raw as i64, out),
             _ => unsigned(masked, out),
         }
@@ -171,7 +189,7 @@ impl Operands<'_> {
             let whole = pseudo::vector_bytes(self.instruction);
             let element = self.instruction.memory_size().size() as u32;
             out.push_str("{1to");
-            decimal(if element == 0 { 0 } else { whole / element }, out);
+            decimal(whole.checked_div(element).unwrap_or(0), out);
             out.push('}');
         }
     }
@@ -190,7 +208,9 @@ impl Operands<'_> {
     /// Registers that capstone names although the encoding does not.
     fn implicit_tail(&self, out: &mut String) {
         match self.instruction.mnemonic() {
-            Mnemonic::Sha256rnds2 | Mnemonic::Blendvpd | Mnemonic::Blendvps | Mnemonic::Pblendvb => out.push_str(", xmm0"),
+            Mnemonic::Sha256rnds2 | Mnemonic::Blendvpd | Mnemonic::Blendvps | Mnemonic::Pblendvb => {
+                out.push_str(", xmm0");
+            }
             Mnemonic::Fstpnce => out.push_str(", st(0)"),
             _ => {}
         }
@@ -198,10 +218,21 @@ impl Operands<'_> {
 }
 
 fn is_immediate(kind: OpKind) -> bool {
-    use OpKind::{Immediate8, Immediate8_2nd, Immediate8to16, Immediate8to32, Immediate8to64, Immediate16, Immediate32, Immediate32to64, Immediate64};
+    use OpKind::{
+        Immediate8, Immediate8_2nd, Immediate8to16, Immediate8to32, Immediate8to64, Immediate16, Immediate32,
+        Immediate32to64, Immediate64,
+    };
     matches!(
         kind,
-        Immediate8 | Immediate8_2nd | Immediate8to16 | Immediate8to32 | Immediate8to64 | Immediate16 | Immediate32 | Immediate32to64 | Immediate64
+        Immediate8
+            | Immediate8_2nd
+            | Immediate8to16
+            | Immediate8to32
+            | Immediate8to64
+            | Immediate16
+            | Immediate32
+            | Immediate32to64
+            | Immediate64
     )
 }
 
@@ -249,7 +280,10 @@ fn is_pop_float(code: Code) -> bool {
 }
 
 fn is_nop_19(code: Code) -> bool {
-    matches!(code, Code::Reservednop_rm16_r16_0F19 | Code::Reservednop_rm32_r32_0F19 | Code::Reservednop_rm64_r64_0F19)
+    matches!(
+        code,
+        Code::Reservednop_rm16_r16_0F19 | Code::Reservednop_rm32_r32_0F19 | Code::Reservednop_rm64_r64_0F19
+    )
 }
 
 fn is_rotate_by_one(code: Code) -> bool {

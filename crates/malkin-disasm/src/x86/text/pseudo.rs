@@ -6,9 +6,9 @@ use crate::x86::text::names::Names;
 
 /// Conditions of SSE and AVX floating point comparisons.
 const FLOAT: [&str; 32] = [
-    "eq", "lt", "le", "unord", "neq", "nlt", "nle", "ord", "eq_uq", "nge", "ngt", "false", "neq_oq", "ge", "gt", "true", "eq_os",
-    "lt_oq", "le_oq", "unord_s", "neq_us", "nlt_uq", "nle_uq", "ord_s", "eq_us", "nge_uq", "ngt_uq", "false_os", "neq_os",
-    "ge_oq", "gt_oq", "true_us",
+    "eq", "lt", "le", "unord", "neq", "nlt", "nle", "ord", "eq_uq", "nge", "ngt", "false", "neq_oq", "ge",
+    "gt", "true", "eq_os", "lt_oq", "le_oq", "unord_s", "neq_us", "nlt_uq", "nle_uq", "ord_s", "eq_us",
+    "nge_uq", "ngt_uq", "false_os", "neq_os", "ge_oq", "gt_oq", "true_us",
 ];
 
 /// Conditions of AVX-512 integer comparisons; 3 and 7 have no name.
@@ -35,8 +35,8 @@ pub(super) fn write(instruction: &Instruction, names: &Names, out: &mut String) 
 /// The part in front of the condition, and the condition.
 fn parts(instruction: &Instruction) -> Option<(&'static str, &'static str)> {
     use Mnemonic::{
-        Cmppd, Cmpps, Cmpsd, Cmpss, Vcmppd, Vcmpps, Vcmpsd, Vcmpss, Vpcmpb, Vpcmpd, Vpcmpq, Vpcmpub, Vpcmpud, Vpcmpuq, Vpcmpuw,
-        Vpcmpw, Vpcomb, Vpcomd, Vpcomq, Vpcomub, Vpcomud, Vpcomuq, Vpcomuw, Vpcomw,
+        Cmppd, Cmpps, Cmpsd, Cmpss, Vcmppd, Vcmpps, Vcmpsd, Vcmpss, Vpcmpb, Vpcmpd, Vpcmpq, Vpcmpub, Vpcmpud,
+        Vpcmpuq, Vpcmpuw, Vpcmpw, Vpcomb, Vpcomd, Vpcomq, Vpcomub, Vpcomud, Vpcomuq, Vpcomuw, Vpcomw,
     };
     let (stem, table): (&str, &[&str]) = match instruction.mnemonic() {
         Cmpps | Cmppd | Cmpss | Cmpsd => ("cmp", &FLOAT[..8]),
@@ -49,12 +49,14 @@ fn parts(instruction: &Instruction) -> Option<(&'static str, &'static str)> {
     if instruction.op_kind(last) != OpKind::Immediate8 {
         return None;
     }
-    let condition = table.get(usize::from(instruction.immediate8())).filter(|condition| !condition.is_empty())?;
+    let condition =
+        table.get(usize::from(instruction.immediate8())).filter(|condition| !condition.is_empty())?;
     Some((stem, condition))
 }
 
 /// Width of the vector a broadcast fills, in bytes.
 pub(super) fn vector_bytes(instruction: &Instruction) -> u32 {
-    let registers = (0..instruction.op_count()).filter(|&operand| instruction.op_kind(operand) == OpKind::Register);
+    let registers =
+        (0..instruction.op_count()).filter(|&operand| instruction.op_kind(operand) == OpKind::Register);
     registers.map(|operand| instruction.op_register(operand).size() as u32).max().unwrap_or(0)
 }

@@ -83,11 +83,56 @@ fn of_overlapping_hits_the_right_one_wins() {
 
 #[test]
 fn numbers_beyond_64_bits_are_left_alone() {
-    check(
-        "a100204000",
-        "mov",
-        "eax, dword ptr [0x100000000000000000000402000]",
-        "a100204000",
-    );
+    check("a100204000", "mov", "eax, dword ptr [0x100000000000000000000402000]", "a100204000");
     check("a100204000", "mov", "eax, dword ptr [rip - 0x10000000000000000]", "a100204000");
+}
+
+mod properties {
+    use proptest::prelude::{Strategy, any, prop_assert, prop_assert_eq, proptest};
+
+    use super::*;
+
+    /// Operand texts with constants that stand in the bytes now and then.
+    fn operands() -> impl Strategy<Value = String> {
+        "(eax, |rax, qword ptr |dword ptr )?(\\[(rip [+-] )?|)0x(0|11|402000|1{8}|[0-9a-f]{1,17})(\\]|)(, 0x402000| - 0x11111111)?"
+    }
+
+    proptest! {
+        #[test]
+        fn only_digits_become_wildcards(
+            bytes in "(00204000|1{1,9}|11000000|[0-9a-f]{1,6}){0,5}",
+            operands in operands(),
+            intra in any::<bool>(),
+            decoder in any::<bool>(),
+            start in 0_u64..0x50_0000,
+        ) {
+            let context = BinaryContext {
+                image: Some(ImageRange::new(start, 1 << 40)),
+                bitness: 64,
+                intra,
+                decoder,
+                thumb: false,
+            };
+            let out = escaped(&bytes, "mov", &operands, context);
+            prop_assert_eq!(out.len(), bytes.len());
+            prop_assert!(out.bytes().zip(bytes.bytes()).all(|(out, digit)| out == b'?' || out == digit));
+            // A constant takes 8 or 16 digits; overlapping ones may share some of them.
+            let masked = out.bytes().filter(|digit| *digit == b'?').count();
+            prop_assert!(masked == 0 || masked >= 8);
+            prop_assert_eq!(masked > 0 && !operands.contains("0x"), false);
+        }
+
+        #[test]
+        fn jumps_keep_a_head_and_end_in_a_fixed_number_of_wildcards(
+            bytes in "(66|f2|48){0,2}(7|e[0-39ab8]|0f8|ff[0-9a-f]{2}|9a|48ff(61|25)|)[0-9a-f]{0,12}",
+            mnemonic in "(bnd )?(jmp|call|jne|loop|ljmp)",
+            intra in any::<bool>(),
+        ) {
+            let out = escaped(&bytes, &mnemonic, "0x401000", BinaryContext { intra, ..context(IMAGE) });
+            let wildcards = out.bytes().filter(|digit| *digit == b'?').count();
+            prop_assert!([0, 2, 8, 12].contains(&wildcards));
+            let kept = bytes.len().saturating_sub(wildcards);
+            prop_assert_eq!(out, format!("{}{}", &bytes[..kept], "?".repeat(wildcards)));
+        }
+    }
 }

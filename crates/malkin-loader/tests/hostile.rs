@@ -1,0 +1,244 @@
+//! Damaged and invented inputs: the loader answers or refuses, within a bound of memory and time, and never panics.
+
+use std::time::{Duration, Instant};
+
+use malkin_loader::{Architecture, Buffer, Format, Input, LoadError, LoadOptions, detect, limits, load};
+use malkin_testkit::{gunzip_file, json, shared};
+use proptest::prelude::*;
+
+/// A small generator with a fixed start (`SplitMix64`), so that every run sees the same damage.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        (self.next() % bound.max(1) as u64) as usize
+    }
+}
+
+/// Bytes overwritten mostly in the headers, now and then the end cut off.
+fn damage(original: &[u8], random: &mut Random) -> Vec<u8> {
+    let mut bytes = original.to_vec();
+    if random.below(6) == 0 {
+        bytes.truncate(random.below(bytes.len()));
+    }
+    let reach = [64, 0x200, 0x400, bytes.len()][random.below(4)].min(bytes.len());
+    for _ in 0..=random.below(12) {
+        let at = random.below(reach);
+        let value = [0, 1, 0x7f, 0x80, 0xff, random.next() as u8][random.below(6)];
+        let width = 1 + random.below(4);
+        bytes.iter_mut().skip(at).take(width).for_each(|byte| *byte = value);
+    }
+    bytes
+}
+
+/// What must hold for whatever was loaded.
+fn check(bytes: &[u8], options: &LoadOptions) {
+    let start = Instant::now();
+    if let Ok(image) = load(bytes, options) {
+        let largest = limits::MAX_IMAGE_SIZE.next_multiple_of(0x1000).max(bytes.len() as u64);
+        assert!(image.data.len() as u64 <= largest);
+        assert!(image.code_areas.windows(2).all(|pair| pair[0].1 < pair[1].0));
+        assert!(image.eh_frame_ranges.is_sorted() && image.landing_pads.is_sorted());
+        assert!(image.architecture != Architecture::Intel || matches!(image.bitness, 32 | 64));
+    }
+    assert!(start.elapsed() < Duration::from_secs(5), "took {:?}", start.elapsed());
+}
+
+#[test]
+fn ten_thousand_damaged_golden_inputs_are_answered() {
+    let Some(folder) = shared("disasm/golden/public") else { return };
+    let inputs = json(folder.join("inputs.json"));
+    let names: Vec<&String> = inputs.as_object().expect("an object").keys().collect();
+    let share = 10_000_usize.div_ceil(names.len());
+    let mut random = Random(20_260_101);
+    let mut slowest = Duration::ZERO;
+    for name in names {
+        let original = gunzip_file(folder.join(format!("{name}.bin.gz")));
+        // The head of a large input is where damage hurts; its tail would only cost time.
+        let original = &original[..original.len().min(160 * 1024)];
+        for round in 0..share {
+            let bytes = damage(original, &mut random);
+            let start = Instant::now();
+            if round % 4 == 3 {
+                check(&bytes, &LoadOptions::buffer(random.next() & 0xffff_f000, None));
+            } else {
+                check(&bytes, &LoadOptions::file());
+            }
+            slowest = slowest.max(start.elapsed());
+        }
+    }
+    println!("slowest damaged input: {slowest:?}");
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_bytes_behind_a_magic_are_answered(
+        magic in prop::sample::select(vec![
+            b"MZ".to_vec(), b"\x7fELF\x01\x01\x01".to_vec(), b"\x7fELF\x02\x01\x01".to_vec(), b"\x7fELF\x02\x02\x01".to_vec(),
+            b"\xcf\xfa\xed\xfe\x07\0\0\x01".to_vec(), b"\xce\xfa\xed\xfe\x07\0\0\0".to_vec(), b"\xca\xfe\xba\xbe\0\0\0\x02".to_vec(),
+            b"IDR Knowledge Base File".to_vec(), b"dex\n035\0".to_vec(), Vec::new(),
+        ]),
+        tail in prop::collection::vec(any::<u8>(), 0..2048),
+        base in any::<u64>(),
+    ) {
+        let bytes = [magic, tail].concat();
+        check(&bytes, &LoadOptions::file());
+        check(&bytes, &LoadOptions::buffer(base, None));
+        let _ = detect(&bytes);
+    }
+}
+
+/// A PE header with one section row, of 0x400 bytes.
+fn tiny_pe(virtual_size: u32, virtual_address: u32, raw_size: u32, raw_offset: u32) -> Vec<u8> {
+    let mut bytes = vec![0_u8; 0x400];
+    let mut put = |at: usize, value: &[u8]| bytes[at..at + value.len()].copy_from_slice(value);
+    put(0, b"MZ");
+    put(0x3c, &0x40_u32.to_le_bytes());
+    put(0x40, b"PE\0\0\x4c\x01\x01\0");
+    put(0x54, &0xe0_u16.to_le_bytes());
+    put(0x58, &0x10b_u16.to_le_bytes());
+    put(0x68, &0x1000_u32.to_le_bytes());
+    put(0x74, &0x40_0000_u32.to_le_bytes());
+    put(0x78, &[0, 0x10, 0, 0, 0, 2, 0, 0]);
+    put(0x138, b".text\0\0\0");
+    for (index, value) in [virtual_size, virtual_address, raw_size, raw_offset].iter().enumerate() {
+        put(0x140 + 4 * index, &value.to_le_bytes());
+    }
+    put(0x15c, &0x6000_0020_u32.to_le_bytes());
+    put(0x200, b"\x55\x8b\xec\xc3");
+    bytes
+}
+
+#[test]
+fn a_tiny_pe_is_mapped_by_its_section() {
+    let image = load(&tiny_pe(0x10, 0x1000, 0x200, 0x200), &LoadOptions::file()).expect("a valid file");
+    assert_eq!((image.format, image.base_addr, image.bitness), (Format::Pe, 0x40_0000, 32));
+    assert_eq!(image.data.len(), 0x1200, "the raw size counts, nothing is rounded");
+    assert_eq!(image.bytes(0x40_1000, 4), b"\x55\x8b\xec\xc3");
+    assert_eq!(image.code_areas, [(0x40_1000, 0x40_2000)], "areas are rounded to pages");
+    assert_eq!(image.entry_point(), Some(0x40_1000));
+    assert_eq!(image.symbols.get(&0x40_1000).map(String::as_str), Some("original_entry_point"));
+}
+
+#[test]
+fn sizes_a_file_only_claims_are_refused_or_cut() {
+    let huge = load(&tiny_pe(0xffff_f000, 0x1000, 0x200, 0x200), &LoadOptions::file());
+    assert_eq!(huge, Err(LoadError::TooLarge { size: 0x1_0000_0000, limit: limits::MAX_IMAGE_SIZE }));
+    let cut = load(&tiny_pe(0x1000, 0x1000, 0x8000, 0x200), &LoadOptions::file()).expect("the file ends early");
+    assert_eq!(cut.data.len(), 0x9000);
+    assert!(cut.data[0x1200..].iter().all(|&byte| byte == 0));
+}
+
+#[test]
+fn limits_are_the_callers_to_lower() {
+    let options = LoadOptions { max_image_size: 0x1000, ..LoadOptions::file() };
+    let refused = load(&tiny_pe(0x10, 0x1000, 0x200, 0x200), &options);
+    assert_eq!(refused, Err(LoadError::TooLarge { size: 0x1200, limit: 0x1000 }));
+}
+
+/// A 64-bit ELF header whose program header table is behind it, with the given segments (offset, address, file size).
+fn tiny_elf(machine: u16, segments: &[(u64, u64, u64)]) -> Vec<u8> {
+    let mut bytes = b"\x7fELF\x02\x01\x01\x03\0\0\0\0\0\0\0\0\x02\0".to_vec();
+    bytes.extend(machine.to_le_bytes());
+    bytes.extend(1_u32.to_le_bytes());
+    bytes.extend(0x40_0100_u64.to_le_bytes());
+    bytes.extend(64_u64.to_le_bytes());
+    bytes.extend([0; 12]);
+    bytes.extend([64, 0, 56, 0]);
+    bytes.extend((segments.len() as u16).to_le_bytes());
+    bytes.resize(64, 0);
+    for &(offset, address, size) in segments {
+        bytes.extend([1, 0, 0, 0, 5, 0, 0, 0]);
+        for value in [offset, address, address, size, size, 0x1000] {
+            bytes.extend(value.to_le_bytes());
+        }
+    }
+    bytes.resize(0x1000, 0x90);
+    bytes
+}
+
+#[test]
+fn many_segments_over_one_another_cost_no_more_than_the_budget() {
+    let segments = vec![(0_u64, 0x40_0000_u64, 0x1000_u64); 60];
+    let mut bytes = tiny_elf(62, &segments);
+    bytes.resize(90 << 20, 0xcc);
+    let size = 90_u64 << 20;
+    for row in bytes[64..].chunks_exact_mut(56).take(60) {
+        row[32..40].copy_from_slice(&size.to_le_bytes());
+        row[40..48].copy_from_slice(&size.to_le_bytes());
+    }
+    let start = Instant::now();
+    let image = load(&bytes, &LoadOptions::file()).expect("90 MiB are allowed");
+    assert_eq!(image.data.len() as u64, size);
+    assert!(start.elapsed() < Duration::from_secs(5), "took {:?}", start.elapsed());
+}
+
+#[test]
+fn a_tiny_elf_names_its_abi_and_entry() {
+    let image = load(&tiny_elf(62, &[(0, 0x40_0000, 0x1000)]), &LoadOptions::file()).expect("a valid file");
+    assert_eq!((image.format, image.abi.as_str(), image.base_addr), (Format::Elf, "LINUX", 0x40_0000));
+    assert_eq!((image.oep, image.data.len()), (Some(0x100), 0x1000));
+    assert!(!image.position_independent_elf);
+}
+
+#[test]
+fn instruction_sets_without_disassembler_are_named() {
+    let named = |machine: u16| load(&tiny_elf(machine, &[(0, 0x40_0000, 0x1000)]), &LoadOptions::file());
+    assert_eq!(named(8), Err(LoadError::UnsupportedArchitecture("mips".to_owned())));
+    assert_eq!(named(9999), Err(LoadError::UnknownMachine));
+    assert_eq!(named(183).map(|image| image.architecture), Ok(Architecture::Aarch64));
+    assert_eq!(load(b"text", &LoadOptions::file()), Err(LoadError::NotRecognized));
+    let mips = b"\x03\xe0\x00\x08\0\0\0\0".repeat(64);
+    assert_eq!(load(&mips, &LoadOptions::buffer(0, None)), Err(LoadError::ForeignCode("mips")));
+    let stated = Buffer { architecture: Some(Architecture::Intel), bitness: Some(32), ..Buffer::default() };
+    let options = LoadOptions { input: Input::Buffer(stated), ..LoadOptions::default() };
+    assert_eq!(load(&mips, &options).map(|image| image.bitness), Ok(32));
+}
+
+/// A thin 64-bit Mach-O with one segment of one section and a `main` command.
+fn tiny_macho() -> Vec<u8> {
+    let word = |value: u32| value.to_le_bytes().to_vec();
+    let long = |value: u64| value.to_le_bytes().to_vec();
+    let name = |text: &str| [text.as_bytes(), &[0; 16][text.len()..]].concat();
+    let section = [
+        name("__text"), name("__TEXT"), long(0x1_0000_0400), long(4), word(0x400), word(4), word(0), word(0),
+        word(0x8000_0400), word(0), word(0), word(0),
+    ];
+    let segment = [
+        word(0x19), word(72 + 80), name("__TEXT"), long(0x1_0000_0000), long(0x1000), long(0), long(0x404), word(5), word(5),
+        word(1), word(0),
+    ];
+    let entry = [word(0x8000_0028), word(24), long(0x400), long(0)];
+    let header = [word(0xfeed_facf), word(0x0100_0007), word(3), word(2), word(2), word(152 + 24), word(0), word(0)];
+    let mut bytes = [header.concat(), segment.concat(), section.concat(), entry.concat()].concat();
+    bytes.resize(0x400, 0);
+    bytes.extend(b"\x31\xc0\xc3\x90");
+    bytes
+}
+
+#[test]
+fn a_tiny_macho_is_mapped_thin_and_as_a_slice() {
+    let thin = tiny_macho();
+    let image = load(&thin, &LoadOptions::file()).expect("a valid file");
+    assert_eq!((image.format, image.base_addr, image.bitness), (Format::MachO, 0x1_0000_0000, 64));
+    assert_eq!((image.oep, image.bytes(0x1_0000_0400, 3)), (Some(0x400), b"\x31\xc0\xc3".as_slice()));
+    assert_eq!(image.code_areas, [(0x1_0000_0400, 0x1_0000_0404)]);
+    let mut fat = vec![0xca, 0xfe, 0xba, 0xbe, 0, 0, 0, 1, 1, 0, 0, 7, 0, 0, 0, 3, 0, 0, 0x10, 0];
+    fat.extend((thin.len() as u32).to_be_bytes());
+    fat.extend([0, 0, 0, 12]);
+    fat.resize(0x1000, 0);
+    fat.extend(&thin);
+    let slice = load(&fat, &LoadOptions::file()).expect("a valid slice");
+    assert_eq!((&slice.symbols, slice.data.len()), (&image.symbols, image.data.len()));
+    assert_eq!(slice.xheader, image.xheader);
+    let java = b"\xca\xfe\xba\xbe\0\0\0\x34\0\x10".repeat(8);
+    assert_eq!(load(&java, &LoadOptions::file()), Err(LoadError::NotRecognized));
+}
