@@ -14,6 +14,7 @@ mod data;
 mod flow;
 mod gap;
 mod jump_table;
+mod late;
 mod locate;
 pub(crate) mod maps;
 pub(crate) mod memory;
@@ -96,6 +97,8 @@ impl<'a> Recovery<'a> {
         self.drain();
         if !self.memory.image.language.functions_only {
             self.scan_gaps();
+            self.drain();
+            self.analyse_method_tables();
             self.drain();
         }
     }

@@ -201,6 +201,20 @@ fn all_public_inputs_are_recovered_as_the_reference_does() {
         let frames = compare_frames(&ours, &theirs);
         if !frames.is_empty() {
             println!("    report: {}", frames.join(" "));
+            if frames.contains(&"xdata_refs_from") {
+                let flat = |refs: &Option<malkin_report::DataRefs>| -> Vec<(i128, i128)> {
+                    refs.iter().flatten().flat_map(|(f, ts)| ts.iter().map(|t| (*f, *t))).collect()
+                };
+                let (a, b) = (flat(&ours.xdata_refs_from), flat(&theirs.xdata_refs_from));
+                println!(
+                    "    only ours {:x?}",
+                    a.iter().filter(|x| !b.contains(x)).take(8).collect::<Vec<_>>()
+                );
+                println!(
+                    "    only theirs {:x?}",
+                    b.iter().filter(|x| !a.contains(x)).take(8).collect::<Vec<_>>()
+                );
+            }
             if frames.contains(&"statistics") {
                 println!("    {:?}\n    {:?}", ours.statistics, theirs.statistics);
             }

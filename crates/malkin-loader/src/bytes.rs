@@ -1,8 +1,10 @@
 //! Checked reading of integers and strings from hostile bytes: every read answers with nothing instead of failing, and no
 //! read allocates.
 
+use crate::limits::MAX_NAME_BYTES;
+
 /// Longest name taken from a table, in bytes; longer ones are cut.
-pub(crate) const MAX_NAME: usize = 1 << 16;
+pub(crate) const MAX_NAME: usize = 1 << 14;
 
 /// A byte string with an integer order.
 #[derive(Clone, Copy, Debug)]
@@ -122,4 +124,24 @@ pub(crate) fn sleb128(data: &[u8], at: &mut usize) -> Option<i64> {
         }
     }
     None
+}
+
+/// How many bytes of names may still be kept.
+pub(crate) struct NameBudget(usize);
+
+impl NameBudget {
+    pub(crate) fn new() -> Self {
+        Self(MAX_NAME_BYTES)
+    }
+
+    /// The name, unless too many came before it.
+    pub(crate) fn keep<'n>(&mut self, name: &'n [u8]) -> Option<&'n [u8]> {
+        self.0 = self.0.checked_sub(name.len())?;
+        Some(name)
+    }
+
+    /// [`NameBudget::keep`] for text; `None` also when it is not UTF-8.
+    pub(crate) fn keep_text<'n>(&mut self, name: &'n [u8]) -> Option<&'n str> {
+        std::str::from_utf8(self.keep(name)?).ok()
+    }
 }

@@ -79,7 +79,8 @@ pub(crate) fn dex_code_area(data: &[u8]) -> Option<(u64, u64)> {
     let bytes = Bytes::little(data);
     let magic = bytes.exact(0, 8)?;
     let versions: [&[u8]; 5] = [b"035", b"037", b"038", b"039", b"040"];
-    let supported = magic.starts_with(b"dex\n") && magic.ends_with(b"\0") && versions.contains(&magic.get(4..7)?);
+    let supported =
+        magic.starts_with(b"dex\n") && magic.ends_with(b"\0") && versions.contains(&magic.get(4..7)?);
     let field = |at: u64| bytes.u32(at).map(u64::from);
     bytes.exact(0, crate::limits::HEADER_SIZE_DEX as u64)?;
     let (file_size, header_size, endian) = (field(0x20)?, field(0x24)?, field(0x28)?);
@@ -92,7 +93,8 @@ pub(crate) fn dex_code_area(data: &[u8]) -> Option<(u64, u64)> {
         && (map == 0 || (header_size..file_size).contains(&map))
         && data_start <= file_size
         && (data_size == 0 || data_start + data_size <= file_size);
-    let area = if data_start != 0 && data_size != 0 { (data_start, data_start + data_size) } else { (0, file_size) };
+    let area =
+        if data_start != 0 && data_size != 0 { (data_start, data_start + data_size) } else { (0, file_size) };
     plausible.then_some(area)
 }
 
@@ -101,7 +103,9 @@ pub(crate) fn declared_architecture(data: &[u8]) -> Option<Architecture> {
     let declared = match format_of(data) {
         Format::Pe => pe::architecture(data),
         Format::Elf => Elf::parse(data).and_then(|elf| elf::machine(&elf)).map(|machine| machine.0),
-        Format::MachO => macho::parse(data, Wanted::default()).and_then(|file| macho::machine(&file)).map(|m| m.0),
+        Format::MachO => {
+            macho::parse(data, Wanted::default()).and_then(|file| macho::machine(&file)).map(|m| m.0)
+        }
         _ => None,
     };
     declared.filter(|named| matches!(named, Architecture::Intel | Architecture::Aarch64 | Architecture::Arm))
@@ -211,8 +215,8 @@ fn lies_in_text(data: &[u8], at: usize) -> bool {
 
 /// Opcodes a REX.W prefix (0x48) ordinarily introduces.
 const REX_W_OPCODES: [u8; 29] = [
-    0x01, 0x03, 0x09, 0x0b, 0x21, 0x23, 0x29, 0x2b, 0x31, 0x33, 0x39, 0x3b, 0x63, 0x69, 0x6b, 0x81, 0x83, 0x85, 0x87,
-    0x89, 0x8b, 0x8d, 0x8f, 0xc1, 0xc7, 0xd1, 0xd3, 0xf7, 0xff,
+    0x01, 0x03, 0x09, 0x0b, 0x21, 0x23, 0x29, 0x2b, 0x31, 0x33, 0x39, 0x3b, 0x63, 0x69, 0x6b, 0x81, 0x83,
+    0x85, 0x87, 0x89, 0x8b, 0x8d, 0x8f, 0xc1, 0xc7, 0xd1, 0xd3, 0xf7, 0xff,
 ];
 /// 0x48 bytes looked at, and needed to decide.
 const REX_W_SAMPLES: std::ops::RangeInclusive<u32> = 64..=65_536;
@@ -272,7 +276,9 @@ fn bitness_by_start_bytes(data: &[u8]) -> u32 {
     for at in memchr::memchr_iter(0xe8, data) {
         let Some(relative) = bytes.u32(at as u64 + 1) else { break };
         let target = at as i64 + 5 + i64::from(relative as i32);
-        if let Some(&first) = usize::try_from(target).ok().filter(|&target| target > 0).and_then(|t| data.get(t)) {
+        if let Some(&first) =
+            usize::try_from(target).ok().filter(|&target| target > 0).and_then(|t| data.get(t))
+        {
             if let Some(seen) = starts.get_mut(usize::from(first)) {
                 *seen = true;
             }

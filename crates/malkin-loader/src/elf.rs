@@ -15,7 +15,8 @@ use dynamic::Dynamic;
 pub(crate) use eh_frame::{FrameSection, frame_ranges, landing_pads};
 pub(crate) use header::Elf;
 pub(crate) use layout::{
-    abi, base_address, code_areas, entry, got_bases, is_position_independent, machine, map, plt_ranges, sections, unmap,
+    abi, base_address, code_areas, entry, got_bases, is_position_independent, machine, map, plt_ranges,
+    sections, unmap,
 };
 
 /// Names with their addresses, and their raw spelling for the language evidence.
@@ -42,15 +43,17 @@ pub(crate) fn names<'a>(elf: &Elf<'a>) -> Names<'a> {
     // SMDA clears the Thumb bit of exports only where it counts them as symbols.
     let both: [&[symbol::Symbol<'_>]; 2] = [&dynamic_symbols, &static_symbols];
     let exported = symbol::exported_functions(&both, u64::MAX);
-    let mut functions = if mask == u64::MAX { exported.clone() } else { symbol::exported_functions(&both, mask) };
+    let mut functions =
+        if mask == u64::MAX { exported.clone() } else { symbol::exported_functions(&both, mask) };
     functions.extend(symbol::functions(&static_symbols, mask));
     functions.extend(symbol::functions(&dynamic_symbols, mask));
     let mut symbols = BTreeMap::from([(elf.entry & mask, "original_entry_point".to_owned())]);
     symbols.extend(functions.clone());
     let all = || static_symbols.iter().chain(&dynamic_symbols);
-    let go_text = dynamic_symbols.iter().chain(&static_symbols).find(|symbol| {
-        matches!(symbol.name, Some("runtime.text" | "_runtime.text")) && symbol.value != 0
-    });
+    let go_text = dynamic_symbols
+        .iter()
+        .chain(&static_symbols)
+        .find(|symbol| matches!(symbol.name, Some("runtime.text" | "_runtime.text")) && symbol.value != 0);
     Names {
         symbols,
         raw_functions: all()

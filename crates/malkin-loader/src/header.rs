@@ -56,7 +56,8 @@ pub(crate) fn pe_hash(data: &[u8], pe: &Pe<'_>) -> String {
 pub(crate) fn elf_bytes(data: &[u8]) -> Vec<u8> {
     let wide = data.get(4) == Some(&2);
     let bytes = Bytes::ordered(data, data.get(5) != Some(&1));
-    let half = |narrow: u64, wide_at: u64| bytes.u16(if wide { wide_at } else { narrow }).map_or(0, u64::from);
+    let half =
+        |narrow: u64, wide_at: u64| bytes.u16(if wide { wide_at } else { narrow }).map_or(0, u64::from);
     let table = bytes.word(if wide { 0x20 } else { 0x1c }, wide).unwrap_or(0);
     let header = half(0x28, 0x34);
     let table_end = table.saturating_add(half(0x2a, 0x36) * half(0x2c, 0x38));

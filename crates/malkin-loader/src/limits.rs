@@ -37,5 +37,15 @@ pub const MAX_OVERWRITES: u64 = 64;
 /// Load commands read from a Mach-O.
 pub const MAX_COMMANDS: u32 = 65_535;
 
-/// Bytes of function names kept from a Go function table, over all functions.
-pub const MAX_GO_NAME_BYTES: usize = 64 << 20;
+/// Bytes of names kept from one table, and of readable names made of them. The symbols of a browser with debug
+/// information have about 150 MiB of mangled names; behind the limit names are empty or stay mangled.
+pub const MAX_NAME_BYTES: usize = 256 << 20;
+
+/// Sections looked through when a PE address is turned into a file offset. Windows loads at most 96.
+pub const MAX_LOOKUP_SECTIONS: usize = 1024;
+
+/// Segments looked through when a Mach-O address is turned into a file offset.
+pub const MAX_LOOKUP_SEGMENTS: usize = 256;
+
+/// Names tried as C++ for the language evidence.
+pub const MAX_CPP_ATTEMPTS: usize = 10_000;

@@ -228,7 +228,8 @@ fn guess_bitness(image: &mut Image) {
     if matches!(image.bitness, 32 | 64) || image.architecture != Architecture::Intel {
         return;
     }
-    let offset = |address: u64| usize::try_from(address.saturating_sub(image.base_addr)).unwrap_or(usize::MAX);
+    let offset =
+        |address: u64| usize::try_from(address.saturating_sub(image.base_addr)).unwrap_or(usize::MAX);
     let size = image.data.len();
     let regions = image.code_areas.iter().map(|&(start, end)| (offset(start), offset(end).min(size)));
     let regions: Vec<_> = regions.filter(|(start, end)| start < end).collect();
@@ -256,10 +257,12 @@ fn finish_pe(image: &mut Image, raw: &[u8], pe: &Pe<'_>) -> Evidence {
         cpp: language::cpp(spelled()),
         imports_basic: pe::libraries(pe).contains("msvbvm60.dll"),
         go_hint: symbol.and_then(|value| Some(u64::from(pe::section(pe, b".rdata")?.raw_offset) + value)),
-        go_text: pe::symbol_value(pe, &[b"runtime.text", b"_runtime.text"]).filter(|&value| value != 0).or_else(|| {
-            let text = pe::section(pe, b".text").filter(|row| row.virtual_address != 0)?;
-            pe.image_base.checked_add(u64::from(text.virtual_address))
-        }),
+        go_text: pe::symbol_value(pe, &[b"runtime.text", b"_runtime.text"])
+            .filter(|&value| value != 0)
+            .or_else(|| {
+                let text = pe::section(pe, b".text").filter(|row| row.virtual_address != 0)?;
+                pe.image_base.checked_add(u64::from(text.virtual_address))
+            }),
         code_sections: pe::code_sections(pe),
     };
     image.apis = pe::apis(&names.tables, image.is_buffer);

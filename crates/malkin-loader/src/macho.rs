@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use malkin_report::Architecture;
 
 use crate::image::Tables;
-use crate::label::demangle;
+use crate::label::demangle::{self, Speller};
 use header::Entry;
 
 pub(crate) use header::{MachO, is_thin, slices};
@@ -42,7 +42,8 @@ pub(crate) fn parse<'a>(data: &'a [u8], wanted: Wanted<'_>) -> Option<MachO<'a>>
     let mut files: Vec<MachO<'a>> = slices(data)?.iter().filter_map(parsed).collect();
     let fits = files.iter().position(|file| {
         let bits = if file.wide { 64 } else { 32 };
-        (wanted.bitness == 0 || wanted.bitness == bits) && wanted.architecture.is_none_or(|a| is_cpu_of(file.cpu, a))
+        (wanted.bitness == 0 || wanted.bitness == bits)
+            && wanted.architecture.is_none_or(|a| is_cpu_of(file.cpu, a))
     });
     (!files.is_empty()).then(|| files.swap_remove(fits.unwrap_or(0)))
 }
@@ -88,10 +89,11 @@ pub(crate) fn names(file: &MachO<'_>, adjustment: u64, in_code: impl Fn(u64) -> 
         rows.filter(|symbol| !symbol.name.is_empty())
             .map(|symbol| (symbol.value.wrapping_add(adjustment), symbol.name))
     };
-    let exported: BTreeMap<u64, String> =
-        named(true).map(|(address, name)| (address, demangle::macho_export_name(name))).collect();
+    let mut speller = Speller::new();
+    let mut spelled = |(address, name): (u64, &str)| (address, speller.spell(name, demangle::macho_name));
+    let exported: BTreeMap<u64, String> = named(true).map(&mut spelled).collect();
     let mut functions = exported.clone();
-    functions.extend(named(false).map(|(address, name)| (address, demangle::macho_name(name))));
+    functions.extend(named(false).map(&mut spelled));
     functions.retain(|&address, _| in_code(address));
     let mut symbols = BTreeMap::new();
     let start = entry(file).wrapping_add(adjustment);
@@ -102,9 +104,9 @@ pub(crate) fn names(file: &MachO<'_>, adjustment: u64, in_code: impl Fn(u64) -> 
     for stub in layout::stubs(file, adjustment).filter(|&stub| in_code(stub)) {
         symbols.entry(stub).or_insert_with(|| format!("stub_{stub:x}"));
     }
-    let go_text = all.iter().find(|symbol| {
-        matches!(symbol.name, "runtime.text" | "_runtime.text") && symbol.value != 0
-    });
+    let go_text = all
+        .iter()
+        .find(|symbol| matches!(symbol.name, "runtime.text" | "_runtime.text") && symbol.value != 0);
     Names {
         symbols,
         raw_functions: named(false).map(|(address, name)| (address, name.to_owned())).collect(),

@@ -64,7 +64,9 @@ impl LoadOptions {
 #[non_exhaustive]
 pub enum LoadError {
     /// No container is recognised; a buffer needs to be given as one, with its base address.
-    #[error("input is no PE, ELF, Mach-O, DEX or Delphi knowledge base; a memory dump needs its base address")]
+    #[error(
+        "input is no PE, ELF, Mach-O, DEX or Delphi knowledge base; a memory dump needs its base address"
+    )]
     NotRecognized,
     /// The container is recognised but its machine is not one with a name.
     #[error("the container names no instruction set with a disassembler")]

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use malkin_report::Architecture;
 
 use crate::image::{ApiName, ExceptionRecord, Section, Tables};
-use crate::label::demangle;
+use crate::label::demangle::{self, Speller};
 use crate::mapping::merge_areas;
 use header::Directory;
 
@@ -90,9 +90,11 @@ pub(crate) fn names<'a>(pe: &Pe<'a>, base: u64) -> Names<'a> {
     for symbol in symbol::symbols(pe) {
         let Ok(name) = std::str::from_utf8(symbol.name) else { continue };
         names.raw_symbols.push(name);
-        let row = usize::try_from(symbol.section).ok().and_then(|index| pe.sections.get(index.checked_sub(1)?));
+        let row =
+            usize::try_from(symbol.section).ok().and_then(|index| pe.sections.get(index.checked_sub(1)?));
         if let (true, Some(row)) = (symbol.is_function, row) {
-            let address = base.wrapping_add(u64::from(row.virtual_address)).wrapping_add(u64::from(symbol.value));
+            let address =
+                base.wrapping_add(u64::from(row.virtual_address)).wrapping_add(u64::from(symbol.value));
             names.raw_functions.push((address, name));
         }
     }
@@ -114,15 +116,19 @@ pub(crate) fn names<'a>(pe: &Pe<'a>, base: u64) -> Names<'a> {
 }
 
 fn exported_functions(raw: &[(u64, &str)]) -> BTreeMap<u64, String> {
-    raw.iter().filter(|(_, name)| is_printable(name)).map(|&(at, name)| (at, demangle::pe_name(name))).collect()
+    raw.iter()
+        .filter(|(_, name)| is_printable(name))
+        .map(|&(at, name)| (at, demangle::pe_name(name)))
+        .collect()
 }
 
 /// COFF functions; the first name of an address stays.
 fn coff_functions(raw: &[(u64, &str)]) -> BTreeMap<u64, String> {
     let mut found = BTreeMap::new();
+    let mut speller = Speller::new();
     for &(address, name) in raw {
         if is_printable(name) {
-            found.entry(address).or_insert_with(|| demangle::pe_name(name));
+            found.entry(address).or_insert_with(|| speller.spell(name, demangle::pe_name));
         }
     }
     found
@@ -134,7 +140,11 @@ fn is_printable(name: &str) -> bool {
 
 /// Imported library names in lower case.
 pub(crate) fn libraries(pe: &Pe<'_>) -> BTreeSet<String> {
-    import::libraries(pe).iter().filter_map(|name| std::str::from_utf8(name).ok()).map(str::to_lowercase).collect()
+    import::libraries(pe)
+        .iter()
+        .filter_map(|name| std::str::from_utf8(name).ok())
+        .map(str::to_lowercase)
+        .collect()
 }
 
 /// Slots of a file's imports. A mapped buffer has none: SMDA asks an API database there, and that is empty.
@@ -149,7 +159,10 @@ pub(crate) fn section<'p>(pe: &'p Pe<'_>, name: &[u8]) -> Option<&'p header::Sec
 
 /// Value of the first symbol of a name.
 pub(crate) fn symbol_value(pe: &Pe<'_>, names: &[&[u8]]) -> Option<u64> {
-    symbol::symbols(pe).iter().find(|symbol| names.contains(&symbol.name)).map(|symbol| u64::from(symbol.value))
+    symbol::symbols(pe)
+        .iter()
+        .find(|symbol| names.contains(&symbol.name))
+        .map(|symbol| u64::from(symbol.value))
 }
 
 /// Offsets of the sections marked as code in the mapped image.

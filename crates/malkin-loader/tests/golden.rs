@@ -15,7 +15,8 @@ fn cases(folder: &Path) -> Vec<(String, Vec<u8>, LoadOptions)> {
     let case = |(name, origin): (&String, &Value)| {
         let bytes = gunzip_file(folder.join(format!("{name}.bin.gz")));
         let bitness = origin["bitness"].as_u64().map(|bits| bits as u32);
-        let options = origin["base"].as_u64().map_or_else(LoadOptions::file, |base| LoadOptions::buffer(base, bitness));
+        let options =
+            origin["base"].as_u64().map_or_else(LoadOptions::file, |base| LoadOptions::buffer(base, bitness));
         (name.clone(), bytes, options)
     };
     inputs.iter().map(case).collect()
@@ -52,8 +53,8 @@ fn facts(image: &Image) -> Value {
         "code_sections": sections.collect::<Vec<_>>(),
         "oep": image.oep,
         "abi": image.abi,
-        "xheader": image.xheader.as_deref().map(hex),
-        "pe_header_hash": image.pe_header_hash,
+        "xheader": image.xheader.as_deref().map_or_else(String::new, hex),
+        "pe_header_hash": image.pe_header_hash.as_deref().unwrap_or_default(),
         "language": language.collect::<serde_json::Map<_, _>>(),
         "is_buffer": image.is_buffer,
         "exported_functions": names(tables.exported_functions.as_ref()),
@@ -64,7 +65,9 @@ fn facts(image: &Image) -> Value {
 
 fn expected(report: &Value) -> Value {
     let mut fields = serde_json::Map::new();
-    for key in ["architecture", "base_addr", "binary_size", "bitness", "code_areas", "code_sections", "oep", "abi"] {
+    for key in
+        ["architecture", "base_addr", "binary_size", "bitness", "code_areas", "code_sections", "oep", "abi"]
+    {
         fields.insert(key.to_owned(), report[key].clone());
     }
     // Buffers without stated areas: null in the report.
@@ -155,7 +158,8 @@ fn the_object_and_gimli_crates_see_the_same_containers() {
         ranges.retain(|(start, end)| end > start);
         ranges.sort_unstable();
         let mask = image.address_mask();
-        let masked = |ranges: &[(u64, u64)]| ranges.iter().map(|&(a, b)| (a & mask, b & mask)).collect::<Vec<_>>();
+        let masked =
+            |ranges: &[(u64, u64)]| ranges.iter().map(|&(a, b)| (a & mask, b & mask)).collect::<Vec<_>>();
         assert_eq!(masked(&image.eh_frame_ranges), masked(&ranges), "{name}: .eh_frame");
         with_frames += 1;
     }

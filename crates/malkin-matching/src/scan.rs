@@ -146,7 +146,8 @@ impl<'a> Scan<'a> {
     ) -> Result<(), MatchError> {
         let min_equal = self.parameters.min_equal(self.snapshot.num_positions());
         let tiles = self.snapshot.num_tiles();
-        let total = self.units.len().saturating_mul(tiles.max(1));
+        // Every unit passes over every tile, and is finished once.
+        let total = self.units.len() * (tiles + 1);
         let comparable = |unit: &usize| self.signature(*unit).len() == self.snapshot.signature_len();
         for from in units.clone().step_by(EXACT_BATCH) {
             let batch = from..(from + EXACT_BATCH).min(units.end);
@@ -154,13 +155,14 @@ impl<'a> Scan<'a> {
             let queries: Vec<u8> = asked.iter().flat_map(|unit| self.signature(*unit)).copied().collect();
             let mut found: Vec<Close> = Vec::new();
             for tile in 0..tiles {
-                proceed(control, from * tiles + tile * batch.len(), total)?;
+                proceed(control, from * (tiles + 1) + tile * batch.len(), total)?;
                 self.snapshot.exact_tile(tile, &queries, min_equal, &mut found);
                 self.check_memory(part.hits.len() * BYTES_PER_MATCH + found.len() * size_of::<Close>())?;
             }
             found.sort_unstable();
+            let compared = from * (tiles + 1) + tiles * batch.len();
             for unit in batch {
-                proceed(control, unit * tiles.max(1), total)?;
+                proceed(control, compared + (unit - from), total)?;
                 let mine = asked.binary_search(&unit).map_or(&[][..], |query| of_query(&found, query));
                 workspace.near.clear();
                 workspace.near.extend(mine.iter().map(|close| (close.signature, close.equal as u16)));

@@ -6,12 +6,9 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use malkin_report::{cfg, wire};
 
 fn reports(criterion: &mut Criterion) {
-    let Some(folder) = malkin_testkit::shared("codehash/golden/public/smda") else {
-        eprintln!("golden reports are absent, nothing is measured");
-        return;
-    };
-    let mut names: Vec<_> = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
-    names.sort();
+    // Says so itself when the folder is absent.
+    let Some(folder) = malkin_testkit::shared("codehash/golden/public/smda") else { return };
+    let names = malkin_testkit::files_in(folder, ".smda.gz");
     let texts: Vec<Vec<u8>> = names.iter().map(malkin_testkit::gunzip_file).collect();
     let bytes: usize = texts.iter().map(Vec::len).sum();
     let read = || texts.iter().filter_map(|text| wire::read_report(text).ok()).collect::<Vec<_>>();
@@ -35,7 +32,10 @@ fn reports(criterion: &mut Criterion) {
     });
     group.bench_function("components", |bench| {
         bench.iter(|| {
-            functions.iter().map(|one| cfg::strongly_connected_components(&one.blockrefs).len()).sum::<usize>()
+            functions
+                .iter()
+                .map(|one| cfg::strongly_connected_components(&one.blockrefs).len())
+                .sum::<usize>()
         });
     });
     group.finish();

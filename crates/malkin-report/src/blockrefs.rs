@@ -79,10 +79,15 @@ fn active_ranges(code: &Code, ranges: &Value) -> Result<Vec<TryRange>, BlockRefs
         let range = range.as_object().ok_or(BlockRefsError::Malformed("a range is not an object"))?;
         let empty = Vec::new();
         let handlers = match range.get("handlers") {
-            Some(handlers) => handlers.as_array().ok_or(BlockRefsError::Malformed("handlers are not a list"))?,
+            Some(handlers) => {
+                handlers.as_array().ok_or(BlockRefsError::Malformed("handlers are not a list"))?
+            }
             None => &empty,
         };
-        let stated = handlers.iter().filter_map(|handler| handler.get("target_addr")).chain(range.get("catch_all_addr"));
+        let stated = handlers
+            .iter()
+            .filter_map(|handler| handler.get("target_addr"))
+            .chain(range.get("catch_all_addr"));
         let mut targets = BTreeSet::new();
         for target in stated {
             if let Some(target) = address(target)? {
@@ -90,7 +95,9 @@ fn active_ranges(code: &Code, ranges: &Value) -> Result<Vec<TryRange>, BlockRefs
             }
         }
         let bound = |name| range.get(name).map_or(Ok(None), address);
-        if let (false, Some(start), Some(end)) = (targets.is_empty(), bound("start_addr")?, bound("end_addr")?) {
+        if let (false, Some(start), Some(end)) =
+            (targets.is_empty(), bound("start_addr")?, bound("end_addr")?)
+        {
             active.push(TryRange { start: start.get(), end: end.get(), targets });
         }
     }
@@ -100,11 +107,18 @@ fn active_ranges(code: &Code, ranges: &Value) -> Result<Vec<TryRange>, BlockRefs
 fn address(value: &Value) -> Result<Option<Va>, BlockRefsError> {
     match value {
         Value::Null => Ok(None),
-        _ => value.as_u64().map(|raw| Some(Va::new(raw))).ok_or(BlockRefsError::Malformed("an address is not an integer")),
+        _ => value
+            .as_u64()
+            .map(|raw| Some(Va::new(raw)))
+            .ok_or(BlockRefsError::Malformed("an address is not an integer")),
     }
 }
 
-fn add_handlers(code: &Code, ranges: &[TryRange], edges: &mut Vec<(Va, Vec<Va>)>) -> Result<(), BlockRefsError> {
+fn add_handlers(
+    code: &Code,
+    ranges: &[TryRange],
+    edges: &mut Vec<(Va, Vec<Va>)>,
+) -> Result<(), BlockRefsError> {
     let mut work = MAX_TRY_RANGE_WORK;
     let mut spend = |amount: usize| {
         work = work.checked_sub(amount).ok_or(BlockRefsError::TooMany)?;
@@ -125,7 +139,9 @@ fn add_handlers(code: &Code, ranges: &[TryRange], edges: &mut Vec<(Va, Vec<Va>)>
     }
     let handlers: BTreeSet<Va> = ranges.iter().flat_map(|range| range.targets.iter().copied()).collect();
     let known = edges.len();
-    edges.extend(handlers.into_iter().filter(|start| code.block_at(*start).is_none()).map(|start| (start, Vec::new())));
+    edges.extend(
+        handlers.into_iter().filter(|start| code.block_at(*start).is_none()).map(|start| (start, Vec::new())),
+    );
     if edges.len() > known {
         edges.sort_unstable_by_key(|edge| edge.0);
     }

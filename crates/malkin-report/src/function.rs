@@ -72,7 +72,10 @@ impl Code {
     }
 
     /// Instructions of one block of this function, in the order of the report.
-    pub fn instructions(&self, block: &Block) -> impl DoubleEndedIterator<Item = Instruction<'_>> + ExactSizeIterator + Clone {
+    pub fn instructions(
+        &self,
+        block: &Block,
+    ) -> impl DoubleEndedIterator<Item = Instruction<'_>> + ExactSizeIterator + Clone {
         let first = block.first as usize;
         self.rows[first..first + block.count as usize].iter().map(|row| self.resolve(row))
     }
@@ -309,7 +312,12 @@ impl Function {
 mod tests {
     use super::*;
 
-    fn instruction(offset: u64, bytes: &'static str, mnemonic: &'static str, operands: &'static str) -> Instruction<'static> {
+    fn instruction(
+        offset: u64,
+        bytes: &'static str,
+        mnemonic: &'static str,
+        operands: &'static str,
+    ) -> Instruction<'static> {
         Instruction { offset: Va::new(offset), bytes, mnemonic, operands }
     }
 
@@ -330,7 +338,7 @@ mod tests {
         assert_eq!(code.block_at(Va::new(17)), None);
 
         let mut builder = CodeBuilder::new();
-        for part in code.blocks().iter() {
+        for part in code.blocks() {
             builder.begin_block(part.start);
             code.instructions(part).for_each(|one| builder.push(one).unwrap());
         }
@@ -343,7 +351,8 @@ mod tests {
         let mut builder = CodeBuilder::new();
         for start in [1, 2] {
             builder.begin_block(Va::new(start));
-            let wide = Instruction { offset: Va::new(start), bytes: &long, mnemonic: "ldstr", operands: &long };
+            let wide =
+                Instruction { offset: Va::new(start), bytes: &long, mnemonic: "ldstr", operands: &long };
             builder.push(wide).unwrap();
             let code = builder.take().unwrap();
             assert_eq!(code.all_instructions().collect::<Vec<_>>(), [wide]);

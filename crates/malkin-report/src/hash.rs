@@ -97,7 +97,10 @@ impl MinHash {
         if !text.len().is_multiple_of(2) {
             return None;
         }
-        text.chunks_exact(2).map(|pair| Some((hex_digit(pair[0])? << 4) | hex_digit(pair[1])?)).collect::<Option<Box<[u8]>>>().map(Self)
+        text.chunks_exact(2)
+            .map(|pair| Some((hex_digit(pair[0])? << 4) | hex_digit(pair[1])?))
+            .collect::<Option<Box<[u8]>>>()
+            .map(Self)
     }
 
     /// The bytes in position order.

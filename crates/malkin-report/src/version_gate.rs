@@ -38,7 +38,9 @@ impl Version {
             None => text,
         };
         let text = text.strip_prefix('v').unwrap_or(text);
-        let end = text.find(|character: char| character != '.' && !character.is_ascii_digit()).unwrap_or(text.len());
+        let end = text
+            .find(|character: char| character != '.' && !character.is_ascii_digit())
+            .unwrap_or(text.len());
         let (release, rest) = text.split_at(end);
         let is_final = rest.is_empty();
         if !is_final {
@@ -109,14 +111,42 @@ mod tests {
         assert_eq!(version("v4.3.5"), version("4.3.5"));
         assert_eq!(version("MCRIT4IDA v1.0 (IDA 8.3) 4.2.0"), version("4.2.0"));
         assert_eq!(version("04.3"), version("4.3"));
-        for text in ["", "v", "4.", ".4", "4..3", "4.3-1", "4.3 ", " 4.3", "4.3rc", "4.3c1", "4.3rc1x", "V4", "MCRIT4IDA", "vv4", "4.3.x", "unknown"] {
+        for text in [
+            "",
+            "v",
+            "4.",
+            ".4",
+            "4..3",
+            "4.3-1",
+            "4.3 ",
+            " 4.3",
+            "4.3rc",
+            "4.3c1",
+            "4.3rc1x",
+            "V4",
+            "MCRIT4IDA",
+            "vv4",
+            "4.3.x",
+            "unknown",
+        ] {
             assert_eq!(Version::parse(text), None, "{text:?}");
         }
     }
 
     #[test]
     fn lists_and_pre_releases_order() {
-        let ascending = ["1", "1.12.3", "4.3", "4.3.0a1", "4.3.0", "4.3.0.1", "4.4.5rc2", "4.4.5", "5.0.1", "99999999999999999999999"];
+        let ascending = [
+            "1",
+            "1.12.3",
+            "4.3",
+            "4.3.0a1",
+            "4.3.0",
+            "4.3.0.1",
+            "4.4.5rc2",
+            "4.4.5",
+            "5.0.1",
+            "99999999999999999999999",
+        ];
         assert!(ascending.windows(2).all(|pair| version(pair[0]) < version(pair[1])));
     }
 
@@ -135,7 +165,9 @@ mod tests {
             assert!(!is_stale(Some(new), &architecture), "{architecture} {new}");
             assert!(is_stale(None, &architecture) && is_stale(Some("?"), &architecture));
         }
-        assert!(is_minhash_stale(None) && is_minhash_stale(Some("4.4.4")) && is_minhash_stale(Some("4.4.5rc1")));
+        assert!(
+            is_minhash_stale(None) && is_minhash_stale(Some("4.4.4")) && is_minhash_stale(Some("4.4.5rc1"))
+        );
         assert!(!is_minhash_stale(Some(MINHASH_COMPATIBILITY_THRESHOLD)) && !is_minhash_stale(Some("5.0.1")));
     }
 

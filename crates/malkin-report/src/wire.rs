@@ -22,6 +22,7 @@ mod field;
 mod function;
 pub mod matching;
 mod metadata;
+mod raw;
 mod refs;
 mod report;
 mod text;
@@ -36,12 +37,13 @@ use crate::report::Report;
 
 pub use compact::compact_result;
 pub use entry::{
-    EntryError, family_entry_from_json, family_entry_to_json, function_entry_from_json, function_entry_to_json,
-    sample_entry_from_json, sample_entry_to_json,
+    EntryError, family_entry_from_json, family_entry_to_json, function_entry_from_json,
+    function_entry_to_json, sample_entry_from_json, sample_entry_to_json,
 };
 pub use entry_text::{FunctionRecord, read_function_entries, read_function_entry, write_function_entry};
 pub use error::{ReadError, ReadErrorKind};
 pub use matching::{cross_result_to_json, function_match_to_json, matching_result_to_json};
+pub use raw::{Members, raw_members, raw_text};
 pub use text::python_float;
 
 /// Reads an SMDA report of any version MCRIT accepts (`algorithms.md` 1.1 to 1.3, 1.5).

@@ -1,18 +1,18 @@
 //! Every golden report is read, written and read again; nesting depth and components of every function are compared with
 //! what SMDA stored.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::path::PathBuf;
+
 use malkin_report::cfg::{nesting_depth, strongly_connected_components};
 use malkin_report::wire;
 use serde_json::Value;
 
-fn golden_reports() -> Option<Vec<std::path::PathBuf>> {
-    let folder = malkin_testkit::shared("codehash/golden/public/smda")?;
-    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    if let Some(folder) = malkin_testkit::shared("disasm/golden/public") {
-        let more = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-        files.extend(more.filter(|path| path.to_string_lossy().ends_with(".smda.gz")));
-    }
-    files.sort();
+fn golden_reports() -> Option<Vec<PathBuf>> {
+    let mut files =
+        malkin_testkit::files_in(malkin_testkit::shared("codehash/golden/public/smda")?, ".smda.gz");
+    files.extend(malkin_testkit::files_in(malkin_testkit::shared("disasm/golden/public")?, ".smda.gz"));
     Some(files)
 }
 
@@ -97,7 +97,10 @@ fn golden_reports_survive_reading_and_writing() {
             assert_same(&stated, &serde_json::from_slice(&text).unwrap(), "");
         }
     }
-    println!("{} reports read, written and read; {identical} written byte for byte as they were but for the order of addresses", files.len());
+    println!(
+        "{} reports read, written and read; {identical} written byte for byte as they were but for the order of addresses",
+        files.len()
+    );
     assert!(files.len() >= 34 && identical > 0);
 }
 
@@ -114,7 +117,12 @@ fn functions_survive_as_objects_of_their_own() {
         for function in wire::read_report(&bytes).unwrap().functions {
             text.clear();
             wire::function_to_json(&function, &mut text);
-            assert!(wire::function_from_json(&text).unwrap() == function, "{} {}", file.display(), function.offset);
+            assert!(
+                wire::function_from_json(&text).unwrap() == function,
+                "{} {}",
+                file.display(),
+                function.offset
+            );
             count += 1;
         }
     }

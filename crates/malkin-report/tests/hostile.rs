@@ -60,11 +60,26 @@ fn wrong_types_and_ranges_are_named_with_their_place() {
         ("[[\".text\",4096,8192]]", "null", "code_sections", "null"),
         ("\"confidence_threshold\":0.0", "\"confidence_threshold\":false", "confidence_threshold", "boolean"),
         ("\"execution_time\":0.5", "\"execution_time\":\"x\"", "execution_time", "string"),
-        ("\"identified_alignment\":16", "\"identified_alignment\":1e3", "identified_alignment", "floating point"),
-        ("\"metadata\":{\"binweight\":3.0", "\"metadata\":{\"binweight\":[]", "metadata.binweight", "sequence"),
+        (
+            "\"identified_alignment\":16",
+            "\"identified_alignment\":1e3",
+            "identified_alignment",
+            "floating point",
+        ),
+        (
+            "\"metadata\":{\"binweight\":3.0",
+            "\"metadata\":{\"binweight\":[]",
+            "metadata.binweight",
+            "sequence",
+        ),
         ("\"family\":\"f\"", "\"family\":{}", "metadata.family", "expected a text"),
         ("\"smda_version\":\"5.0.1\"", "\"smda_version\":5", "smda_version", "integer"),
-        ("\"statistics\":{}", "\"statistics\":{\"num_functions\":1}", "statistics", "required fields are missing: num_api_calls"),
+        (
+            "\"statistics\":{}",
+            "\"statistics\":{\"num_functions\":1}",
+            "statistics",
+            "required fields are missing: num_api_calls",
+        ),
         ("\"statistics\":{}", "\"statistics\":[]", "statistics", "sequence"),
         ("2021-02-04T15-13-54", "2021-02-30T15-13-54", "timestamp", "YYYY-MM-DDTHH-MM-SS"),
         ("\"xheader\":\"4d5a\"", "\"xheader\":\"4d5\"", "xheader", "hex digits"),
@@ -79,19 +94,49 @@ fn wrong_types_and_ranges_are_named_with_their_place() {
         ("\"xcfg\":{\"4096\":", "\"xcfg\":{\"4097\":", "xcfg.4097", "another offset (4096)"),
         ("\"offset\":4096", "\"offset\":null", "xcfg.4096.offset", "null"),
         ("{\"4096\":[[4096,", "{\"x\":[[4096,", "xcfg.4096.blocks", "`x` is not"),
-        ("[[4096,\"55\",\"push\",\"ebp\"]", "[[4096,\"55\",\"push\"]", "xcfg.4096.blocks.4096[0]", "length 3"),
-        ("[4097,\"c3\",\"ret\",\"\"]", "[4097,195,\"ret\",\"\"]", "xcfg.4096.blocks.4096[1]", "bytes of an instruction"),
+        (
+            "[[4096,\"55\",\"push\",\"ebp\"]",
+            "[[4096,\"55\",\"push\"]",
+            "xcfg.4096.blocks.4096[0]",
+            "length 3",
+        ),
+        (
+            "[4097,\"c3\",\"ret\",\"\"]",
+            "[4097,195,\"ret\",\"\"]",
+            "xcfg.4096.blocks.4096[1]",
+            "bytes of an instruction",
+        ),
         ("[4097,\"c3\",\"ret\",\"\"]", "[true,\"c3\",\"ret\",\"\"]", "xcfg.4096.blocks.4096[1]", "boolean"),
         ("[4097,\"c3\",\"ret\",\"\"]", "{}", "xcfg.4096.blocks.4096[1]", "map"),
         ("{\"4096\":\"a!b\"}", "{\"4096\":[]}", "xcfg.4096.apirefs.4096", "sequence"),
-        ("\"blockrefs\":{\"4096\":[4096]}", "\"blockrefs\":{\"4096\":[-4]}", "xcfg.4096.blockrefs.4096", "`-4`"),
+        (
+            "\"blockrefs\":{\"4096\":[4096]}",
+            "\"blockrefs\":{\"4096\":[-4]}",
+            "xcfg.4096.blockrefs.4096",
+            "`-4`",
+        ),
         ("\"inrefs\":[5]", "\"inrefs\":{}", "xcfg.4096.inrefs", "map"),
-        ("\"stringrefs\":{\"4096\":\"text\"}", "\"stringrefs\":5", "xcfg.4096.stringrefs", "expected an object or a list"),
+        (
+            "\"stringrefs\":{\"4096\":\"text\"}",
+            "\"stringrefs\":5",
+            "xcfg.4096.stringrefs",
+            "expected an object or a list",
+        ),
         ("{\"x\":{\"y\":1}}", "null", "xcfg.4096.architecture_metadata", "expected an object"),
         ("{\"x\":{\"y\":1}}", "{\"x\":1e300}", "xcfg.4096.architecture_metadata", "too large"),
         ("{\"x\":{\"y\":1}}", "{\"try_ranges\":5}", "xcfg.4096", "try_ranges"),
-        ("\"pic_hash\":18446744073709551615", "\"pic_hash\":18446744073709551616", "xcfg.4096.metadata.pic_hash", "floating point"),
-        ("[[4096]],\"tfidf\"", "[4096],\"tfidf\"", "xcfg.4096.metadata.strongly_connected_components[0]", "integer"),
+        (
+            "\"pic_hash\":18446744073709551615",
+            "\"pic_hash\":18446744073709551616",
+            "xcfg.4096.metadata.pic_hash",
+            "floating point",
+        ),
+        (
+            "[[4096]],\"tfidf\"",
+            "[4096],\"tfidf\"",
+            "xcfg.4096.metadata.strongly_connected_components[0]",
+            "integer",
+        ),
         ("\"tfidf\":-1.5", "\"idftf\":-1.5", "xcfg.4096.metadata", "missing: tfidf"),
         ("\"outrefs\":{\"4097\":[9]}", "\"out\":{}", "xcfg.4096", "missing: outrefs"),
         ("\"message\":\"fine\",", "", "", "missing: message"),
@@ -136,7 +181,20 @@ fn what_is_no_json_is_told_from_json_that_is_no_report() {
         let error = wire::read_report(text.as_bytes()).unwrap_err();
         assert_eq!(error.kind(), ReadErrorKind::Shape, "{error}");
     }
-    let no_json: &[&[u8]] = &[b"", b"{", b"{]", b"{}{}", b"nul", b"NaN", b"{\"a\":Infinity}", b"{\"a\":01}", b"\xff", b"{'a':1}", b"\xef\xbb\xbf{}", b"\"\\ud800\""];
+    let no_json: &[&[u8]] = &[
+        b"",
+        b"{",
+        b"{]",
+        b"{}{}",
+        b"nul",
+        b"NaN",
+        b"{\"a\":Infinity}",
+        b"{\"a\":01}",
+        b"\xff",
+        b"{'a':1}",
+        b"\xef\xbb\xbf{}",
+        b"\"\\ud800\"",
+    ];
     for text in no_json {
         let error = wire::read_report(text).unwrap_err();
         assert_eq!(error.kind(), ReadErrorKind::Syntax, "{error}");
@@ -149,13 +207,29 @@ fn what_is_no_json_is_told_from_json_that_is_no_report() {
 #[test]
 fn numbers_of_a_million_digits_are_refused_in_no_time() {
     let long = "9".repeat(1_000_000);
-    for (from, name) in [("\"bitness\":32", "bitness"), ("\"execution_time\":0.5", "execution_time"), ("\"disassembly_errors\":{}", "disassembly_errors")] {
+    for (from, name) in [
+        ("\"bitness\":32", "bitness"),
+        ("\"execution_time\":0.5", "execution_time"),
+        ("\"disassembly_errors\":{}", "disassembly_errors"),
+    ] {
         let text = replaced(from, &format!("\"{name}\":{long}"));
         refused(text, ReadErrorKind::Syntax, name, "number out of range");
     }
-    refused(replaced("\"status\"", &format!("\"new\":{long},\"status\"")), ReadErrorKind::Syntax, "", "number out of range");
-    refused(replaced("\"xcfg\":{\"4096\"", &format!("\"xcfg\":{{\"{long}\"")), ReadErrorKind::Shape, "xcfg", "is not a decimal address");
-    let fraction = wire::read_report(replaced("0.5,\"identified", &format!("0.{long},\"identified")).as_bytes()).unwrap();
+    refused(
+        replaced("\"status\"", &format!("\"new\":{long},\"status\"")),
+        ReadErrorKind::Syntax,
+        "",
+        "number out of range",
+    );
+    refused(
+        replaced("\"xcfg\":{\"4096\"", &format!("\"xcfg\":{{\"{long}\"")),
+        ReadErrorKind::Shape,
+        "xcfg",
+        "is not a decimal address",
+    );
+    let fraction =
+        wire::read_report(replaced("0.5,\"identified", &format!("0.{long},\"identified")).as_bytes())
+            .unwrap();
     assert_eq!(fraction.execution_time, Some(1.0));
 }
 
@@ -163,14 +237,25 @@ fn numbers_of_a_million_digits_are_refused_in_no_time() {
 fn deep_nesting_is_refused() {
     let (open, close) = ("[".repeat(100_000), "]".repeat(100_000));
     for (from, name) in [("\"disassembly_errors\":{}", "disassembly_errors"), ("\"bitness\":32", "bitness")] {
-        let error = wire::read_report(replaced(from, &format!("\"{name}\":{open}{close}")).as_bytes()).unwrap_err();
+        let error =
+            wire::read_report(replaced(from, &format!("\"{name}\":{open}{close}")).as_bytes()).unwrap_err();
         assert_eq!(error.path(), name);
         assert_ne!(error.kind(), ReadErrorKind::Limit);
     }
-    refused(replaced("\"status\"", &format!("\"new\":{open}{close},\"status\"")), ReadErrorKind::Syntax, "", "recursion limit");
+    refused(
+        replaced("\"status\"", &format!("\"new\":{open}{close},\"status\"")),
+        ReadErrorKind::Syntax,
+        "",
+        "recursion limit",
+    );
     refused(&open, ReadErrorKind::Syntax, "", "");
     let objects = "{\"a\":".repeat(100_000);
-    refused(replaced("\"metadata\"", &format!("\"new\":{objects}")), ReadErrorKind::Syntax, "", "recursion limit");
+    refused(
+        replaced("\"metadata\"", &format!("\"new\":{objects}")),
+        ReadErrorKind::Syntax,
+        "",
+        "recursion limit",
+    );
 }
 
 #[test]
@@ -181,26 +266,56 @@ fn bytes_that_are_no_utf8_and_lone_surrogates_are_refused_with_their_place() {
     let error = wire::read_report(&bytes).unwrap_err();
     assert_eq!((error.kind(), error.offset()), (ReadErrorKind::Syntax, at as u64));
     refused(replaced("fine", "\\ud800"), ReadErrorKind::Syntax, "message", "");
-    refused(replaced("\"push\"", "\"\\udc00\""), ReadErrorKind::Syntax, "xcfg.4096.blocks.4096[0]", "surrogate");
+    refused(
+        replaced("\"push\"", "\"\\udc00\""),
+        ReadErrorKind::Syntax,
+        "xcfg.4096.blocks.4096[0]",
+        "surrogate",
+    );
     refused(replaced("fine", "a\nb"), ReadErrorKind::Syntax, "message", "control character");
 }
 
 #[test]
 fn trees_of_tiny_values_exhaust_a_budget_in_proportion_to_the_file() {
     let zeros = "0,".repeat(2_000_000);
-    refused(replaced("\"disassembly_errors\":{}", &format!("\"disassembly_errors\":[{zeros}0]")), ReadErrorKind::Limit, "disassembly_errors", "too many values");
+    refused(
+        replaced("\"disassembly_errors\":{}", &format!("\"disassembly_errors\":[{zeros}0]")),
+        ReadErrorKind::Limit,
+        "disassembly_errors",
+        "too many values",
+    );
     let empty = "{},".repeat(1_000_000);
-    refused(replaced("\"stringrefs\":{\"4096\":\"text\"}", &format!("\"stringrefs\":[{empty}0]")), ReadErrorKind::Limit, "xcfg.4096.stringrefs", "too many values");
+    refused(
+        replaced("\"stringrefs\":{\"4096\":\"text\"}", &format!("\"stringrefs\":[{empty}0]")),
+        ReadErrorKind::Limit,
+        "xcfg.4096.stringrefs",
+        "too many values",
+    );
 }
 
 #[test]
 fn a_long_mnemonic_and_a_long_name_are_refused_and_long_operands_are_not() {
     let long = "x".repeat(70_000);
-    refused(replaced("\"push\"", &format!("\"{long}\"")), ReadErrorKind::Limit, "xcfg.4096.blocks.4096[0]", "mnemonic");
+    refused(
+        replaced("\"push\"", &format!("\"{long}\"")),
+        ReadErrorKind::Limit,
+        "xcfg.4096.blocks.4096[0]",
+        "mnemonic",
+    );
     assert!(wire::read_report(replaced("\"ebp\"", &format!("\"{long}\"")).as_bytes()).is_ok());
     let name = "n".repeat(2 << 20);
-    refused(replaced("\"function_name\":\"\"", &format!("\"function_name\":\"{name}\"")), ReadErrorKind::Limit, "xcfg.4096.metadata.function_name", "longer");
-    refused(replaced("\"bitness\":32", &format!("\"bitness\":\"{name}\"")), ReadErrorKind::Shape, "bitness", "...");
+    refused(
+        replaced("\"function_name\":\"\"", &format!("\"function_name\":\"{name}\"")),
+        ReadErrorKind::Limit,
+        "xcfg.4096.metadata.function_name",
+        "longer",
+    );
+    refused(
+        replaced("\"bitness\":32", &format!("\"bitness\":\"{name}\"")),
+        ReadErrorKind::Shape,
+        "bitness",
+        "...",
+    );
 }
 
 #[test]
@@ -211,7 +326,9 @@ fn the_offset_of_an_error_is_where_it_was_noticed() {
     assert_eq!(error.offset(), at as u64, "{error}");
     assert_eq!(
         error.to_string(),
-        format!("xcfg.4096.blocks.4096[1]: invalid type: integer `5`, expected a mnemonic as a string (at byte {at})")
+        format!(
+            "xcfg.4096.blocks.4096[1]: invalid type: integer `5`, expected a mnemonic as a string (at byte {at})"
+        )
     );
 }
 
@@ -238,7 +355,10 @@ fn leniency_is_that_of_the_reference() {
         ("\"nesting_depth\":0,", ""),
         ("[[4096]],\"tfidf\"", "null,\"tfidf\""),
         ("\"pic_hash\":18446744073709551615", "\"pic_hash\":null"),
-        ("\"characteristics\":\"-----------\",\"confidence\":0.5", "\"characteristics\":null,\"confidence\":null"),
+        (
+            "\"characteristics\":\"-----------\",\"confidence\":0.5",
+            "\"characteristics\":null,\"confidence\":null",
+        ),
         ("\"tfidf\":-1.5", "\"tfidf\":null,\"unknown\":[1,{\"a\":2}]"),
     ];
     for (from, to) in accepted {

@@ -1,5 +1,7 @@
 //! Real exports are read, written and read again; hostile ones are refused.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::io::Cursor;
 use std::path::PathBuf;
 
@@ -32,7 +34,11 @@ fn rewritten(bytes: &[u8], compress: bool) -> Vec<u8> {
     let mut writer = McritWriter::new(Vec::new(), &header, reader.samples()).unwrap();
     while let Some(record) = reader.next_sample().unwrap() {
         let functions = record.functions.iter();
-        writer.functions(functions.map(|one| (&one.entry, one.xcfg.as_deref().map(|text| text.get().as_bytes())))).unwrap();
+        writer
+            .functions(
+                functions.map(|one| (&one.entry, one.xcfg.as_deref().map(|text| text.get().as_bytes()))),
+            )
+            .unwrap();
     }
     writer.finish().unwrap()
 }
@@ -48,7 +54,9 @@ fn assert_same(a: &Value, b: &Value, path: &str) {
             assert_eq!(a.len(), b.len(), "{path}");
             a.iter().zip(b).for_each(|(a, b)| assert_same(a, b, path));
         }
-        (Value::Number(x), Value::Number(y)) if x.is_f64() != y.is_f64() => assert_eq!(x.as_f64(), y.as_f64(), "{path}"),
+        (Value::Number(x), Value::Number(y)) if x.is_f64() != y.is_f64() => {
+            assert_eq!(x.as_f64(), y.as_f64(), "{path}");
+        }
         _ => assert_eq!(a, b, "{path}"),
     }
 }
@@ -85,7 +93,10 @@ fn real_exports_survive_reading_and_writing() {
         assert_eq!(count as u64, content.num_functions, "{}", file.display());
         functions += count;
     }
-    println!("{} exports, {samples} samples, {functions} functions, {disassembled} disassembled", files.len());
+    println!(
+        "{} exports, {samples} samples, {functions} functions, {disassembled} disassembled",
+        files.len()
+    );
     assert!(files.len() >= 48 && functions == 22_528 && disassembled == functions);
 }
 
@@ -153,22 +164,37 @@ fn broken_exports_are_refused_with_their_reason() {
         let rest: Vec<&str> = ORDER.into_iter().filter(|other| *other != name).collect();
         assert_eq!(read(&small(&rest)).unwrap_err().to_string(), format!("`{name}` is missing"));
         let twice: Vec<&str> = ORDER.into_iter().chain([name]).collect();
-        assert_eq!(read(&small(&twice)).unwrap_err().to_string(), format!("the key `{name}` occurs twice in one object"));
+        assert_eq!(
+            read(&small(&twice)).unwrap_err().to_string(),
+            format!("the key `{name}` occurs twice in one object")
+        );
     }
     for end in 0..whole.len() {
         assert!(read(&whole[..end]).is_err(), "cut at {end}");
     }
     let cases = [
         ("\"ab\":{\"7\"", "\"cd\":{\"7\"", "`function_entries.ab` is missing"),
-        ("\"offset\":4096", "\"offset\":\"x\"", "ab: function record: field `offset` is not an address of 64 bits"),
+        (
+            "\"offset\":4096",
+            "\"offset\":\"x\"",
+            "ab: function record: field `offset` is not an address of 64 bits",
+        ),
         ("\"minhash\":\"\"", "\"minhash\":\"0\"", "ab: function record: field `minhash` is not hexadecimal"),
         ("\"xcfg\":{\"a\"", "\"xcfg\":5,\"x\":{\"a\"", "ab: [0].xcfg: expected an object or null"),
-        ("\"pichash\":18446744073709551615", "\"pichash\":18446744073709551616", "ab: [0].pichash: a number is too large"),
+        (
+            "\"pichash\":18446744073709551615",
+            "\"pichash\":18446744073709551616",
+            "ab: [0].pichash: a number is too large",
+        ),
         ("\"version\":\"1.9.0\"", "\"version\":1", "config: config record: field `version` is not a text"),
         ("{\"3\":\"f\"}", "{\"x\":\"f\"}", "family_mapping: family_mapping record"),
         ("{\"3\":\"f\"}", "{\"3\":\"f\",\"3\":\"f\"}", "family_mapping: the key `3` occurs twice"),
         ("\"num_samples\":1", "\"num_samples\":-1", "content: content record: field `num_samples`"),
-        ("\"bitness\":32", "\"bitness\":32,\"bitness\":32", "sample_entries.ab: the key `bitness` occurs twice"),
+        (
+            "\"bitness\":32",
+            "\"bitness\":32,\"bitness\":32",
+            "sample_entries.ab: the key `bitness` occurs twice",
+        ),
         ("\"bitness\":32,", "", "sample_entries.ab: sample record: field `bitness` is missing"),
         ("{\"is_compressed\"", "{\"is_compressed\":}{", "content:"),
     ];
@@ -184,11 +210,15 @@ fn broken_exports_are_refused_with_their_reason() {
 fn damaged_archives_are_refused() {
     let start = small(&ORDER);
     let start = &start[..start.find("{\"ab\":{\"7\"").unwrap()];
-    let with = |functions: &str| read(&format!("{start}{{\"ab\":\"{functions}\"}}}}")).unwrap_err().to_string();
+    let with =
+        |functions: &str| read(&format!("{start}{{\"ab\":\"{functions}\"}}}}")).unwrap_err().to_string();
     assert_eq!(with("\\n"), "functions of sample ab: the text is not base85");
     assert_eq!(with("00000"), "functions of sample ab: the archive is damaged");
     let bomb = zip::pack("content", &vec![b' '; 100 << 20]).unwrap();
-    assert_eq!(with(&base85::encode(&bomb)), "functions of sample ab: the content of the archive is too large");
+    assert_eq!(
+        with(&base85::encode(&bomb)),
+        "functions of sample ab: the content of the archive is too large"
+    );
     let empty = zip::pack("content", b"[]").unwrap();
     assert!(with(&base85::encode(&empty)).contains("expected an object of function records"));
 }
@@ -205,7 +235,7 @@ fn a_writer_wants_the_functions_of_every_sample() {
 }
 
 proptest::proptest! {
-    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(500))]
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 500, failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn mutated_exports_never_panic(at in proptest::prelude::any::<proptest::prelude::prop::sample::Index>(), byte in 0_u8..128) {

@@ -35,6 +35,16 @@ impl Answer {
         Self::new(StatusCode::OK, body)
     }
 
+    /// Success with a payload: work that was queued.
+    pub(crate) fn accepted(payload: &Value) -> Self {
+        Self { status: StatusCode::ACCEPTED, ..Self::data(payload) }
+    }
+
+    /// A request that cannot be carried out as it stands.
+    pub(crate) fn bad_request(message: &str) -> Self {
+        Self::failed(StatusCode::BAD_REQUEST, message)
+    }
+
     /// A failure that a handler raises, with a message for the client.
     pub(crate) fn failed(status: StatusCode, message: &str) -> Self {
         Self::new(status, json_bytes(&json!({"status": "failed", "data": {"message": message}})))

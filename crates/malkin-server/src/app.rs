@@ -55,6 +55,20 @@ pub(crate) struct App {
     settings: Settings,
 }
 
+impl Settings {
+    /// Whether requests need a token.
+    pub(crate) fn requires_token(&self) -> bool {
+        self.token.as_ref().is_some_and(|token| !token.is_empty())
+    }
+}
+
+impl App {
+    /// What the server was started with.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+}
+
 /// A handler: from a call to an answer; the error is an answer too, for early returns.
 pub(crate) type Handler = fn(&App, &Call) -> Result<Answer, Answer>;
 

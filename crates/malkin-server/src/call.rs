@@ -3,6 +3,7 @@
 use axum::body::Bytes;
 use axum::http::{HeaderMap, header};
 use malkin_report::{FamilyId, FunctionId, SampleId};
+use serde_json::{Map, Value};
 
 use crate::answer::Answer;
 use crate::query::Query;
@@ -73,19 +74,42 @@ impl Call {
     /// Fails for a body that is not declared as JSON; a missing content type counts as JSON. Forms have a decoder in the
     /// reference, so they get as far as not being what the route wants.
     pub(crate) fn require_json(&self) -> Result<(), Answer> {
+        match self.media_type()? {
+            Media::Json => Ok(()),
+            Media::Form | Media::Multipart => {
+                Err(Answer::bad_request("The body is a form, but a JSON document is expected."))
+            }
+        }
+    }
+
+    /// The body as a form, its values texts and those of repeated names lists of texts; `None` if the body is JSON.
+    pub(crate) fn form(&self) -> Result<Option<Map<String, Value>>, Answer> {
+        match self.media_type()? {
+            Media::Json => Ok(None),
+            Media::Form => Ok(Some(Query::parse(&String::from_utf8_lossy(&self.body)).to_object())),
+            Media::Multipart => Err(Answer::bad_request("PUT request without body can't be processed.")),
+        }
+    }
+
+    fn media_type(&self) -> Result<Media, Answer> {
         let Some(declared) =
             self.headers.get(header::CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()))
         else {
-            return Ok(());
+            return Ok(Media::Json);
         };
         let media_type = declared.split(';').next().unwrap_or_default().trim();
         match media_type.to_ascii_lowercase().as_str() {
-            "" | "application/json" => Ok(()),
-            "application/x-www-form-urlencoded" | "multipart/form-data" => Err(Answer::failed(
-                axum::http::StatusCode::BAD_REQUEST,
-                "The body is a form, but a JSON document is expected.",
-            )),
+            "" | "application/json" => Ok(Media::Json),
+            "application/x-www-form-urlencoded" => Ok(Media::Form),
+            "multipart/form-data" => Ok(Media::Multipart),
             _ => Err(Answer::unsupported_media_type(&declared)),
         }
     }
+}
+
+/// The media types that have a decoder.
+enum Media {
+    Json,
+    Form,
+    Multipart,
 }

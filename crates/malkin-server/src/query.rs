@@ -1,5 +1,7 @@
 //! The query string: values by name, and MCRIT's rules for numbers and booleans in it (`mcrit-api.md` 1.1).
 
+use serde_json::{Map, Value};
+
 use crate::route::{percent_decode, python_int};
 
 /// Decoded parameters in their order.
@@ -38,6 +40,18 @@ impl Query {
         names
     }
 
+    /// The parameters as an object of texts, or of lists of texts where a name repeats: what a form decodes to.
+    pub(crate) fn to_object(&self) -> Map<String, Value> {
+        let mut object = Map::new();
+        for name in self.names() {
+            let mut values: Vec<Value> =
+                self.0.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str().into()).collect();
+            let value = if values.len() == 1 { values.remove(0) } else { Value::Array(values) };
+            object.insert(name.to_owned(), value);
+        }
+        object
+    }
+
     /// An integer, surrounding blanks allowed; anything else is as if the parameter were absent.
     pub(crate) fn int(&self, name: &str) -> Option<i64> {
         python_int(self.once(name)?.trim())
@@ -67,6 +81,13 @@ mod tests {
         assert_eq!(query.once("d"), None);
         assert!(query.has("d"));
         assert_eq!(query.names(), ["a", "b", "c", "a2", "d"]);
+    }
+
+    #[test]
+    fn a_form_is_an_object_of_texts() {
+        let form = Query::parse("version=a+b&x=1&x=2&blank").to_object();
+        let expected = serde_json::json!({"version": "a b", "x": ["1", "2"], "blank": ""});
+        assert_eq!(Value::Object(form), expected);
     }
 
     #[test]

@@ -132,6 +132,43 @@ impl Engine {
         Ok(id)
     }
 
+    /// Queues a change whose job id the client does not learn: it finds the job at the top of the listing, waiting.
+    pub fn enqueue_change(&self, request: &Request) -> Result<JobId, StoreError> {
+        self.board.rest();
+        self.enqueue(request, true)
+    }
+
+    /// Queues the comparison of several samples with each other: a job for each of them and one that combines their
+    /// results. A sample that is named twice counts once.
+    pub fn enqueue_cross(
+        &self,
+        samples: &[SampleId],
+        arguments: &MatchArguments,
+        always_new: bool,
+    ) -> Result<JobId, StoreError> {
+        let group_only = arguments.has_group_restriction();
+        let arguments = arguments.clone().without_group_restriction();
+        let mut jobs: Vec<(SampleId, JobId)> = Vec::with_capacity(samples.len());
+        for sample in samples {
+            if jobs.iter().any(|(known, _)| known == sample) {
+                continue;
+            }
+            let request = if group_only {
+                let others = samples.iter().copied().filter(|other| other != sample).collect();
+                Request::MatchSampleVsGroup(*sample, others, arguments.clone())
+            } else {
+                Request::MatchSample(*sample, arguments.clone())
+            };
+            jobs.push((*sample, self.enqueue(&request, always_new)?));
+        }
+        let dependencies = jobs.iter().map(|(_, job)| *job).collect();
+        let job = Request::CombineToCross(jobs).to_job(None, dependencies, false);
+        let now = self.now();
+        let id = self.store.enqueue(&job, live_since(now), now)?;
+        self.board.announce();
+        Ok(id)
+    }
+
     /// Queues a query: the body is kept as an upload and only looked into by the job, but it must be JSON.
     pub fn enqueue_query(
         &self,

@@ -3,7 +3,9 @@
 
 use std::borrow::Cow;
 
-use malkin_codehash::{FunctionHashes, HashError, MinHasher, SampleContext, hash_function, refresh};
+use malkin_codehash::{
+    FunctionHashes, HashError, HashPath, MinHasher, SampleContext, Scratch, hash_function_in, refresh,
+};
 use malkin_report::wire::{self, ReadError, ReadErrorKind};
 use malkin_report::{Architecture, Function, MinHash, PicHash, Report, Va};
 use malkin_store::{NewFunction, NewLabel, NewSample};
@@ -64,7 +66,16 @@ fn refused(error: ReadError) -> IngestError {
 }
 
 /// Hashes a report and shapes it for the catalogue.
-pub fn ingest(mut report: Report, hasher: &MinHasher) -> Result<Ingested, IngestError> {
+pub fn ingest(report: Report, hasher: &MinHasher) -> Result<Ingested, IngestError> {
+    ingest_on(HashPath::Server, report, hasher)
+}
+
+/// As [`ingest`] on either path of hashing: only signatures of a few architectures differ.
+pub(crate) fn ingest_on(
+    path: HashPath,
+    mut report: Report,
+    hasher: &MinHasher,
+) -> Result<Ingested, IngestError> {
     let Some(statistics) = report.statistics else {
         return Err(IngestError::Incomplete("statistics are missing".into()));
     };
@@ -78,8 +89,14 @@ pub fn ingest(mut report: Report, hasher: &MinHasher) -> Result<Ingested, Ingest
     let mut unhashed = Vec::new();
     let mut functions = Vec::with_capacity(report.functions.len());
     let mut labels = Vec::new();
+    let mut scratch = Scratch::new();
     for function in &report.functions {
-        functions.push(new_function(function, &context, hasher, &mut unhashed));
+        let hashes = hash_function_in(function, &context, hasher, path, &mut scratch);
+        let hashes = hashes.unwrap_or_else(|error| {
+            unhashed.push((function.offset, error));
+            FunctionHashes { pichash: None, minhash: MinHash::empty(), blocks: Vec::new() }
+        });
+        functions.push(new_function(function, hashes));
         if is_label(&function.metadata.function_name) {
             labels.push(NewLabel { offset: function.offset, label: function.metadata.function_name.clone() });
         }
@@ -106,16 +123,7 @@ pub fn ingest(mut report: Report, hasher: &MinHasher) -> Result<Ingested, Ingest
     Ok(Ingested { sample, labels, summary, unhashed })
 }
 
-fn new_function(
-    function: &Function,
-    context: &SampleContext,
-    hasher: &MinHasher,
-    unhashed: &mut Vec<(Va, HashError)>,
-) -> NewFunction {
-    let hashes = hash_function(function, context, hasher).unwrap_or_else(|error| {
-        unhashed.push((function.offset, error));
-        FunctionHashes { pichash: None, minhash: MinHash::empty(), blocks: Vec::new() }
-    });
+fn new_function(function: &Function, hashes: FunctionHashes) -> NewFunction {
     let mut xcfg = Vec::new();
     wire::function_to_json(function, &mut xcfg);
     NewFunction {

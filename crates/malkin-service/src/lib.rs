@@ -16,12 +16,13 @@ mod request;
 mod run;
 
 pub use clock::Clock;
+pub use malkin_matching::MatchParameters;
 pub use engine::{Engine, ServiceError, Submitted};
 pub use ingest::{IngestError, Ingested, check_report_start, ingest, read_report};
-pub use memory::Memory;
+pub use memory::{Memory, Touched};
 pub use queue::{Board, Cancelled, JobControl, LEASE_MILLIS, Workers};
-pub use request::{ATTEMPTS, MatchArguments, Request, UnknownRequest, display_text};
-pub use run::JobError;
+pub use request::{ATTEMPTS, Changes, Maintenance, MatchArguments, Request, UnknownRequest, display_text};
+pub use run::{FunctionPair, JobError};
 
 /// Version of MCRIT whose API and results this is.
 pub const MCRIT_VERSION: &str = "1.9.0";

@@ -7,8 +7,8 @@ use malkin_codehash::Projection;
 use malkin_index::{
     Index, IndexError, IndexStats, IndexedFunction, NewSample as IndexSample, SampleFacts, Snapshot,
 };
-use malkin_report::{BlockHash, FunctionId, MinHash, PicHash, SampleEntry};
-use malkin_store::{Added, IndexRow, NewSample, Store, StoreError};
+use malkin_report::{BlockHash, FamilyId, FunctionEntry, FunctionId, MinHash, PicHash, SampleEntry, SampleId};
+use malkin_store::{Added, FunctionQuery, IndexRow, NewHashes, NewSample, Store, StoreError, Timestamp};
 use parking_lot::{Mutex, RwLock};
 
 /// Functions gathered before they are handed to the index at once while it is built, which is cheaper than sample by
@@ -66,6 +66,69 @@ impl Memory {
         Ok(added)
     }
 
+    /// Runs a change of stored samples, then makes the index say what the store says about each of them: family, library
+    /// flag, or that it is gone. Answers what the change answers.
+    pub fn change(
+        &self,
+        store: &dyn Store,
+        touched: Touched,
+        change: impl FnOnce() -> Result<bool, StoreError>,
+    ) -> Result<bool, StoreError> {
+        let _changes = self.changes.lock();
+        let ids: Vec<SampleId> = match touched {
+            Touched::Sample(id) => vec![id],
+            Touched::Family(id) => {
+                store.samples_of_family(id)?.into_iter().map(|sample| sample.sample_id).collect()
+            }
+        };
+        if !change()? {
+            return Ok(false);
+        }
+        let records = store.samples_by_ids(&ids)?;
+        let mut index = self.index.write();
+        for id in ids {
+            // Samples of queries are in the store alone.
+            if !index.contains(id) {
+                continue;
+            }
+            let told = match records.iter().find(|sample| sample.sample_id == id) {
+                Some(sample) => index.set_sample_facts(id, facts(sample)),
+                None => index.remove_sample(id),
+            };
+            told.map_err(damaged)?;
+        }
+        Ok(true)
+    }
+
+    /// Replaces hashes of functions of one sample in store and index. False if the sample is gone.
+    pub fn replace_hashes(
+        &self,
+        store: &dyn Store,
+        id: SampleId,
+        hashes: &[NewHashes],
+        minhash_version: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let _changes = self.changes.lock();
+        if !store.replace_hashes(id, hashes, minhash_version, now)? {
+            return Ok(false);
+        }
+        if hashes.is_empty() {
+            return Ok(true);
+        }
+        let Some(sample) = store.sample(id)? else {
+            return Ok(false);
+        };
+        let functions = store.functions(&FunctionQuery::OfSample(id))?;
+        let rows = functions.iter().map(Row::from).collect();
+        let mut index = self.index.write();
+        if index.contains(id) {
+            index.remove_sample(id).map_err(damaged)?;
+        }
+        insert_rows(&mut index, &[(&sample, rows)])?;
+        Ok(true)
+    }
+
     /// Runs a change that empties the corpus, then empties the index.
     pub fn reset(&self, change: impl FnOnce() -> Result<(), StoreError>) -> Result<(), StoreError> {
         let _changes = self.changes.lock();
@@ -114,11 +177,35 @@ impl Memory {
     }
 }
 
+/// Which samples a change can touch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Touched {
+    /// This one.
+    Sample(SampleId),
+    /// Those of a family.
+    Family(FamilyId),
+}
+
 struct Row<'a> {
     id: FunctionId,
     pichash: PicHash,
     minhash: &'a MinHash,
     blocks: Vec<BlockHash>,
+}
+
+impl<'a> From<&'a FunctionEntry> for Row<'a> {
+    fn from(function: &'a FunctionEntry) -> Self {
+        Self {
+            id: function.function_id,
+            pichash: function.pichash,
+            minhash: &function.minhash,
+            blocks: function.picblockhashes.iter().map(|block| block.hash).collect(),
+        }
+    }
+}
+
+fn facts(sample: &SampleEntry) -> SampleFacts {
+    SampleFacts { family_id: sample.family_id, is_library: sample.is_library }
 }
 
 fn insert_stored(index: &mut Index, samples: &[(SampleEntry, Vec<IndexRow>)]) -> Result<(), StoreError> {
@@ -155,7 +242,7 @@ fn insert_rows(index: &mut Index, samples: &[(&SampleEntry, Vec<Row<'_>>)]) -> R
         .zip(&functions)
         .map(|((sample, _), functions)| IndexSample {
             id: sample.sample_id,
-            facts: SampleFacts { family_id: sample.family_id, is_library: sample.is_library },
+            facts: facts(sample),
             functions,
         })
         .collect();

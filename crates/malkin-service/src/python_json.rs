@@ -5,10 +5,10 @@
 //! Not here: reading reports. The canonical form is made of any JSON, without building a tree of it: an object's members
 //! are borrowed slices of the input, sorted and written in turn.
 
-use std::borrow::Cow;
 use std::fmt::{self, Write};
 
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use malkin_report::wire::{python_float, raw_members, raw_text};
+use serde::de::{Deserialize, Deserializer, Error as _, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
@@ -29,7 +29,7 @@ fn write_value(value: &Value, out: &mut String) {
         Value::Bool(true) => out.push_str("true"),
         Value::Bool(false) => out.push_str("false"),
         Value::Number(number) => match number.as_f64() {
-            Some(float) if number.is_f64() => write_float(float, out),
+            Some(float) if number.is_f64() => out.push_str(&python_float(float)),
             _ => out.push_str(&number.to_string()),
         },
         Value::String(text) => write_string(text, out),
@@ -83,24 +83,6 @@ pub(crate) fn write_string(text: &str, out: &mut String) {
     out.push('"');
 }
 
-/// A float as Python's `repr`: shortest digits that read back, exponent form below 1e-4 and from 1e16 on.
-pub(crate) fn write_float(float: f64, out: &mut String) {
-    let magnitude = float.abs();
-    if magnitude != 0.0 && !(1e-4..1e16).contains(&magnitude) {
-        let text = format!("{float:e}");
-        let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-        let (sign, digits) = match exponent.strip_prefix('-') {
-            Some(digits) => ('-', digits),
-            None => ('+', exponent),
-        };
-        let _ = write!(out, "{mantissa}e{sign}{digits:0>2}");
-    } else if float.fract() == 0.0 {
-        let _ = write!(out, "{float:.1}");
-    } else {
-        let _ = write!(out, "{float}");
-    }
-}
-
 /// SHA-256 of the canonical form (sorted keys) of a JSON document. Errors are those of malformed JSON: position and cause.
 pub(crate) fn canonical_sha256(json: &[u8]) -> Result<malkin_report::Sha256, serde_json::Error> {
     let raw: &RawValue = serde_json::from_slice(json)?;
@@ -133,7 +115,7 @@ fn canonical(raw: &str, depth: usize, out: &mut HashingWriter) -> Result<(), ser
     out.flush_if_full();
     match raw.as_bytes().first() {
         Some(b'{') => {
-            let Members(mut members) = serde_json::from_str(raw)?;
+            let mut members = raw_members(raw)?;
             members.sort_by(|a, b| a.0.cmp(&b.0));
             if let Some(pair) = members.windows(2).find(|pair| pair[0].0 == pair[1].0) {
                 return Err(serde_json::Error::custom(format!(
@@ -164,8 +146,7 @@ fn canonical(raw: &str, depth: usize, out: &mut HashingWriter) -> Result<(), ser
             out.buffer.push(']');
         }
         Some(b'"') => {
-            let text: Cow<'_, str> = serde_json::from_str::<Text<'_>>(raw)?.0;
-            write_string(&text, &mut out.buffer);
+            write_string(&raw_text(raw)?, &mut out.buffer);
         }
         Some(b'-' | b'0'..=b'9') => write_number(raw, &mut out.buffer)?,
         _ => out.buffer.push_str(raw),
@@ -186,56 +167,13 @@ fn write_number(raw: &str, out: &mut String) -> Result<(), serde_json::Error> {
         if !float.is_finite() {
             return Err(serde_json::Error::custom("number out of range"));
         }
-        write_float(float, out);
+        out.push_str(&python_float(float));
     } else if raw == "-0" {
         out.push('0');
     } else {
         out.push_str(raw);
     }
     Ok(())
-}
-
-struct Text<'a>(Cow<'a, str>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextVisitor;
-        impl<'de> Visitor<'de> for TextVisitor {
-            type Value = Text<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Text(Cow::Borrowed(text)))
-            }
-            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(TextVisitor)
-    }
-}
-
-struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct MembersVisitor;
-        impl<'de> Visitor<'de> for MembersVisitor {
-            type Value = Members<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::new();
-                while let Some(Text(key)) = map.next_key()? {
-                    members.push((key, map.next_value()?));
-                }
-                Ok(Members(members))
-            }
-        }
-        deserializer.deserialize_map(MembersVisitor)
-    }
 }
 
 struct Items<'a>(Vec<&'a RawValue>);
@@ -263,31 +201,6 @@ impl<'de: 'a, 'a> Deserialize<'de> for Items<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn float(value: f64) -> String {
-        let mut text = String::new();
-        write_float(value, &mut text);
-        text
-    }
-
-    #[test]
-    fn floats_are_written_as_python_does() {
-        let cases = [
-            (0.0, "0.0"),
-            (1.0, "1.0"),
-            (-7.002, "-7.002"),
-            (1e16, "1e+16"),
-            (123456789012345680.0, "1.2345678901234568e+17"),
-            (9999999999999998.0, "9999999999999998.0"),
-            (0.0001, "0.0001"),
-            (0.00001, "1e-05"),
-            (1.5e-7, "1.5e-07"),
-            (1e100, "1e+100"),
-        ];
-        for (value, expected) in cases {
-            assert_eq!(float(value), expected);
-        }
-    }
 
     #[test]
     fn strings_are_ascii() {

@@ -24,6 +24,10 @@ pub const LEASE_MILLIS: i64 = 300_000;
 /// Workers look for work at least this often, so that jobs of other processes on the same store are found.
 const IDLE: Duration = Duration::from_secs(2);
 
+/// How long workers leave a change alone whose job id its client has yet to look up. MCRIT's workers look for work ten
+/// times a second, and its clients count on finding such a job waiting.
+const REST: Duration = Duration::from_millis(100);
+
 /// The moment since which a lease counts as alive.
 pub(crate) fn live_since(now: Timestamp) -> Timestamp {
     Timestamp::from_millis(now.millis() - LEASE_MILLIS)
@@ -36,6 +40,7 @@ pub struct Board {
     news: Mutex<u64>,
     changed: Condvar,
     stopping: AtomicBool,
+    resting_until: Mutex<Option<Instant>>,
 }
 
 impl Board {
@@ -56,6 +61,23 @@ impl Board {
     pub fn cancel_all(&self) {
         for flag in self.running.lock().values() {
             flag.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Keeps the workers of this process from taking up work for a moment. They work at least as long as they rest, however
+    /// often this is asked for.
+    pub fn rest(&self) {
+        let now = Instant::now();
+        let mut until = self.resting_until.lock();
+        if until.is_none_or(|last| now >= last + REST) {
+            *until = Some(now + REST);
+        }
+    }
+
+    fn wait_for_rest(&self) {
+        let until = *self.resting_until.lock();
+        if let Some(left) = until.and_then(|until| until.checked_duration_since(Instant::now())) {
+            std::thread::sleep(left);
         }
     }
 
@@ -144,6 +166,7 @@ impl Workers {
 fn work(engine: &Engine, worker: &str) {
     let board = engine.board();
     while !board.stopping.load(Ordering::Relaxed) {
+        board.wait_for_rest();
         let seen = *board.news.lock();
         match run_next(engine, worker) {
             Ok(true) => {}

@@ -137,6 +137,8 @@ pub struct SampleChange {
     pub component: Option<String>,
     /// Whether it is a library.
     pub is_library: Option<bool>,
+    /// Version of the disassembler whose hashes it has from now on.
+    pub smda_version: Option<String>,
 }
 
 /// What to change about a family; `None` leaves a field as it is.

@@ -112,9 +112,13 @@ class Comparison:
                 self.verdict(name, ["%s: %s: %s" % (side, type(error).__name__, error)])
                 return {"reference": None, "candidate": None}
         if compare:
-            left, right = plain(answers["reference"]), plain(answers["candidate"])
-            self.verdict(name, list(differences(left, right)) if left is not None else ["the reference gave no answer"])
+            self.agree(name, answers)
         return answers
+
+    def agree(self, name, answers):
+        """Counts whether both servers answered, and the same."""
+        left, right = plain(answers["reference"]), plain(answers["candidate"])
+        self.verdict(name, list(differences(left, right)) if left is not None else ["the reference gave no answer"])
 
 
 def canonical(result):
@@ -128,7 +132,7 @@ def submit_all(comparison, reports):
         report.family, report.version, report.is_library = family, version, library
         answers = comparison.both("submit %s" % name, lambda client, side: client.addReport(report), compare=False)
         entries = {side: answer and answer[0] for side, answer in answers.items()}
-        comparison.verdict("sample entry of %s" % name, list(differences(plain(entries["reference"]), plain(entries["candidate"]))))
+        comparison.agree("sample entry of %s" % name, entries)
         comparison.both("hashing of %s" % name, lambda client, side: client.awaitResult(answers[side][1], sleep_time=0.05))
     known = load(reports, SAMPLES[0][0])
     answers = comparison.both("submit a known sample", lambda client, side: client.addReport(known), compare=False)

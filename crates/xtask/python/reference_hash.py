@@ -26,6 +26,20 @@ from smda.common.SmdaFunction import SmdaFunction  # noqa: E402
 from smda.common.SmdaReport import SmdaReport  # noqa: E402
 
 
+class Stopwatch:
+    """Adds up wall time and CPU time, in seconds. On a busy machine only the second is worth comparing."""
+
+    def __init__(self):
+        self.wall = self.cpu = 0.0
+
+    def start(self):
+        self._wall, self._cpu = time.perf_counter(), time.process_time()
+
+    def stop(self):
+        self.wall += time.perf_counter() - self._wall
+        self.cpu += time.process_time() - self._cpu
+
+
 def read_report(path):
     with open(path, "rb") as fin:
         data = fin.read()
@@ -42,21 +56,21 @@ def as_stored(function, architecture):
 
 
 def hash_report(report, min_hasher, block_hasher, rows):
-    """Hashes all functions of a report; returns (functions, instructions, seconds)."""
+    """Hashes all functions of a report; returns (functions, instructions, stopwatch)."""
     lower = report.base_addr or 0
     upper = lower + (report.binary_size or 0)
     functions = sorted(report.getFunctions(), key=lambda function: function.offset)
-    seconds, instructions = 0.0, 0
+    watch, instructions = Stopwatch(), 0
     for function in functions:
         stored = as_stored(function, report.architecture or "")
-        started = time.perf_counter()
+        watch.start()
         # what a freshly disassembled function costs; the value that counts is the one the version gate of fromDict left in pic_hash
         function.getPicHash(report)
         block_hasher.getBlockhashesForFunction(function, lower, upper, hash_size=8)
         signature = None
         if min_hasher.isMinHashableFunction(stored):
             signature = min_hasher._calculateMinHash(stored).getMinHash()
-        seconds += time.perf_counter() - started
+        watch.stop()
         instructions += function.num_instructions
         if rows:
             row = {
@@ -67,7 +81,7 @@ def hash_report(report, min_hasher, block_hasher, rows):
                 "minhash": signature.hex() if signature else "",
             }
             rows.write(json.dumps(row) + "\n")
-    return len(functions), instructions, seconds
+    return len(functions), instructions, watch
 
 
 def main():
@@ -77,21 +91,25 @@ def main():
     parser.add_argument("reports", nargs="+")
     args = parser.parse_args()
     min_hasher, block_hasher = MinHasher(MinHashConfig(), ShinglerConfig()), BlockHasher()
-    total = {"functions": 0, "instructions": 0, "parse_seconds": 0.0, "hash_seconds": 0.0}
+    total = {"functions": 0, "instructions": 0, "parse_seconds": 0.0, "parse_cpu_seconds": 0.0, "hash_seconds": 0.0, "hash_cpu_seconds": 0.0}
     files = []
     rows = open(args.rows, "w") if args.rows else None
     for path in args.reports:
-        started = time.perf_counter()
+        parsing = Stopwatch()
+        parsing.start()
         report = read_report(path)
-        parse_seconds = time.perf_counter() - started
+        parsing.stop()
         if args.architecture and report.architecture != args.architecture:
             continue
-        functions, instructions, hash_seconds = hash_report(report, min_hasher, block_hasher, rows)
+        functions, instructions, hashing = hash_report(report, min_hasher, block_hasher, rows)
         print("%-32s %-8s %6d functions, %8d instructions, parse %7.2f s, hash %7.2f s"
-              % (os.path.basename(path), report.architecture, functions, instructions, parse_seconds, hash_seconds), file=sys.stderr, flush=True)
+              % (os.path.basename(path), report.architecture, functions, instructions, parsing.wall, hashing.wall), file=sys.stderr, flush=True)
         files.append({"path": path, "architecture": report.architecture, "functions": functions})
-        for key, value in (("functions", functions), ("instructions", instructions), ("parse_seconds", parse_seconds), ("hash_seconds", hash_seconds)):
-            total[key] += value
+        total["functions"] += functions
+        total["instructions"] += instructions
+        for name, watch in (("parse", parsing), ("hash", hashing)):
+            total[name + "_seconds"] += watch.wall
+            total[name + "_cpu_seconds"] += watch.cpu
     if rows:
         rows.close()
     print(json.dumps({**total, "files": files}))

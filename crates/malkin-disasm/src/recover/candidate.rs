@@ -42,6 +42,8 @@ pub(crate) struct Candidate {
     pub(crate) finished: bool,
     /// Not a function, or no longer.
     pub(crate) aborted: bool,
+    /// Found behind everything else, and counted as known from the start.
+    pub(crate) late: bool,
     /// Waits in the queue.
     queued: bool,
 }
@@ -70,6 +72,7 @@ impl Candidate {
             gap: false,
             finished: false,
             aborted: false,
+            late: false,
             queued: false,
         }
     }
@@ -163,7 +166,8 @@ impl Candidates {
 
     /// Whether the candidate was known before the analysis started.
     pub(crate) fn is_initial(&self, address: u64) -> bool {
-        self.by_address.get(&address).is_some_and(|&row| (row as usize) < self.frozen)
+        let known = |&row: &u32| (row as usize) < self.frozen || self.rows[row as usize].late;
+        self.by_address.get(&address).is_some_and(known)
     }
 
     /// Queues all candidates known so far; from now on they are the initial ones.

@@ -57,8 +57,8 @@ impl References {
     /// Data references of all instructions, in both directions.
     pub(super) fn data(recovery: &Recovery<'_>) -> (malkin_report::DataRefs, malkin_report::DataRefs) {
         let all = recovery.functions().all();
-        let references: Vec<DataReference> =
-            all.iter().flat_map(|stored| stored.data.iter().copied()).collect();
+        let own = all.iter().flat_map(|stored| &stored.data);
+        let references: Vec<DataReference> = own.chain(recovery.functions().loose_data()).copied().collect();
         let forward = references.iter().map(|reference| (i128::from(reference.from), reference.target()));
         let backward = references.iter().map(|reference| (reference.target(), i128::from(reference.from)));
         (grouped(forward.collect()), grouped(backward.collect()))

@@ -56,7 +56,8 @@ impl<'e, 'a> Dynamic<'e, 'a> {
         for index in 0..MAX_ENTRIES {
             let Some(offset) = offset else { break };
             let Some(at) = offset.checked_add(entry * index) else { break };
-            let (Some(tag), Some(value)) = (elf.bytes.word(at, elf.wide), elf.bytes.word(at + elf.pointer(), elf.wide))
+            let (Some(tag), Some(value)) =
+                (elf.bytes.word(at, elf.wide), elf.bytes.word(at + elf.pointer(), elf.wide))
             else {
                 break;
             };
@@ -108,10 +109,16 @@ impl<'e, 'a> Dynamic<'e, 'a> {
 
     /// Number of dynamic symbols: the largest that relocations, section headers and hash tables know of.
     pub(crate) fn symbol_count(&self) -> u64 {
-        let by_relocation = self.relocation_tables().iter().filter_map(|table| self.highest_symbol(table)).max();
+        let by_relocation =
+            self.relocation_tables().iter().filter_map(|table| self.highest_symbol(table)).max();
         let section = self.elf.sections.iter().find(|row| row.kind == SHT_DYNSYM);
         let by_section = section.map(|row| row.size / symbol_size(self.elf));
-        let counts = [by_relocation.map(|index| index + 1), by_section, self.count_by_hash(), self.count_by_gnu_hash()];
+        let counts = [
+            by_relocation.map(|index| index + 1),
+            by_section,
+            self.count_by_hash(),
+            self.count_by_gnu_hash(),
+        ];
         counts.into_iter().flatten().filter(|&count| count < MAX_SYMBOLS as u64).max().unwrap_or(0)
     }
 

@@ -112,7 +112,9 @@ fn records(section: FrameSection<'_>) -> Vec<Fde> {
             length => (u64::from(length), 4, 4),
         };
         let id_at = at + header;
-        let Some(end) = usize::try_from(length).ok().and_then(|length| id_at.checked_add(length)) else { break };
+        let Some(end) = usize::try_from(length).ok().and_then(|length| id_at.checked_add(length)) else {
+            break;
+        };
         if end > data.len() || id_at + id_size > end {
             break;
         }
@@ -275,7 +277,10 @@ fn table_pads(
     let encoding = byte(data, &mut at)?;
     (encoding & 0x70 == 0).then_some(())?;
     let length = uleb128(data, &mut at)?;
-    let end = usize::try_from(length).ok().and_then(|length| at.checked_add(length)).filter(|&end| end <= data.len())?;
+    let end = usize::try_from(length)
+        .ok()
+        .and_then(|length| at.checked_add(length))
+        .filter(|&end| end <= data.len())?;
     (budget.tables > 0).then_some(())?;
     budget.tables -= length as i64;
     let data = data.get(..end)?;

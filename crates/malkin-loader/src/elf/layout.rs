@@ -67,7 +67,8 @@ pub(crate) fn abi(elf: &Elf<'_>) -> &'static str {
 
 /// Sections whose addresses cannot be meant: the highest end lies more than 2^63-1 above `base`.
 fn has_bogus_sections(elf: &Elf<'_>, base: u64) -> bool {
-    let highest = mapped_sections(elf).map(|row| u128::from(row.address) + u128::from(row.size)).max().unwrap_or(0);
+    let highest =
+        mapped_sections(elf).map(|row| u128::from(row.address) + u128::from(row.size)).max().unwrap_or(0);
     highest.saturating_sub(u128::from(base)) > i64::MAX as u128
 }
 
@@ -90,12 +91,16 @@ pub(crate) fn base_address(elf: &Elf<'_>) -> u64 {
     }
     let by_section = mapped_sections(elf).filter_map(|row| row.address.checked_sub(row.offset)).min();
     let Some(base) = by_section else {
-        return loads(elf).filter_map(|segment| segment.address.checked_sub(segment.offset)).min().unwrap_or(0);
+        return loads(elf)
+            .filter_map(|segment| segment.address.checked_sub(segment.offset))
+            .min()
+            .unwrap_or(0);
     };
-    let with_header = loads(elf).filter(|segment| segment.offset == 0 && segment.address < base).filter(|segment| {
-        let end = u128::from(segment.address) + u128::from(segment.memory_size);
-        u128::from(base) <= end + u128::from(MAX_HEADER_GAP)
-    });
+    let with_header =
+        loads(elf).filter(|segment| segment.offset == 0 && segment.address < base).filter(|segment| {
+            let end = u128::from(segment.address) + u128::from(segment.memory_size);
+            u128::from(base) <= end + u128::from(MAX_HEADER_GAP)
+        });
     with_header.map(|segment| segment.address).min().unwrap_or(base)
 }
 
@@ -119,7 +124,8 @@ pub(crate) fn map(elf: &Elf<'_>, limit: u64) -> Result<Vec<u8>, LoadError> {
     let mut image = blank_image(round_up(size, 0x1000), round_up(limit, 0x1000))?;
     map_segments(elf, &mut image, base);
     map_sections(elf, &mut image, base, sections.clone());
-    let offsets = sections.iter().map(|row| row.offset).chain(mapped_segments(elf).map(|segment| segment.offset));
+    let offsets =
+        sections.iter().map(|row| row.offset).chain(mapped_segments(elf).map(|segment| segment.offset));
     let lowest = offsets.min().unwrap_or(0);
     let header = elf.bytes.upto(0, lowest);
     place(&mut image, 0, header, header.len() as u64);
@@ -168,7 +174,8 @@ pub(crate) fn code_areas(elf: &Elf<'_>) -> Vec<(u64, u64)> {
     let sections = elf.sections.iter().filter(|row| row.flags & 4 != 0);
     let segments = elf.segments.iter().filter(|segment| segment.flags & 1 != 0);
     let by_section = sections.map(|row| (row.address, round_up(row.size, row.alignment)));
-    let by_segment = segments.map(|segment| (segment.address, round_up(segment.memory_size, segment.alignment)));
+    let by_segment =
+        segments.map(|segment| (segment.address, round_up(segment.memory_size, segment.alignment)));
     let areas = by_section.chain(by_segment).map(|(start, size)| (start, start.saturating_add(size)));
     merge_areas(areas.filter(|(start, end)| end > start).collect())
 }
@@ -190,7 +197,8 @@ pub(crate) fn entry(elf: &Elf<'_>, base: u64) -> u64 {
 
 /// Ranges of the sections named as procedure linkage tables.
 pub(crate) fn plt_ranges(elf: &Elf<'_>) -> Vec<(u64, u64)> {
-    let named = elf.sections.iter().filter(|row| matches!(row.name, ".plt" | ".plt.sec" | ".plt.got" | ".iplt"));
+    let named =
+        elf.sections.iter().filter(|row| matches!(row.name, ".plt" | ".plt.sec" | ".plt.got" | ".iplt"));
     named
         .filter(|row| row.address != 0 && row.size != 0)
         .map(|row| (row.address, row.address.saturating_add(row.size)))

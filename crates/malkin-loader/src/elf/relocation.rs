@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::bytes::NameBudget;
 use crate::elf::dynamic::{Dynamic, RelocationTable, section_relocation_tables};
 use crate::elf::header::Elf;
 use crate::elf::symbol::Symbol;
@@ -40,20 +41,30 @@ pub(crate) fn imports(
     let imported = |entry: Entry| {
         let at = usize::try_from(entry.symbol).ok().filter(|&at| at != 0)?;
         let symbol = symbols.get(at).or_else(|| static_symbols.get(at))?;
-        let name = symbol.name.filter(|name| !name.is_empty() && symbol.is_imported() && symbol.is_function())?;
+        let name =
+            symbol.name.filter(|name| !name.is_empty() && symbol.is_imported() && symbol.is_function())?;
         let version = versions.get(at).copied().flatten().filter(|version| !version.is_empty());
         Some(ApiName { library: version.map(str::to_owned), name: name.to_owned() })
     };
     let mut found = BTreeMap::new();
-    for table in dynamic.relocation_tables() {
-        found.extend(entries(elf, &table).filter_map(|entry| Some((entry.address, imported(entry)?))));
-    }
-    for table in section_relocation_tables(elf) {
-        for entry in entries(elf, &table) {
-            if let (false, Some(api)) = (found.contains_key(&entry.address), imported(entry)) {
-                found.insert(entry.address, api);
+    // Many tables may lie over one another, and many entries may have one long name.
+    let mut left = MAX_RELOCATIONS;
+    let mut names = NameBudget::new();
+    let mut insert = |table: &RelocationTable, replace: bool| {
+        for entry in entries(elf, table) {
+            left = left.checked_sub(1)?;
+            if replace || !found.contains_key(&entry.address) {
+                if let Some(api) = imported(entry) {
+                    names.keep(api.name.as_bytes())?;
+                    found.insert(entry.address, api);
+                }
             }
         }
+        Some(())
+    };
+    let complete = dynamic.relocation_tables().iter().all(|table| insert(table, true).is_some());
+    if complete {
+        let _ = section_relocation_tables(elf).iter().try_for_each(|table| insert(table, false));
     }
     found
 }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::bytes::NameBudget;
 use crate::elf::dynamic::{Dynamic, symbol_size};
 use crate::elf::header::{Elf, SHT_SYMTAB};
-use crate::label::demangle;
+use crate::label::demangle::{self, Speller};
 use crate::limits::MAX_SYMBOLS;
 
 /// A symbol.
@@ -66,7 +67,8 @@ impl Symbol<'_> {
 /// Symbols of the first static symbol table.
 pub(crate) fn static_symbols<'a>(elf: &Elf<'a>) -> Vec<Symbol<'a>> {
     let Some(table) = elf.sections.iter().find(|row| row.kind == SHT_SYMTAB) else { return Vec::new() };
-    let strings = usize::try_from(table.link).ok().filter(|&link| link != 0).and_then(|link| elf.sections.get(link));
+    let strings =
+        usize::try_from(table.link).ok().filter(|&link| link != 0).and_then(|link| elf.sections.get(link));
     strings.map_or_else(Vec::new, |strings| {
         read(elf, table.offset, table.size / symbol_size(elf), strings.offset)
     })
@@ -82,12 +84,13 @@ pub(crate) fn dynamic_symbols<'a>(elf: &Elf<'a>, dynamic: &Dynamic<'_, 'a>) -> V
 
 fn read<'a>(elf: &Elf<'a>, offset: u64, count: u64, strings: u64) -> Vec<Symbol<'a>> {
     let size = symbol_size(elf);
+    let mut budget = NameBudget::new();
     (0..count.min(MAX_SYMBOLS as u64))
-        .map_while(|index| symbol(elf, offset.checked_add(size * index)?, strings))
+        .map_while(|index| symbol(elf, offset.checked_add(size * index)?, strings, &mut budget))
         .collect()
 }
 
-fn symbol<'a>(elf: &Elf<'a>, at: u64, strings: u64) -> Option<Symbol<'a>> {
+fn symbol<'a>(elf: &Elf<'a>, at: u64, strings: u64, budget: &mut NameBudget) -> Option<Symbol<'a>> {
     let bytes = elf.bytes;
     bytes.exact(at, symbol_size(elf))?;
     let name = u64::from(bytes.u32(at)?);
@@ -97,34 +100,45 @@ fn symbol<'a>(elf: &Elf<'a>, at: u64, strings: u64) -> Option<Symbol<'a>> {
         let word = |offset: u64| bytes.u32(at + offset).map(u64::from);
         (bytes.u8(at + 12)?, bytes.u16(at + 14)?, word(4)?, word(8)?)
     };
-    let name = strings.checked_add(name).and_then(|at| bytes.c_text(at));
+    let name = strings.checked_add(name).and_then(|at| budget.keep_text(bytes.c_bytes(at)?));
     Some(Symbol { name, value, section, size, info })
 }
 
 /// Exported functions; an address has the name of its last symbol. `mask` clears the Thumb bit of ARM.
 pub(crate) fn exported_functions(all: &[&[Symbol<'_>]], mask: u64) -> BTreeMap<u64, String> {
-    let exported = all.iter().flat_map(|symbols| symbols.iter()).filter(|symbol| symbol.is_exported_function());
+    let exported =
+        all.iter().flat_map(|symbols| symbols.iter()).filter(|symbol| symbol.is_exported_function());
     let last = last_names(exported, mask);
-    last.into_iter().map(|(address, name)| (address, demangle::llvm_name(name))).collect()
+    spelled(last, demangle::llvm_name)
 }
 
 /// Function symbols of one table; an address has the name of its last symbol.
 pub(crate) fn functions(symbols: &[Symbol<'_>], mask: u64) -> BTreeMap<u64, String> {
     let last = last_names(symbols.iter().filter(|symbol| symbol.is_local_function()), mask);
-    last.into_iter().map(|(address, name)| (address, demangle::elf_name(name))).collect()
+    spelled(last, demangle::elf_name)
 }
 
-fn last_names<'s, 'a: 's>(symbols: impl Iterator<Item = &'s Symbol<'a>>, mask: u64) -> BTreeMap<u64, &'a str> {
-    let named = symbols.filter_map(|symbol| Some((symbol.value & mask, symbol.name.filter(|name| !name.is_empty())?)));
+fn spelled(names: BTreeMap<u64, &str>, spelling: fn(&str) -> String) -> BTreeMap<u64, String> {
+    let mut speller = Speller::new();
+    names.into_iter().map(|(address, name)| (address, speller.spell(name, spelling))).collect()
+}
+
+fn last_names<'s, 'a: 's>(
+    symbols: impl Iterator<Item = &'s Symbol<'a>>,
+    mask: u64,
+) -> BTreeMap<u64, &'a str> {
+    let named = symbols
+        .filter_map(|symbol| Some((symbol.value & mask, symbol.name.filter(|name| !name.is_empty())?)));
     named.collect()
 }
 
 /// Functions and data this file exports; an address has the name of its first symbol. Thread-local symbols have no address.
 pub(crate) fn exported_symbols(dynamic: &[Symbol<'_>]) -> BTreeMap<u64, String> {
     let mut found = BTreeMap::new();
+    let mut speller = Speller::new();
     for symbol in dynamic.iter().filter(|symbol| symbol.is_defined() && symbol.kind() != STT_TLS) {
         if let Some(name) = symbol.name.filter(|name| !name.is_empty()) {
-            found.entry(symbol.value).or_insert_with(|| demangle::elf_name(name));
+            found.entry(symbol.value).or_insert_with(|| speller.spell(name, demangle::elf_name));
         }
     }
     found

@@ -19,7 +19,8 @@ const MAX_VIRTUAL: u64 = 512;
 const MAX_READS: u64 = 16_000_000;
 
 /// Distance of a self pointer from what it points to, in pointers, and the one fixed method that may be absent.
-const PROFILES: [(bool, u64, u64); 4] = [(false, 0x4c, 0), (false, 0x58, 3), (true, 0x98, 0), (true, 0xc8, 3)];
+const PROFILES: [(bool, u64, u64); 4] =
+    [(false, 0x4c, 0), (false, 0x58, 3), (true, 0x98, 0), (true, 0xc8, 3)];
 
 /// What the scan needs to know of an image.
 pub(crate) struct View<'a> {
@@ -37,7 +38,13 @@ pub(crate) fn methods(view: &View<'_>) -> BTreeMap<u64, String> {
     if memmem::find(view.image, b"TObject").is_none() {
         return BTreeMap::new();
     }
-    let mut scan = Scan { view, bytes: Bytes::little(view.image), found: BTreeSet::new(), names: BTreeMap::new(), left: MAX_READS };
+    let mut scan = Scan {
+        view,
+        bytes: Bytes::little(view.image),
+        found: BTreeSet::new(),
+        names: BTreeMap::new(),
+        left: MAX_READS,
+    };
     let ranges = scan_ranges(view);
     for &(wide, distance, optional) in PROFILES.iter().filter(|profile| profile.0 == view.wide) {
         let profile = Profile { pointer: if wide { 8 } else { 4 }, distance, optional };
@@ -124,7 +131,8 @@ impl Scan<'_, '_> {
             && metadata.iter().all(|&address| address == 0 || self.offset(address).is_some());
         plausible.then_some(())?;
         let mut methods = self.fixed_methods(profile, at)?;
-        let stops = [method_table, dynamic_table, name].map(|address| self.offset(address).filter(|_| address != 0));
+        let stops =
+            [method_table, dynamic_table, name].map(|address| self.offset(address).filter(|_| address != 0));
         let stop = stops.into_iter().flatten().filter(|&stop| stop > table).min().unwrap_or(end);
         let fixed = methods.len();
         self.virtual_methods(table, stop, profile.pointer, &mut methods);
@@ -142,7 +150,8 @@ impl Scan<'_, '_> {
     fn fixed_methods(&mut self, profile: Profile, at: u64) -> Option<Vec<u64>> {
         let first = at + profile.pointer * HEADER_FIELDS;
         let count = profile.distance / profile.pointer - HEADER_FIELDS;
-        let slots = (0..count).map(|index| (index, self.pointer(first + profile.pointer * index).unwrap_or(0)));
+        let slots =
+            (0..count).map(|index| (index, self.pointer(first + profile.pointer * index).unwrap_or(0)));
         let slots: Vec<(u64, u64)> = slots.collect();
         let fits = |&(index, method): &(u64, u64)| {
             (method == 0 && index == profile.optional) || (method != 0 && self.is_code(method))

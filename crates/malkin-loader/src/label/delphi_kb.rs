@@ -53,7 +53,8 @@ fn function(bytes: Bytes<'_>, mut at: u64, base: &mut KnowledgeBase) -> Option<(
         return None;
     }
     let marks = bytes.upto(code + size, size);
-    base.relocations.extend(memchr::memmem::find_iter(marks, b"\xff\xff\xff\xff").map(|mark| code + mark as u64));
+    base.relocations
+        .extend(memchr::memmem::find_iter(marks, b"\xff\xff\xff\xff").map(|mark| code + mark as u64));
     Some(())
 }
 

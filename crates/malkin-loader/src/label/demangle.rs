@@ -5,11 +5,52 @@ use cpp_demangle::{DemangleOptions, ParseOptions, Symbol};
 use msvc_demangler::DemangleFlags;
 
 use crate::label::{rust, spelling};
+use crate::limits::MAX_NAME_BYTES;
 
 /// Longest mangled name that is looked into, in bytes.
 const MAX_MANGLED: usize = 1 << 13;
 /// Deepest nesting of a mangled name.
 const MAX_DEPTH: u32 = 96;
+/// Longest readable name in bytes: a short mangled name can stand for gigabytes.
+const MAX_READABLE: usize = 1 << 16;
+/// What a name that cannot be read counts for in [`Speller`], in bytes.
+const FAILURE_COST: usize = 1 << 10;
+
+/// Spells many names, with a bound on all of them together; behind it names stay as they are.
+pub(crate) struct Speller {
+    left: usize,
+}
+
+impl Speller {
+    pub(crate) fn new() -> Self {
+        Self { left: MAX_NAME_BYTES }
+    }
+
+    /// The name as `spelling` has it.
+    pub(crate) fn spell(&mut self, raw: &str, spelling: fn(&str) -> String) -> String {
+        if !raw.starts_with(['_', '?']) || self.left == 0 {
+            return raw.to_owned();
+        }
+        let name = spelling(raw);
+        let failed = name == raw && (raw.starts_with("_Z") || raw.starts_with("__Z") || raw.starts_with('?'));
+        self.left = self.left.saturating_sub(if failed { FAILURE_COST } else { name.len() });
+        name
+    }
+}
+
+/// Text that refuses to grow beyond [`MAX_READABLE`].
+#[derive(Default)]
+struct Capped(String);
+
+impl std::fmt::Write for Capped {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        if self.0.len() + text.len() > MAX_READABLE {
+            return Err(std::fmt::Error);
+        }
+        self.0.push_str(text);
+        Ok(())
+    }
+}
 
 /// Name of an ELF symbol: GNU spelling, else [`llvm_name`].
 pub(crate) fn elf_name(raw: &str) -> String {
@@ -31,13 +72,8 @@ pub(crate) fn pe_name(raw: &str) -> String {
     if raw.starts_with('?') { msvc_name(raw) } else { llvm_name(raw) }
 }
 
-/// Name of a Mach-O symbol: GNU spelling, else [`macho_export_name`].
+/// Name of a Mach-O symbol or export. Swift names are not expanded.
 pub(crate) fn macho_name(raw: &str) -> String {
-    macho_export_name(raw)
-}
-
-/// Name of a Mach-O export. Swift names are not expanded.
-pub(crate) fn macho_export_name(raw: &str) -> String {
     llvm_name(raw)
 }
 
@@ -49,8 +85,9 @@ fn gnu(raw: &str) -> Option<String> {
     let options = ParseOptions::default().recursion_limit(MAX_DEPTH);
     let symbol = Symbol::new_with_options(raw, &options).ok()?;
     let options = DemangleOptions::default().recursion_limit(MAX_DEPTH);
-    let text = symbol.demangle_with_options(&options).ok().filter(|name| !name.is_empty())?;
-    Some(spelling::gnu(&text))
+    let mut text = Capped::default();
+    symbol.structured_demangle(&mut text, &options).ok()?;
+    (!text.0.is_empty()).then(|| spelling::gnu(&text.0))
 }
 
 /// Closing template brackets side by side.
@@ -64,11 +101,23 @@ fn llvm_spelling(name: &str) -> String {
 
 /// Name of a function MSVC decorated; unchanged when it is not fully understood.
 fn msvc_name(raw: &str) -> String {
-    let unreadable = raw.len() > MAX_MANGLED || raw.bytes().any(|c| c < b' ' || c == 0x7f) || is_malformed(raw);
+    let unreadable = raw.bytes().any(|c| c < b' ' || c == 0x7f) || is_malformed(raw) || may_explode(raw);
     let name = if unreadable { None } else { msvc_demangler::demangle(raw, DemangleFlags::llvm()).ok() };
     name.map(|name| spelling::msvc(&llvm_spelling(&name)))
         .filter(|name| name.len() <= 8 * raw.len() + 256)
         .unwrap_or_else(|| raw.to_owned())
+}
+
+/// Whether back references inside nested function types could make a name grow without bound: each such type can repeat
+/// all that came before it, and the crate that reads it has no bound of its own.
+fn may_explode(raw: &str) -> bool {
+    /// Growth that is still read.
+    const MAX_GROWTH: usize = 100_000;
+    let mut growth = 1_usize;
+    for part in raw.split('6').skip(1) {
+        growth = growth.saturating_mul(1 + part.bytes().filter(u8::is_ascii_digit).count());
+    }
+    raw.len() > MAX_MANGLED || growth > MAX_GROWTH
 }
 
 /// Whether a name breaks a rule of the MSVC grammar: a conversion operator with parameters, or a scope that is none of
@@ -78,7 +127,8 @@ fn is_malformed(raw: &str) -> bool {
         return false;
     }
     let conversion = raw.starts_with("??B") || raw.starts_with("??$?B");
-    (conversion && !raw.ends_with("XZ")) || raw.match_indices("@?").any(|(at, _)| !is_scope(raw.get(at + 2..).unwrap_or_default()))
+    (conversion && !raw.ends_with("XZ"))
+        || raw.match_indices("@?").any(|(at, _)| !is_scope(raw.get(at + 2..).unwrap_or_default()))
 }
 
 /// Whether what follows `@?` is a scope.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::bytes::Bytes;
-use crate::limits::{MAX_GO_NAME_BYTES, MAX_SYMBOLS};
+use crate::limits::{MAX_NAME_BYTES, MAX_SYMBOLS};
 
 /// Layout of a table.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -112,17 +112,15 @@ fn read(image: &[u8], offset: u64, text: Option<u64>) -> Option<BTreeMap<u64, St
         Version::Go118 => (field(0)?, field(3)?, field(7)?, text.unwrap_or(field(2)?)),
     };
     let count = count.min(MAX_SYMBOLS as u64);
-    let mut found = Names {
-        bytes,
-        start: offset.checked_add(names)?,
-        left: MAX_GO_NAME_BYTES,
-        found: BTreeMap::new(),
-    };
+    let mut found =
+        Names { bytes, start: offset.checked_add(names)?, left: MAX_NAME_BYTES, found: BTreeMap::new() };
     let table = offset.checked_add(table)?;
     if version == Version::Go12 {
         for index in 0..count {
             let row = table.checked_add(index * 2 * pointer)?;
-            let (Some(entry), Some(info)) = (bytes.word(row, wide), bytes.word(row + pointer, wide)) else { break };
+            let (Some(entry), Some(info)) = (bytes.word(row, wide), bytes.word(row + pointer, wide)) else {
+                break;
+            };
             let name = info.checked_add(offset + pointer).and_then(|at| bytes.word(at, wide));
             if let Some(name) = name {
                 found.insert(entry, name & u64::from(u32::MAX));

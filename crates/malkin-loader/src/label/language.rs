@@ -4,6 +4,7 @@ use memchr::memmem;
 
 use crate::bytes::Bytes;
 use crate::label::{demangle, rust};
+use crate::limits::MAX_CPP_ATTEMPTS;
 
 /// Shortest and longest printable run that counts as a string, in bytes; longer runs are cut into several.
 const STRING: std::ops::RangeInclusive<usize> = 6..=128;
@@ -18,23 +19,30 @@ fn is_printable(byte: u8) -> bool {
     (b' '..=b'~').contains(&byte)
 }
 
-/// Start of the string holding offset `at`, when printable runs are cut into strings from their start.
-fn string_start(image: &[u8], at: usize) -> usize {
-    let before = image.get(..at).unwrap_or_default();
-    let run = before.iter().rev().take_while(|&&byte| is_printable(byte)).count();
-    at - run % STRING.end()
+/// Occurrences of `needle` with the start of the string they are in, when printable runs are cut into strings.
+fn occurrences<'i>(image: &'i [u8], needle: &'i [u8]) -> impl Iterator<Item = (usize, usize)> + 'i {
+    // Known from the occurrence before: nothing is walked over twice.
+    let (mut known_until, mut known_start) = (0, 0);
+    memmem::find_iter(image, needle).map(move |at| {
+        let fresh = image.get(known_until..at).unwrap_or_default();
+        if let Some(last) = fresh.iter().rposition(|&byte| !is_printable(byte)) {
+            known_start = known_until + last + 1;
+        }
+        known_until = at;
+        (at, at - (at - known_start) % STRING.end())
+    })
 }
 
 /// Whether some string contains `needle` whole.
 fn any_string_contains(image: &[u8], needle: &[u8]) -> bool {
-    memmem::find_iter(image, needle).any(|at| at - string_start(image, at) + needle.len() <= *STRING.end())
+    occurrences(image, needle).any(|(at, start)| at - start + needle.len() <= *STRING.end())
 }
 
 /// Whether some string is exactly `needle`.
 fn any_string_is(image: &[u8], needle: &[u8]) -> bool {
-    memmem::find_iter(image, needle).any(|at| {
+    occurrences(image, needle).any(|(at, start)| {
         let ends = image.get(at + needle.len()).is_none_or(|&byte| !is_printable(byte));
-        ends && string_start(image, at) == at
+        ends && start == at
     })
 }
 
@@ -102,7 +110,9 @@ pub(crate) fn delphi_hints(image: &[u8]) -> f64 {
 fn has_borland_locales(image: &[u8]) -> bool {
     memchr::memchr_iter(b'\\', image).any(|at| {
         let start = at.checked_sub(7);
-        start.and_then(|start| image.get(start..at + 8)).is_some_and(|text| text.eq_ignore_ascii_case(b"borland\\locales"))
+        start
+            .and_then(|start| image.get(start..at + 8))
+            .is_some_and(|text| text.eq_ignore_ascii_case(b"borland\\locales"))
     })
 }
 
@@ -117,7 +127,9 @@ fn delphi_strings(image: &[u8]) -> usize {
             count += usize::from(image.get(at + 3).copied().map(usize::from) == Some(length));
             at += 4 + length + 1;
         } else {
-            at += 1;
+            // In a run of zeros only its last bytes can be in front of a text.
+            let zeros = text.iter().take_while(|&&byte| byte == 0).count();
+            at += zeros.max(1);
         }
     }
     count
@@ -126,7 +138,8 @@ fn delphi_strings(image: &[u8]) -> usize {
 /// Score of C++: distinct names only it spells.
 pub(crate) fn cpp<'n>(names: impl Iterator<Item = &'n str>) -> f64 {
     let mut found: Vec<&str> = Vec::new();
-    for name in names {
+    let mangled = names.filter(|name| name.starts_with(['_', '?']) && name.contains(['Z', '?']));
+    for name in mangled.take(MAX_CPP_ATTEMPTS) {
         if !found.contains(&name) && !rust::is_evidence(name) && demangle::is_cpp(name) {
             found.push(name);
             if found.len() >= CPP_NAMES {

@@ -8,11 +8,15 @@ const CONVENTIONS: [&str; 5] = ["__cdecl", "__stdcall", "__thiscall", "__fastcal
 /// All corrections of a name MSVC decorated.
 pub(crate) fn msvc(text: &str) -> String {
     let mut spelled = text.replace("::`RTTI Type", " `RTTI Type");
-    for words in ["scalar deleting", "vector deleting", "vector", "eh vector", "vector vbase", "eh vector vbase"] {
+    for words in
+        ["scalar deleting", "vector deleting", "vector", "eh vector", "vector vbase", "eh vector vbase"]
+    {
         spelled = spelled.replace(&format!("`{words} destructor"), &format!("`{words} dtor"));
         spelled = spelled.replace(&format!("`{words} constructor"), &format!("`{words} ctor"));
     }
-    for words in ["default", "copy", "vector copy", "eh vector copy", "vector vbase copy", "eh vector vbase copy"] {
+    for words in
+        ["default", "copy", "vector copy", "eh vector copy", "vector vbase copy", "eh vector vbase copy"]
+    {
         spelled = spelled.replace(&format!("`{words} constructor"), &format!("`{words} ctor"));
     }
     for convention in CONVENTIONS {
@@ -68,7 +72,10 @@ fn literals(text: &str) -> String {
             let number = found.strip_prefix(cast)?;
             let sign = usize::from(number.starts_with('-'));
             let digits = number.bytes().skip(sign).take_while(u8::is_ascii_digit).count();
-            (digits > 0).then(|| number.split_at_checked(sign + digits)).flatten().map(|split| (split, suffix))
+            (digits > 0)
+                .then(|| number.split_at_checked(sign + digits))
+                .flatten()
+                .map(|split| (split, suffix))
         });
         match literal {
             Some(((number, after), suffix)) => {
@@ -111,13 +118,17 @@ fn function_types(text: &str) -> String {
 
 /// Whether an angle bracket behind `before` is part of an operator's name.
 fn is_operator(before: &str) -> bool {
-    ["operator", "operator<", "operator>", "operator-", "operator<="].iter().any(|name| before.ends_with(name))
+    ["operator", "operator<", "operator>", "operator-", "operator<="]
+        .iter()
+        .any(|name| before.ends_with(name))
 }
 
 /// Whether a bracket opens the arguments of a type: behind a type, and not of a function something is nested in.
 fn is_function_type(before: &str, bytes: &[u8], close: usize) -> bool {
-    let names = ["lambda", "decltype", "sizeof", "alignof", "noexcept", "operator", "typeid", "dynamic initializer"];
-    let behind_type = before.ends_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '>' | '*' | '&'));
+    let names =
+        ["lambda", "decltype", "sizeof", "alignof", "noexcept", "operator", "typeid", "dynamic initializer"];
+    let behind_type =
+        before.ends_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '>' | '*' | '&'));
     let nested = matches!(bytes.get(close + 1), Some(b':' | b'#'))
         || bytes.get(close + 1..).is_some_and(|rest| rest.starts_with(b" const::"));
     behind_type && !nested && !names.iter().any(|name| before.ends_with(name))
@@ -151,7 +162,10 @@ mod tests {
             ("{vtable(A<int>)}", "vtable for A<int>"),
             ("{vtt(A)}", "VTT for A"),
             ("{virtual override thunk({virtual offset(0, -24)}, A::~A())}", "virtual thunk to A::~A()"),
-            ("{virtual override thunk({offset(-16)}, A::f(int, int))}", "non-virtual thunk to A::f(int, int)"),
+            (
+                "{virtual override thunk({offset(-16)}, A::f(int, int))}",
+                "non-virtual thunk to A::f(int, int)",
+            ),
             ("V<T*, (unsigned int)4>", "V<T*, 4u>"),
             ("R<(long)1, (long)-5>", "R<1l, -5l>"),
             ("f(int)", "f(int)"),

@@ -3,14 +3,15 @@
 
 use std::collections::BTreeMap;
 
-use crate::bytes::{Bytes, sleb128, uleb128};
+use crate::bytes::{Bytes, NameBudget, sleb128, uleb128};
 use crate::image::ApiName;
-use crate::limits::MAX_RELOCATIONS;
+use crate::limits::{MAX_LOOKUP_SEGMENTS, MAX_RELOCATIONS};
 use crate::macho::header::MachO;
 
 /// Slot to imported symbol. Addresses are those of the file plus `adjustment`.
 pub(crate) fn bindings(file: &MachO<'_>, adjustment: u64) -> BTreeMap<u64, ApiName> {
-    let mut found = Found { file, adjustment, slots: BTreeMap::new(), left: MAX_RELOCATIONS };
+    let mut found =
+        Found { file, adjustment, slots: BTreeMap::new(), left: MAX_RELOCATIONS, names: NameBudget::new() };
     for (kind, &(offset, size)) in file.link_edit.binds.iter().enumerate() {
         let _ = opcodes(file, file.bytes.upto(offset, size), kind == 2, &mut found);
     }
@@ -26,6 +27,7 @@ struct Found<'f, 'a> {
     adjustment: u64,
     slots: BTreeMap<u64, ApiName>,
     left: u64,
+    names: NameBudget,
 }
 
 impl Found<'_, '_> {
@@ -39,6 +41,8 @@ impl Found<'_, '_> {
         let index = usize::try_from(ordinal).ok().and_then(|ordinal| ordinal.checked_sub(1));
         let library = index.and_then(|index| self.file.libraries.get(index)).copied().unwrap_or_default();
         let library = std::str::from_utf8(library).unwrap_or_default().to_lowercase();
+        self.names.keep(name.as_bytes())?;
+        self.names.keep(library.as_bytes())?;
         let api = ApiName { library: Some(library), name: name.to_owned() };
         self.slots.insert(address.wrapping_add(self.adjustment), api);
         Some(())
@@ -130,7 +134,13 @@ fn segment_chains(file: &MachO<'_>, fixups: Bytes<'_>, info: u64, found: &mut Fo
 }
 
 /// One chain from an offset relative to the image base.
-fn chain(file: &MachO<'_>, fixups: Bytes<'_>, format: u16, first: u64, found: &mut Found<'_, '_>) -> Option<()> {
+fn chain(
+    file: &MachO<'_>,
+    fixups: Bytes<'_>,
+    format: u16,
+    first: u64,
+    found: &mut Found<'_, '_>,
+) -> Option<()> {
     let mut offset = first;
     loop {
         let address = file.image_base().wrapping_add(offset);
@@ -165,9 +175,11 @@ fn chain(file: &MachO<'_>, fixups: Bytes<'_>, format: u16, first: u64, found: &m
 }
 
 fn file_offset(file: &MachO<'_>, address: u64) -> Option<u64> {
-    let holder = file.segments.iter().find(|segment| {
-        segment.address <= address && address - segment.address < segment.file_size
-    })?;
+    let holder = file
+        .segments
+        .iter()
+        .take(MAX_LOOKUP_SEGMENTS)
+        .find(|segment| segment.address <= address && address - segment.address < segment.file_size)?;
     (address - holder.address).checked_add(holder.offset)
 }
 

@@ -69,7 +69,9 @@ pub(crate) fn map(file: &MachO<'_>, whole: &[u8], limit: u64) -> Result<Vec<u8>,
     let mut rows: Vec<(u64, u64, &[u8])> = Vec::new();
     let mut segments: Vec<_> = mapped_segments(file).collect();
     segments.sort_by_key(|segment| std::cmp::Reverse(segment.file_size));
-    rows.extend(segments.iter().map(|segment| (segment.address, segment.file_size, segment_content(file, segment))));
+    rows.extend(
+        segments.iter().map(|segment| (segment.address, segment.file_size, segment_content(file, segment))),
+    );
     let mut sections: Vec<_> = mapped_sections(file).collect();
     sections.sort_by_key(|row| std::cmp::Reverse(row.size));
     rows.extend(sections.iter().map(|row| (row.address, row.size, section_content(file, row))));
@@ -80,7 +82,8 @@ pub(crate) fn map(file: &MachO<'_>, whole: &[u8], limit: u64) -> Result<Vec<u8>,
         }
     }
     let section_offsets = mapped_sections(file).map(|row| row.offset);
-    let lowest = section_offsets.chain(mapped_segments(file).map(|segment| segment.offset)).min().unwrap_or(0);
+    let lowest =
+        section_offsets.chain(mapped_segments(file).map(|segment| segment.offset)).min().unwrap_or(0);
     let header = whole.get(..usize::try_from(lowest).unwrap_or(usize::MAX)).unwrap_or(whole);
     place(&mut image, 0, header, header.len() as u64);
     Ok(image)

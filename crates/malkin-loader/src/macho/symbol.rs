@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::bytes::{Bytes, uleb128};
+use crate::bytes::{Bytes, NameBudget, uleb128};
 use crate::limits::MAX_SYMBOLS;
 use crate::macho::header::MachO;
 
@@ -39,8 +39,10 @@ fn table<'a>(file: &MachO<'a>) -> Vec<Symbol<'a>> {
         file.bytes.exact(at, size)?;
         Some((file.bytes.u32(at)?, file.bytes.word(at + 8, file.wide)?))
     });
+    let mut budget = NameBudget::new();
     rows.filter_map(|(name, value)| {
-        let name = strings.c_text(u64::from(name)).unwrap_or_default();
+        let name =
+            strings.c_bytes(u64::from(name)).and_then(|name| budget.keep_text(name)).unwrap_or_default();
         Some(Symbol { name, value, exported: false })
     })
     .collect()

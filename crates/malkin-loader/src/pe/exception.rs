@@ -78,10 +78,14 @@ fn record(bytes: Bytes<'_>, base: u64, raw: RawRecord, declared: bool) -> Except
 /// A record that can follow one ending at `previous_end`.
 fn plausible(bytes: Bytes<'_>, at: u64, previous_end: u64) -> Option<RawRecord> {
     let raw = raw_record(bytes, at)?;
-    let ordered = raw.begin != 0 && raw.begin < raw.end && raw.end <= bytes.len() && raw.begin >= previous_end;
+    let ordered =
+        raw.begin != 0 && raw.begin < raw.end && raw.end <= bytes.len() && raw.begin >= previous_end;
     let unwound = raw.unwind != 0 && raw.unwind < bytes.len() && raw.unwind & 3 == 0;
-    (ordered && unwound && raw.end - raw.begin <= MAX_FUNCTION_SIZE && bytes.u8(raw.unwind).is_some_and(is_unwind_start))
-        .then_some(raw)
+    (ordered
+        && unwound
+        && raw.end - raw.begin <= MAX_FUNCTION_SIZE
+        && bytes.u8(raw.unwind).is_some_and(is_unwind_start))
+    .then_some(raw)
 }
 
 /// Number of records in a row from `at`, at most `limit`.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::bytes::NameBudget;
 use crate::limits::MAX_EXPORTS;
 use crate::pe::header::{Directory, Pe};
 
@@ -54,12 +55,14 @@ fn names<'a>(pe: &Pe<'a>, names_rva: u32, ordinals_rva: u32, count: u32) -> BTre
     let names = table(pe, names_rva, count, 4);
     let ordinals = table(pe, ordinals_rva, count, 2);
     let mut found = BTreeMap::new();
+    let mut budget = NameBudget::new();
     for row in 0..names.count.min(ordinals.count) {
-        let (Some(name), Some(index)) = (pe.bytes.u32(names.start + 4 * row), pe.bytes.u16(ordinals.start + 2 * row))
+        let (Some(name), Some(index)) =
+            (pe.bytes.u32(names.start + 4 * row), pe.bytes.u16(ordinals.start + 2 * row))
         else {
             break;
         };
-        if let Some(name) = pe.name_at(u64::from(name)) {
+        if let Some(name) = pe.name_at(u64::from(name)).and_then(|name| budget.keep(name)) {
             found.insert(u64::from(index), name);
         }
     }

@@ -37,7 +37,8 @@ fn descriptors<'a>(pe: &Pe<'a>) -> impl Iterator<Item = Descriptor<'a>> {
         .map_while(move |index| {
             let row = start.checked_add(20 * index)?;
             pe.bytes.exact(row, 20)?;
-            let (lookup, name, address) = (pe.bytes.u32(row)?, pe.bytes.u32(row + 12)?, pe.bytes.u32(row + 16)?);
+            let (lookup, name, address) =
+                (pe.bytes.u32(row)?, pe.bytes.u32(row + 12)?, pe.bytes.u32(row + 16)?);
             (name != 0 || address != 0 || lookup != 0).then_some((lookup, name, address))
         })
         .take_while(|&(_, name, _)| name != 0)
@@ -60,6 +61,7 @@ fn import_table(pe: &Pe<'_>, base: u64, found: &mut BTreeMap<u64, ApiName>, budg
             }
             *budget -= 1;
             let Some(name) = function_name(pe, value, &library) else { continue };
+            *budget = budget.saturating_sub(name.len() / NAME_COST);
             let slot = (descriptor.address_rva + index as u64 * slot_size(pe)) & u64::from(u32::MAX);
             insert(found, base.wrapping_add(slot), &library, name);
         }
@@ -92,10 +94,13 @@ fn function_name(pe: &Pe<'_>, value: u64, library: &str) -> Option<String> {
         return Some(ordinal::name(library, number).map_or_else(|| format!("#{number}"), str::to_owned));
     }
     let name = pe.bytes.c_bytes(pe.offset(value & 0x7fff_ffff).checked_add(2)?)?;
-    let valid = !name.is_empty() && name.len() <= MAX_IMPORT_NAME && name.iter().all(|&c| (0x20..0x7f).contains(&c));
+    let valid =
+        !name.is_empty() && name.len() <= MAX_IMPORT_NAME && name.iter().all(|&c| (0x20..0x7f).contains(&c));
     if valid { String::from_utf8(name.to_vec()).ok() } else { None }
 }
 
+/// A name of so many bytes counts as one more import.
+const NAME_COST: usize = 64;
 /// Longest import name lief accepts, in bytes.
 const MAX_IMPORT_NAME: usize = 0x1000;
 
@@ -153,6 +158,7 @@ fn delay_descriptor(
         }
         *budget -= 1;
         let Some(name) = function_name(pe, value, &library) else { continue };
+        *budget = budget.saturating_sub(name.len() / NAME_COST);
         insert(found, base.wrapping_add(address_rva + index * slot_size(pe)), &library, name);
         index += 1;
     }

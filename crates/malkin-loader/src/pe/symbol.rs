@@ -1,6 +1,6 @@
 //! COFF symbol table of a PE: what compilers other than MSVC leave behind.
 
-use crate::bytes::{Bytes, until_nul};
+use crate::bytes::{Bytes, NameBudget, until_nul};
 use crate::limits::MAX_SYMBOLS;
 use crate::pe::header::Pe;
 
@@ -27,9 +27,11 @@ pub(crate) fn symbols<'a>(pe: &Pe<'a>) -> Vec<Symbol<'a>> {
     let start = u64::from(pe.symbol_table);
     let strings = string_table(pe, start + RECORD * u64::from(pe.symbol_count));
     let mut found = Vec::new();
+    let mut budget = NameBudget::new();
     let mut index = 0;
     while index < u64::from(pe.symbol_count) && found.len() < MAX_SYMBOLS {
-        let Some((symbol, auxiliary)) = symbol(pe, start + RECORD * index, strings) else { break };
+        let Some((mut symbol, auxiliary)) = symbol(pe, start + RECORD * index, strings) else { break };
+        symbol.name = budget.keep(symbol.name).unwrap_or_default();
         found.push(symbol);
         index += 1 + auxiliary;
     }

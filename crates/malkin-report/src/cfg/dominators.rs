@@ -18,7 +18,8 @@ const NONE: u32 = u32::MAX;
 pub(super) fn tree(graph: &Graph, root: usize) -> Vec<Entry> {
     let walk = Walk::new(graph, root);
     let count = walk.nodes.len();
-    let mut forest = Forest { ancestor: vec![NONE; count], label: (0..count as u32).collect(), path: Vec::new() };
+    let mut forest =
+        Forest { ancestor: vec![NONE; count], label: (0..count as u32).collect(), path: Vec::new() };
     let mut semi: Vec<u32> = (0..count as u32).collect();
     let mut dominator = vec![0_u32; count];
     // Buckets as linked lists: nodes that wait for the node they have as semidominator.
@@ -37,7 +38,8 @@ pub(super) fn tree(graph: &Graph, root: usize) -> Vec<Entry> {
         let mut waiting = std::mem::replace(&mut bucket[parent as usize], NONE);
         while waiting != NONE {
             let best = forest.eval(waiting, &semi);
-            dominator[waiting as usize] = if semi[best as usize] < semi[waiting as usize] { best } else { parent };
+            dominator[waiting as usize] =
+                if semi[best as usize] < semi[waiting as usize] { best } else { parent };
             waiting = next_in_bucket[waiting as usize];
         }
     }
@@ -91,7 +93,8 @@ impl Walk {
 /// Predecessors of every node met, as one list with the place where each node's part begins.
 fn reversed(graph: &Graph, nodes: &[u32], number: &[u32]) -> (Vec<u32>, Vec<u32>) {
     let mut first = vec![0_u32; nodes.len() + 1];
-    let targets = |node: &u32| graph.successors(*node as usize).iter().map(|target| number[*target as usize] as usize);
+    let targets =
+        |node: &u32| graph.successors(*node as usize).iter().map(|target| number[*target as usize] as usize);
     for target in nodes.iter().flat_map(targets) {
         first[target + 1] += 1;
     }

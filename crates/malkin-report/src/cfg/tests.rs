@@ -79,15 +79,26 @@ fn slow_depth(pairs: &[(Va, Vec<Va>)]) -> u64 {
     if all.len() < 2 {
         return 0;
     }
-    let significant: BTreeSet<Va> = pairs.iter().filter(|edge| edge.1.len() > 1).flat_map(|edge| edge.1.clone()).collect();
-    let dominated: Vec<(Va, BTreeSet<Va>)> =
-        all.iter().filter(|node| significant.contains(node)).map(|node| (*node, reach(Some(*node)))).collect();
-    all.iter().map(|node| dominated.iter().filter(|(_, reached)| !reached.contains(node)).count() as u64).max().unwrap_or(0)
+    let significant: BTreeSet<Va> =
+        pairs.iter().filter(|edge| edge.1.len() > 1).flat_map(|edge| edge.1.clone()).collect();
+    let dominated: Vec<(Va, BTreeSet<Va>)> = all
+        .iter()
+        .filter(|node| significant.contains(node))
+        .map(|node| (*node, reach(Some(*node))))
+        .collect();
+    all.iter()
+        .map(|node| dominated.iter().filter(|(_, reached)| !reached.contains(node)).count() as u64)
+        .max()
+        .unwrap_or(0)
 }
 
 fn graphs() -> impl Strategy<Value = Vec<(Va, Vec<Va>)>> {
     prop::collection::vec(prop::collection::btree_set(0_u64..14, 0..4), 2..12).prop_map(|lists| {
-        lists.into_iter().enumerate().map(|(at, to)| (Va::new(at as u64), to.into_iter().map(Va::new).collect())).collect()
+        lists
+            .into_iter()
+            .enumerate()
+            .map(|(at, to)| (Va::new(at as u64), to.into_iter().map(Va::new).collect()))
+            .collect()
     })
 }
 

@@ -1,7 +1,8 @@
 //! Base85 with the alphabet of RFC 1924, as Python's `b85encode` writes it: four bytes become five digits, the last group
 //! is shortened.
 
-const ALPHABET: &[u8; 85] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~";
+const ALPHABET: &[u8; 85] =
+    b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~";
 
 const NONE: u8 = 0xff;
 

@@ -51,7 +51,9 @@ fn fault(record: &'static str, field: &'static str, fault: &'static str) -> Entr
 impl Content {
     pub(super) fn from_json(value: &Value) -> Result<Self, EntryError> {
         let count = |field: &'static str| {
-            value.get(field).map_or(Ok(0), |count| count.as_u64().ok_or(fault("content", field, "is not a count")))
+            value
+                .get(field)
+                .map_or(Ok(0), |count| count.as_u64().ok_or(fault("content", field, "is not a count")))
         };
         Ok(Self {
             is_compressed: value.get("is_compressed").and_then(Value::as_bool).unwrap_or_default(),
@@ -81,7 +83,8 @@ impl Config {
             None | Some(Value::Null) => None,
             Some(Value::Object(fingerprints)) => {
                 let pairs = fingerprints.iter().map(|(architecture, fingerprint)| {
-                    let text = fingerprint.as_str().ok_or(fault("config", "escaper", "is not a fingerprint"))?;
+                    let text =
+                        fingerprint.as_str().ok_or(fault("config", "escaper", "is not a fingerprint"))?;
                     Ok((architecture.clone(), text.to_owned()))
                 });
                 Some(pairs.collect::<Result<_, _>>()?)
@@ -127,5 +130,7 @@ pub(super) fn families_from_json(value: &Value) -> Result<Vec<(FamilyId, String)
 }
 
 pub(super) fn families_to_json(families: &[(FamilyId, String)]) -> Value {
-    Value::Object(families.iter().map(|(number, name)| (number.to_string(), Value::from(name.as_str()))).collect())
+    Value::Object(
+        families.iter().map(|(number, name)| (number.to_string(), Value::from(name.as_str()))).collect(),
+    )
 }

@@ -132,7 +132,9 @@ impl Parts {
         match key.as_str() {
             "content" => self.content = Some(Content::from_json(&tree(scanner, &key)?).map_err(entry)?),
             "config" => self.config = Some(Config::from_json(&tree(scanner, &key)?).map_err(entry)?),
-            "family_mapping" => self.family_mapping = Some(families_from_json(&tree(scanner, &key)?).map_err(entry)?),
+            "family_mapping" => {
+                self.family_mapping = Some(families_from_json(&tree(scanner, &key)?).map_err(entry)?);
+            }
             "sample_entries" => self.samples = Some(samples(scanner)?),
             "function_entries" => self.functions = Some(spans(scanner)?),
             _ => {

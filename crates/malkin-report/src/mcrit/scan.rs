@@ -159,7 +159,9 @@ impl State {
                     at += 1;
                 }
                 Place::String => {
-                    let Some(found) = memchr::memchr2(b'"', b'\\', &chunk[at..]) else { return (chunk.len(), false) };
+                    let Some(found) = memchr::memchr2(b'"', b'\\', &chunk[at..]) else {
+                        return (chunk.len(), false);
+                    };
                     at += found + 1;
                     self.place = if chunk[at - 1] == b'"' { Place::Between } else { Place::Escape };
                     if self.place == Place::Between && self.depth == 0 {
@@ -178,7 +180,10 @@ impl State {
                         }
                         // A number or word ends before what cannot be part of it.
                         b'}' | b']' | b',' | b':' | b' ' | b'\t' | b'\n' | b'\r' if self.depth == 0 => {
-                            debug_assert!(!matches!(first, b'{' | b'[' | b'"'), "those end with their own mark");
+                            debug_assert!(
+                                !matches!(first, b'{' | b'[' | b'"'),
+                                "those end with their own mark"
+                            );
                             return (at, true);
                         }
                         _ => {}
@@ -223,14 +228,29 @@ mod tests {
     fn objects_fall_into_keys_and_pieces() {
         let text = r#" { "a" : {"x":[1,{"}":"\"]\\"}]} , "b\n":-1.5e3,"c": "t]\"" ,"d":null} "#;
         let found = pieces(text).unwrap();
-        let expected = [("a", r#"{"x":[1,{"}":"\"]\\"}]}"#), ("b\n", "-1.5e3"), ("c", r#""t]\"""#), ("d", "null")];
+        let expected =
+            [("a", r#"{"x":[1,{"}":"\"]\\"}]}"#), ("b\n", "-1.5e3"), ("c", r#""t]\"""#), ("d", "null")];
         assert_eq!(found, expected.map(|(key, piece)| (key.to_owned(), piece.to_owned())));
         assert_eq!(pieces("{}").unwrap(), []);
     }
 
     #[test]
     fn what_is_no_object_is_refused() {
-        for text in ["", "[]", "{", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,}", "{a:1}", "{\"a\" 1}", "{\"a\":1 2}", "{\"a\":[", "{\"a\":\"", "{\"a\\ud800\":1}"] {
+        for text in [
+            "",
+            "[]",
+            "{",
+            "{\"a\"",
+            "{\"a\":",
+            "{\"a\":1",
+            "{\"a\":1,}",
+            "{a:1}",
+            "{\"a\" 1}",
+            "{\"a\":1 2}",
+            "{\"a\":[",
+            "{\"a\":\"",
+            "{\"a\\ud800\":1}",
+        ] {
             let refused = pieces(text);
             assert!(matches!(refused, Err(McritError::Syntax { .. })), "{text:?}: {refused:?}");
         }

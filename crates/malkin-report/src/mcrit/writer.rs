@@ -34,7 +34,13 @@ impl<W: Write> McritWriter<W> {
         }
         sink.write_all(b"},\"function_entries\":{")?;
         let awaited = samples.iter().rev().map(|sample| sample.sha256.clone()).collect();
-        Ok(Self { sink, is_compressed: header.content.is_compressed, awaited, is_first: true, text: Vec::new() })
+        Ok(Self {
+            sink,
+            is_compressed: header.content.is_compressed,
+            awaited,
+            is_first: true,
+            text: Vec::new(),
+        })
     }
 
     /// Writes the functions of the next sample with their disassembly as JSON text (`None` for `null`).
@@ -42,7 +48,10 @@ impl<W: Write> McritWriter<W> {
         &mut self,
         functions: impl IntoIterator<Item = (&'f FunctionEntry, Option<&'f [u8]>)>,
     ) -> Result<(), McritError> {
-        let sample = self.awaited.pop().ok_or_else(|| McritError::Missing("a sample for these functions".to_owned()))?;
+        let sample = self
+            .awaited
+            .pop()
+            .ok_or_else(|| McritError::Missing("a sample for these functions".to_owned()))?;
         self.text.clear();
         self.text.push(b'{');
         for (entry, xcfg) in functions {

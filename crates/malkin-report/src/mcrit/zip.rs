@@ -50,7 +50,8 @@ pub fn unpack(archive: &[u8], name: &str) -> Result<Vec<u8>, ArchiveError> {
         return Err(ArchiveError::Foreign);
     }
     let at = u32_at(end, 16).ok_or(ArchiveError::Damaged)? as usize;
-    let central = archive.get(at..).filter(|entry| u32_at(entry, 0) == Some(CENTRAL)).ok_or(ArchiveError::Damaged)?;
+    let central =
+        archive.get(at..).filter(|entry| u32_at(entry, 0) == Some(CENTRAL)).ok_or(ArchiveError::Damaged)?;
     let entry = Entry::read(central).ok_or(ArchiveError::Damaged)?;
     let is_known = matches!(entry.method, STORED | DEFLATED) && entry.flags & 1 == 0;
     if entry.name != name.as_bytes() || !is_known {
@@ -60,12 +61,11 @@ pub fn unpack(archive: &[u8], name: &str) -> Result<Vec<u8>, ArchiveError> {
     let limit = packed.len().saturating_mul(MAX_INFLATE_RATIO).clamp(MAX_RECORD_BYTES, MAX_SAMPLE_BYTES);
     let limit = limit.min(entry.size);
     let mut content = Vec::new();
-    match entry.method {
-        STORED => content.extend_from_slice(packed),
-        _ => {
-            let mut inflated = DeflateDecoder::new(packed).take(limit as u64 + 1);
-            inflated.read_to_end(&mut content).map_err(|_| ArchiveError::Damaged)?;
-        }
+    if entry.method == STORED {
+        content.extend_from_slice(packed);
+    } else {
+        let mut inflated = DeflateDecoder::new(packed).take(limit as u64 + 1);
+        inflated.read_to_end(&mut content).map_err(|_| ArchiveError::Damaged)?;
     }
     if content.len() > limit {
         return Err(ArchiveError::TooLarge);
@@ -126,7 +126,8 @@ fn find_end(archive: &[u8]) -> Option<&[u8]> {
     let last = archive.len().checked_sub(END_SIZE)?;
     let first = last.saturating_sub(usize::from(u16::MAX));
     (first..=last).rev().map(|at| &archive[at..]).find(|record| {
-        u32_at(record, 0) == Some(END) && u16_at(record, 20).is_some_and(|size| END_SIZE + usize::from(size) == record.len())
+        u32_at(record, 0) == Some(END)
+            && u16_at(record, 20).is_some_and(|size| END_SIZE + usize::from(size) == record.len())
     })
 }
 

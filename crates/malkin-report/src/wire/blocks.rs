@@ -156,7 +156,9 @@ impl Visitor<'_> for Text<'_, '_> {
         }
         match self.part {
             Part::Bytes => self.builder.push_bytes(text),
-            Part::Mnemonic => self.builder.push_mnemonic(text).map_err(|error| code_error(self.context, error))?,
+            Part::Mnemonic => {
+                self.builder.push_mnemonic(text).map_err(|error| code_error(self.context, error))?;
+            }
             Part::Operands => self.builder.push_operands(text),
         }
         Ok(())

@@ -1,57 +1,26 @@
 //! The compact form of a stored result: the same JSON without `matches.functions`. Everything kept is copied as it stands,
 //! nothing is read into values.
 
-use std::fmt;
+use std::borrow::Cow;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
+use super::raw::{Members, raw_members};
 
 /// The bytes of a result without `matches.functions`; `None` if they are not a result with matches.
 pub fn compact_result(result: &[u8]) -> Option<Vec<u8>> {
-    let members: Members<'_> = serde_json::from_slice(result).ok()?;
-    let mut found = false;
-    let parts = members.0.into_iter().map(|(key, value)| {
-        if key != "matches" {
-            return Some((key, value.get().to_owned()));
-        }
-        found = true;
-        let matches: Members<'_> = serde_json::from_str(value.get()).ok()?;
-        let kept = matches.0.into_iter().filter(|(key, _)| key != "functions");
-        Some((key, object(kept.map(|(key, value)| (key, value.get().to_owned())))))
-    });
-    let parts: Vec<(String, String)> = parts.collect::<Option<_>>()?;
-    found.then(|| object(parts.into_iter()).into_bytes())
+    let members = raw_members(std::str::from_utf8(result).ok()?).ok()?;
+    let (_, matches) = members.iter().find(|(key, _)| key == "matches")?;
+    let matches: Members<'_> =
+        raw_members(matches.get()).ok()?.into_iter().filter(|(key, _)| key != "functions").collect();
+    let compact = object(matches.iter().map(|(key, value)| (key, value.get())));
+    let parts =
+        members.iter().map(|(key, value)| (key, if key == "matches" { &compact } else { value.get() }));
+    Some(object(parts).into_bytes())
 }
 
-fn object(members: impl Iterator<Item = (String, String)>) -> String {
+fn object<'a>(members: impl Iterator<Item = (&'a Cow<'a, str>, &'a str)>) -> String {
     let members: Vec<String> =
-        members.map(|(key, value)| format!("{}: {value}", serde_json::Value::String(key))).collect();
+        members.map(|(key, value)| format!("{}: {value}", serde_json::Value::from(key.as_ref()))).collect();
     format!("{{{}}}", members.join(", "))
-}
-
-/// Members of an object in their order, values untouched.
-struct Members<'a>(Vec<(String, &'a RawValue)>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct MembersVisitor;
-        impl<'de> Visitor<'de> for MembersVisitor {
-            type Value = Members<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::new();
-                while let Some(key) = map.next_key::<String>()? {
-                    members.push((key, map.next_value()?));
-                }
-                Ok(Members(members))
-            }
-        }
-        deserializer.deserialize_map(MembersVisitor)
-    }
 }
 
 #[cfg(test)]

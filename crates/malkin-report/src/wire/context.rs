@@ -26,6 +26,7 @@ pub(super) struct Context {
     path: RefCell<Vec<Step>>,
     limit_hit: Cell<bool>,
     value_nodes: Cell<usize>,
+    input_bytes: usize,
     instructions: Cell<usize>,
     /// Builder of the code of one function after another.
     pub(super) builder: RefCell<CodeBuilder>,
@@ -38,7 +39,8 @@ impl Context {
         Self {
             path: RefCell::default(),
             limit_hit: Cell::new(false),
-            value_nodes: Cell::new(VALUE_NODES_BASE + input_bytes / BYTES_PER_VALUE_NODE),
+            value_nodes: Cell::new(value_nodes(input_bytes)),
+            input_bytes,
             instructions: Cell::new(MAX_INSTRUCTIONS),
             builder: RefCell::default(),
             addresses: RefCell::default(),
@@ -68,6 +70,11 @@ impl Context {
             }
             None => Err(self.limit("too many values for a document of this size")),
         }
+    }
+
+    /// Starts the account of nodes again, because the trees so far are gone.
+    pub(super) fn renew_value_nodes(&self) {
+        self.value_nodes.set(value_nodes(self.input_bytes));
     }
 
     /// Accounts for the instructions of a function.
@@ -104,11 +111,24 @@ impl Context {
         if kind == ReadErrorKind::Shape
             && let Err(syntax) = serde_json::from_str::<IgnoredAny>(text)
         {
-            return ReadError::new(ReadErrorKind::Syntax, offset(text, &syntax), String::new(), message(&syntax));
+            return ReadError::new(
+                ReadErrorKind::Syntax,
+                offset(text, &syntax),
+                String::new(),
+                message(&syntax),
+            );
         }
         let incomplete = error.classify() == Category::Eof && !self.limit_hit.get();
-        ReadError { incomplete, ..ReadError::new(kind, offset(text, error), self.path_text(), message(error)) }
+        ReadError {
+            incomplete,
+            ..ReadError::new(kind, offset(text, error), self.path_text(), message(error))
+        }
     }
+}
+
+/// Nodes that the trees of a document may have.
+fn value_nodes(input_bytes: usize) -> usize {
+    VALUE_NODES_BASE + input_bytes / BYTES_PER_VALUE_NODE
 }
 
 /// Reads a whole document with `read`, which is given the state to share and the parser.

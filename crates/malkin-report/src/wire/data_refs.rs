@@ -69,7 +69,9 @@ impl Visitor<'_> for Key {
 
     fn visit_str<E: Error>(self, text: &str) -> Result<i128, E> {
         let number = parse_integer(text).filter(|number| RANGE.contains(number));
-        number.ok_or_else(|| E::custom(format_args!("the key `{text:.40}` is not an integer from -2^63 to 2^64-1")))
+        number.ok_or_else(|| {
+            E::custom(format_args!("the key `{text:.40}` is not an integer from -2^63 to 2^64-1"))
+        })
     }
 }
 

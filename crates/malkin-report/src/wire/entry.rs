@@ -300,7 +300,9 @@ impl<'v> Record<'v> {
     fn address(&self, field: &'static str) -> Result<Va, EntryError> {
         let value = self.get(field)?;
         let signed = value.as_i64().map(Va::from_signed);
-        signed.or(value.as_u64().map(Va::new)).ok_or_else(|| self.fault(field, "is not an address of 64 bits"))
+        signed
+            .or(value.as_u64().map(Va::new))
+            .ok_or_else(|| self.fault(field, "is not an address of 64 bits"))
     }
 
     /// A hash as integer, `0x` text or `null` for none.
@@ -339,13 +341,22 @@ mod tests {
             architecture: Architecture::Cil,
             binweight: 12.0,
             function_name: text("f"),
-            function_labels: vec![FunctionLabel { function_label: text("l"), username: text("u"), timestamp: text("t") }],
+            function_labels: vec![FunctionLabel {
+                function_label: text("l"),
+                username: text("u"),
+                timestamp: text("t"),
+            }],
             minhash: MinHash::from_bytes([0, 255]),
             num_blocks: 1,
             num_instructions: 4,
             offset: Va::new(u64::MAX),
             pichash: PicHash::new(u64::MAX),
-            picblockhashes: vec![BlockOccurrence { offset: Va::new(1), length: 4, size: 9, hash: BlockHash::new(1 << 63) }],
+            picblockhashes: vec![BlockOccurrence {
+                offset: Va::new(1),
+                length: 4,
+                size: 9,
+                hash: BlockHash::new(1 << 63),
+            }],
         }
     }
 

@@ -70,8 +70,9 @@ pub fn write_function_entry(entry: &FunctionEntry, xcfg: Option<&[u8]>, out: &mu
 /// Reads the record of a function with its disassembly as text.
 pub fn read_function_entry(bytes: &[u8]) -> Result<FunctionRecord, ReadError> {
     let (value, xcfg) = context::read(bytes, |context, json| Record { context }.deserialize(json))?;
-    let entry = function_entry_from_json(&value)
-        .map_err(|error| ReadError::new(ReadErrorKind::Shape, bytes.len() as u64, String::new(), error.to_string()))?;
+    let entry = function_entry_from_json(&value).map_err(|error| {
+        ReadError::new(ReadErrorKind::Shape, bytes.len() as u64, String::new(), error.to_string())
+    })?;
     Ok(FunctionRecord { entry, xcfg })
 }
 
@@ -107,7 +108,9 @@ impl<'de> Visitor<'de> for Records<'_> {
             if records.len() == MAX_FUNCTIONS {
                 return Err(context.limit(format_args!("more than {MAX_FUNCTIONS} functions")));
             }
-            let (small, xcfg) = context.at(Step::Index(records.len()), || map.next_value_seed(Record { context }))?;
+            context.renew_value_nodes();
+            let (small, xcfg) =
+                context.at(Step::Index(records.len()), || map.next_value_seed(Record { context }))?;
             let entry = function_entry_from_json(&small).map_err(A::Error::custom)?;
             if seen.contains(&key) {
                 return Err(repeated(key));

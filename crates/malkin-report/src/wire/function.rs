@@ -39,8 +39,14 @@ const METADATA_FIELDS: &[&str] = &[
     "strongly_connected_components",
     "tfidf",
 ];
-const METADATA_REQUIRED: &[&str] =
-    &["binweight", "characteristics", "confidence", "function_name", "strongly_connected_components", "tfidf"];
+const METADATA_REQUIRED: &[&str] = &[
+    "binweight",
+    "characteristics",
+    "confidence",
+    "function_name",
+    "strongly_connected_components",
+    "tfidf",
+];
 
 /// Reads a function object; `key` is the address it stands under in a report.
 pub(super) struct FunctionSeed<'c> {
@@ -71,19 +77,26 @@ impl<'de> Visitor<'de> for FunctionSeed<'_> {
                 "offset" => function.offset = Va::new(map.next_value()?),
                 "blocks" => function.code = map.next_value_seed(Blocks { context })?,
                 "apirefs" => function.apirefs = map.next_value_seed(Names { context })?,
-                "stringrefs" => function.stringrefs = string_references(map.next_value_seed(Strict { context })?)?,
+                "stringrefs" => {
+                    function.stringrefs = string_references(map.next_value_seed(Strict { context })?)?;
+                }
                 "blockrefs" => function.blockrefs = map.next_value_seed(References { context })?,
                 "inrefs" => function.inrefs = map.next_value_seed(Addresses { context })?,
                 "outrefs" => function.outrefs = map.next_value_seed(References { context })?,
                 "is_exported" => function.is_exported = map.next_value::<Scalar>()?.is_true(),
-                "architecture_metadata" => function.architecture_metadata = object(map.next_value_seed(Strict { context })?)?,
+                "architecture_metadata" => {
+                    function.architecture_metadata = object(map.next_value_seed(Strict { context })?)?;
+                }
                 _ => function.metadata = map.next_value_seed(Metadata { context })?,
             }
             Ok(())
         })?;
         present.require(REQUIRED)?;
         if self.key.is_some_and(|key| key != function.offset.get()) {
-            return Err(A::Error::custom(format_args!("the function has another offset ({}) than its key", function.offset.get())));
+            return Err(A::Error::custom(format_args!(
+                "the function has another offset ({}) than its key",
+                function.offset.get()
+            )));
         }
         for value in [&mut function.stringrefs, &mut function.architecture_metadata] {
             if value.is_null() {
@@ -91,10 +104,12 @@ impl<'de> Visitor<'de> for FunctionSeed<'_> {
             }
         }
         let stated = std::mem::take(&mut function.blockrefs);
-        function.blockrefs = normalise(&function.code, stated, &function.architecture_metadata).map_err(|error| match error {
-            BlockRefsError::Malformed(_) => A::Error::custom(error),
-            BlockRefsError::TooMany => context.limit(error),
-        })?;
+        function.blockrefs = normalise(&function.code, stated, &function.architecture_metadata).map_err(
+            |error| match error {
+                BlockRefsError::Malformed(_) => A::Error::custom(error),
+                BlockRefsError::TooMany => context.limit(error),
+            },
+        )?;
         Ok(function)
     }
 }

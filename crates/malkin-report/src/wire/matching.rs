@@ -56,7 +56,7 @@ impl Serialize for Json<Whole<'_>> {
         match &result.others {
             OtherSamples::All => {}
             OtherSamples::One(sample) => {
-                map.serialize_entry("other_sample_info", &sample_entry_to_json(sample))?
+                map.serialize_entry("other_sample_info", &sample_entry_to_json(sample))?;
             }
             OtherSamples::Group(samples) => {
                 let samples: Vec<_> = samples.iter().map(sample_entry_to_json).collect();

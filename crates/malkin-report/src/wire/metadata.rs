@@ -170,7 +170,8 @@ mod tests {
         assert_eq!(names(json!("  ")), []);
         assert_eq!(names(json!(null)), []);
         let stated = json!({"go": 0.5, "_hint": 1, "delphi": 0.25, "delphi_kb_file": 0.75, "x": true, "cil": 1, "y": "1"});
-        let expected = [("go", 0.5), ("delphi", 0.75), (".net", 1.0)].map(|(name, score)| (name.to_owned(), score));
+        let expected =
+            [("go", 0.5), ("delphi", 0.75), (".net", 1.0)].map(|(name, score)| (name.to_owned(), score));
         assert_eq!(names(stated), expected);
     }
 }

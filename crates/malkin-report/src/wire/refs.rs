@@ -27,8 +27,9 @@ impl Visitor<'_> for AddressKey {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<u64, E> {
-        parse_address(text)
-            .ok_or_else(|| E::custom(format_args!("the key `{text:.40}` is not a decimal address below 2^64")))
+        parse_address(text).ok_or_else(|| {
+            E::custom(format_args!("the key `{text:.40}` is not a decimal address below 2^64"))
+        })
     }
 }
 
@@ -62,7 +63,9 @@ pub(super) fn parse_integer(text: &str) -> Option<i128> {
 
 /// At most 19 digits, which always fit.
 fn decimal(digits: &[u8]) -> Option<u64> {
-    digits.iter().try_fold(0_u64, |sum, digit| digit.is_ascii_digit().then(|| sum * 10 + u64::from(digit - b'0')))
+    digits
+        .iter()
+        .try_fold(0_u64, |sum, digit| digit.is_ascii_digit().then(|| sum * 10 + u64::from(digit - b'0')))
 }
 
 /// Reads a list of addresses, in its order, into a vector of the exact size.
@@ -160,7 +163,9 @@ impl<'de> Visitor<'de> for Names<'_> {
 }
 
 /// Sorts by address and refuses repetitions.
-pub(super) fn ascending<K: Ord + Copy + fmt::Display, T, E: Error>(mut pairs: Vec<(K, T)>) -> Result<Vec<(K, T)>, E> {
+pub(super) fn ascending<K: Ord + Copy + fmt::Display, T, E: Error>(
+    mut pairs: Vec<(K, T)>,
+) -> Result<Vec<(K, T)>, E> {
     if !pairs.is_sorted_by_key(|pair| pair.0) {
         pairs.sort_by_key(|pair| pair.0);
     }
@@ -189,7 +194,22 @@ mod tests {
         for (text, address) in good {
             assert_eq!(parse_address(text), Some(address), "{text:?}");
         }
-        for text in ["", " ", "-1", "18446744073709551616", "0x10", "1.0", "_1", "1_", "1__0", "+", "-", "1 2", "e", "٣"] {
+        for text in [
+            "",
+            " ",
+            "-1",
+            "18446744073709551616",
+            "0x10",
+            "1.0",
+            "_1",
+            "1_",
+            "1__0",
+            "+",
+            "-",
+            "1 2",
+            "e",
+            "٣",
+        ] {
             assert_eq!(parse_address(text), None, "{text:?}");
         }
     }

@@ -85,8 +85,9 @@ impl<'de> Visitor<'de> for ReportSeed<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Report, A::Error> {
         let mut report = Report::empty(Architecture::Other(String::new()));
-        let present =
-            fields(self.context, FIELDS, &mut map, |name, map| read_field(self.context, &mut report, name, map))?;
+        let present = fields(self.context, FIELDS, &mut map, |name, map| {
+            read_field(self.context, &mut report, name, map)
+        })?;
         present.require(REQUIRED)?;
         if report.architecture == Architecture::Dalvik {
             for function in &mut report.functions {
@@ -159,7 +160,10 @@ fn static_tables<E: Error>(value: Value) -> Result<Option<Value>, E> {
 /// Hex digits in pairs, white space between pairs allowed. Comes out in lower case without it.
 fn hex<E: Error>(text: String) -> Result<String, E> {
     let pairs = text.split_ascii_whitespace();
-    if pairs.clone().any(|run| !run.len().is_multiple_of(2) || !run.bytes().all(|digit| digit.is_ascii_hexdigit())) {
+    if pairs
+        .clone()
+        .any(|run| !run.len().is_multiple_of(2) || !run.bytes().all(|digit| digit.is_ascii_hexdigit()))
+    {
         return Err(E::custom("expected hex digits in pairs"));
     }
     Ok(pairs.collect::<String>().to_ascii_lowercase())
@@ -212,7 +216,10 @@ fn list_string_references(stated: &mut Value) {
     let items = pairs.into_iter().map(|(address, text)| {
         let mut item = Map::new();
         item.insert("string".to_owned(), text);
-        item.insert("ins_addr".to_owned(), address.parse::<u64>().map_or(Value::String(address), Value::from));
+        item.insert(
+            "ins_addr".to_owned(),
+            address.parse::<u64>().map_or(Value::String(address), Value::from),
+        );
         item.insert("data_addr".to_owned(), Value::Null);
         item.insert("type".to_owned(), Value::from("dex"));
         Value::Object(item)
@@ -322,7 +329,14 @@ mod tests {
     fn timestamps_are_dates_that_exist() {
         assert_eq!(normal_timestamp("2021-2-4T1-1-1").as_deref(), Some("2021-02-04T01-01-01"));
         assert_eq!(normal_timestamp("2024-02-29T23-59-59").as_deref(), Some("2024-02-29T23-59-59"));
-        for wrong in ["2023-02-29T00-00-00", "2021-02-04T15:13:54", "2021-02-04T15-13-60", "21-02-04T15-13-54", "x", "0000-01-01T00-00-00"] {
+        for wrong in [
+            "2023-02-29T00-00-00",
+            "2021-02-04T15:13:54",
+            "2021-02-04T15-13-60",
+            "21-02-04T15-13-54",
+            "x",
+            "0000-01-01T00-00-00",
+        ] {
             assert_eq!(normal_timestamp(wrong), None, "{wrong}");
         }
     }

@@ -140,7 +140,11 @@ impl<'o> JsonText<'o> {
                 } else {
                     fields.sort_by_key(|(key, _)| *key);
                 }
-                self.object(|json| fields.into_iter().for_each(|(key, value)| json.key(key).value(value, sorted)));
+                self.object(|json| {
+                    for (key, value) in fields {
+                        json.key(key).value(value, sorted);
+                    }
+                });
             }
             Value::Object(fields) => {
                 self.object(|json| fields.iter().for_each(|(key, value)| json.key(key).value(value, sorted)));
@@ -266,7 +270,8 @@ mod tests {
 
     #[test]
     fn layout_is_that_of_python() {
-        let value = json!({"b": [], "a": {"10": 1, "9": [null, true, -5, "\u{e9}\u{1f600}\n\"\u{7f}"]}, "c": {}});
+        let value =
+            json!({"b": [], "a": {"10": 1, "9": [null, true, -5, "\u{e9}\u{1f600}\n\"\u{7f}"]}, "c": {}});
         let mut indented = Vec::new();
         JsonText::indented(&mut indented).value(&value, true);
         let expected = "{\n \"a\": {\n  \"9\": [\n   null,\n   true,\n   -5,\n   \"\\u00e9\\ud83d\\ude00\\n\\\"\\u007f\"\n  ],\n  \"10\": 1\n },\n \"b\": [],\n \"c\": {}\n}";

@@ -64,7 +64,9 @@ pub(super) fn report(report: &Report, json: &mut JsonText<'_>) {
                 function(one, json.address_key(one.offset.get()), Order::Sorted);
             }
         });
-        for (name, lists) in [("xdata_refs_from", &report.xdata_refs_from), ("xdata_refs_to", &report.xdata_refs_to)] {
+        for (name, lists) in
+            [("xdata_refs_from", &report.xdata_refs_from), ("xdata_refs_to", &report.xdata_refs_to)]
+        {
             if let Some(lists) = lists {
                 data_references(lists, json.key(name));
             }
@@ -95,7 +97,9 @@ fn metadata(metadata: &ReportMetadata, json: &mut JsonText<'_>) {
     json.key("language").object(|json| {
         let mut languages: Vec<&(String, f64)> = metadata.language.iter().collect();
         languages.sort_by(|a, b| a.0.cmp(&b.0));
-        languages.into_iter().for_each(|(name, score)| json.key(name).float(*score));
+        for (name, score) in languages {
+            json.key(name).float(*score);
+        }
     });
     json.key("version").text(&metadata.version);
 }
@@ -121,12 +125,28 @@ pub(super) fn function(function: &Function, json: &mut JsonText<'_>, order: Orde
     json.object(|json| {
         let names: [&str; 10] = match order {
             Order::Stated => [
-                "offset", "blocks", "apirefs", "stringrefs", "blockrefs", "inrefs", "outrefs", "is_exported",
-                "architecture_metadata", "metadata",
+                "offset",
+                "blocks",
+                "apirefs",
+                "stringrefs",
+                "blockrefs",
+                "inrefs",
+                "outrefs",
+                "is_exported",
+                "architecture_metadata",
+                "metadata",
             ],
             Order::Sorted => [
-                "apirefs", "architecture_metadata", "blockrefs", "blocks", "inrefs", "is_exported", "metadata", "offset",
-                "outrefs", "stringrefs",
+                "apirefs",
+                "architecture_metadata",
+                "blockrefs",
+                "blocks",
+                "inrefs",
+                "is_exported",
+                "metadata",
+                "offset",
+                "outrefs",
+                "stringrefs",
             ],
         };
         for name in names {
@@ -182,7 +202,8 @@ fn references(lists: &[(Va, Vec<Va>)], json: &mut JsonText<'_>) {
 fn data_references(lists: &DataRefs, json: &mut JsonText<'_>) {
     json.object(|json| {
         for (from, to) in lists {
-            json.key(&from.to_string()).array(|json| to.iter().for_each(|value| json.word(&value.to_string())));
+            json.key(&from.to_string())
+                .array(|json| to.iter().for_each(|value| json.word(&value.to_string())));
         }
     });
 }
@@ -190,12 +211,24 @@ fn data_references(lists: &DataRefs, json: &mut JsonText<'_>) {
 fn function_metadata(metadata: &FunctionMetadata, json: &mut JsonText<'_>, order: Order) {
     let names: [&str; 8] = match order {
         Order::Stated => [
-            "binweight", "characteristics", "confidence", "function_name", "pic_hash", "nesting_depth",
-            "strongly_connected_components", "tfidf",
+            "binweight",
+            "characteristics",
+            "confidence",
+            "function_name",
+            "pic_hash",
+            "nesting_depth",
+            "strongly_connected_components",
+            "tfidf",
         ],
         Order::Sorted => [
-            "binweight", "characteristics", "confidence", "function_name", "nesting_depth", "pic_hash",
-            "strongly_connected_components", "tfidf",
+            "binweight",
+            "characteristics",
+            "confidence",
+            "function_name",
+            "nesting_depth",
+            "pic_hash",
+            "strongly_connected_components",
+            "tfidf",
         ],
     };
     json.object(|json| {
@@ -209,11 +242,16 @@ fn function_metadata(metadata: &FunctionMetadata, json: &mut JsonText<'_>, order
                 "characteristics" => json.optional(metadata.characteristics.as_deref(), JsonText::text),
                 "confidence" => json.optional(metadata.confidence, JsonText::float),
                 "function_name" => json.text(&metadata.function_name),
-                "pic_hash" => json.optional(metadata.pic_hash.map(crate::hash::PicHash::get), JsonText::number),
+                "pic_hash" => {
+                    json.optional(metadata.pic_hash.map(crate::hash::PicHash::get), JsonText::number);
+                }
                 "nesting_depth" => json.optional(metadata.nesting_depth, JsonText::number),
                 "tfidf" => json.optional(metadata.tfidf, JsonText::float),
                 _ => json.array(|json| {
-                    metadata.strongly_connected_components.iter().for_each(|component| addresses(component, json));
+                    metadata
+                        .strongly_connected_components
+                        .iter()
+                        .for_each(|component| addresses(component, json));
                 }),
             }
         }

@@ -1,9 +1,11 @@
-//! `/families`: listing and single records.
+//! `/families`: listing, single records, changes, deletion.
 
 use malkin_report::wire;
+use malkin_service::Request;
 use malkin_store::Page;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::changes;
 use super::shape::{samples_by_id, store_failed, unknown};
 use crate::answer::Answer;
 use crate::app::App;
@@ -29,4 +31,22 @@ pub(super) fn one(app: &App, call: &Call) -> Result<Answer, Answer> {
         entry["samples"] = samples_by_id(&samples);
     }
     Ok(Answer::data(&entry))
+}
+
+/// `PUT /families/{id}`: a job whose id the client is not told; an unknown number is taken all the same.
+pub(super) fn modify(app: &App, call: &Call) -> Result<Answer, Answer> {
+    let request = Request::ModifyFamily(call.family(0), changes::of_family(call)?);
+    app.engine.enqueue_change(&request).map_err(store_failed)?;
+    Ok(Answer::accepted(&json!({"message": "Family modified."})))
+}
+
+/// `DELETE /families/{id}?keep_samples=`
+pub(super) fn delete(app: &App, call: &Call) -> Result<Answer, Answer> {
+    let id = call.family(0);
+    if app.engine.store().family(id).map_err(store_failed)?.is_none() {
+        return Err(unknown("family"));
+    }
+    let request = Request::DeleteFamily { id, keep_samples: call.query.is_true("keep_samples") };
+    let job = app.engine.enqueue(&request, true).map_err(store_failed)?;
+    Ok(Answer::accepted(&json!(job.to_string())))
 }

@@ -1,9 +1,8 @@
-//! The instance as a whole: greeting, version, status, health, reset, and maintenance of the index.
+//! The instance as a whole: greeting, version, configuration, status, health, reset.
 
 use malkin_codehash::{ESCAPER_FINGERPRINT, SMDA_VERSION};
 use malkin_report::version_gate::MINHASH_COMPATIBILITY_THRESHOLD;
-use malkin_service::MCRIT_VERSION;
-use malkin_service::Request;
+use malkin_service::{ATTEMPTS, LEASE_MILLIS, MCRIT_VERSION, MatchParameters};
 use malkin_service::clock::second_time;
 use serde_json::json;
 
@@ -22,6 +21,47 @@ pub(super) fn welcome(_: &App, _: &Call) -> Result<Answer, Answer> {
 #[expect(clippy::unnecessary_wraps, reason = "every handler has this shape")]
 pub(super) fn version(_: &App, _: &Call) -> Result<Answer, Answer> {
     Ok(Answer::data(&json!({"version": MCRIT_VERSION})))
+}
+
+/// `GET /config`: what this instance works with; no secrets. The reference has the route and does not implement it.
+#[expect(clippy::unnecessary_wraps, reason = "every handler has this shape")]
+pub(super) fn config(app: &App, _: &Call) -> Result<Answer, Answer> {
+    let minhash = app.engine.hasher().config();
+    let shinglers = &minhash.shinglers;
+    let matching = MatchParameters::default();
+    Ok(Answer::data(&json!({
+        "version": MCRIT_VERSION,
+        "storage": app.engine.store().engine(),
+        "server": {
+            "token_required": app.settings().requires_token(),
+            "body_limit": app.settings().body_limit,
+        },
+        "queue": {"lease_seconds": LEASE_MILLIS / 1000, "attempts": ATTEMPTS},
+        "minhash": {
+            "strategy": minhash.strategy.number(),
+            "min_instructions": minhash.min_instructions,
+            "min_blocks": minhash.min_blocks,
+            "signature_length": minhash.signature_length,
+            "signature_bits": minhash.signature_bits,
+            "seed": minhash.seed,
+            "num_bands": app.engine.memory().num_bands(),
+            "config_hash": minhash.config_hash(matching.pichash_size),
+        },
+        "shinglers": {
+            "weight_strategy": shinglers.weight_strategy,
+            "fuzzy_weight": shinglers.fuzzy_weight,
+            "escaped_weight": shinglers.escaped_weight,
+            "seed": shinglers.seed,
+            "config_hash": shinglers.config_hash(),
+        },
+        "matching": {
+            "pichash_size": matching.pichash_size,
+            "band_matches_required": matching.band_matches_required,
+            "minhash_threshold": matching.score_threshold,
+            "pichash_implies_minhash_match": matching.pichash_implies_minhash,
+        },
+        "escaper": {"smda_version": SMDA_VERSION, "fingerprint": ESCAPER_FINGERPRINT},
+    })))
 }
 
 /// `GET /healthz`: the store answers.
@@ -62,10 +102,4 @@ pub(super) fn status(app: &App, call: &Call) -> Result<Answer, Answer> {
 pub(super) fn respawn(app: &App, _: &Call) -> Result<Answer, Answer> {
     app.engine.respawn().map_err(store_failed)?;
     Ok(Answer::data(&json!({"message": "Successfully performed reset of MCRIT instance."})))
-}
-
-/// `GET /rebuild_index`: always a new job.
-pub(super) fn rebuild_index(app: &App, _: &Call) -> Result<Answer, Answer> {
-    let id = app.engine.enqueue(&Request::RebuildIndex, true).map_err(store_failed)?;
-    Ok(Answer::data(&json!(id.to_string())))
 }

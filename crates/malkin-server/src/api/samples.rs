@@ -1,10 +1,12 @@
-//! `/samples`: submission, listing, single records and their functions.
+//! `/samples`: submission, listing, single records and their functions, changes, deletion.
 
 use axum::http::StatusCode;
 use malkin_report::{SampleEntry, SampleId, wire};
+use malkin_service::Request;
 use malkin_store::FunctionQuery;
 use serde_json::json;
 
+use super::changes;
 use super::shape::{
     function_json, functions_by_id, page, samples_by_id, service_failed, store_failed, unknown,
 };
@@ -65,6 +67,19 @@ pub(super) fn function(app: &App, call: &Call) -> Result<Answer, Answer> {
         return Err(Answer::failed(StatusCode::NOT_FOUND, message));
     }
     Ok(Answer::raw_data(&function_json(&function)))
+}
+
+/// `PUT /samples/{id}`: a job whose id the client is not told; an unknown number is taken all the same.
+pub(super) fn modify(app: &App, call: &Call) -> Result<Answer, Answer> {
+    let request = Request::ModifySample(call.sample(0), changes::of_sample(call)?);
+    app.engine.enqueue_change(&request).map_err(store_failed)?;
+    Ok(Answer::accepted(&json!({"message": "Sample modified."})))
+}
+
+/// `DELETE /samples/{id}`: an unknown number is taken, too.
+pub(super) fn delete(app: &App, call: &Call) -> Result<Answer, Answer> {
+    let job = app.engine.enqueue(&Request::DeleteSample(call.sample(0)), true).map_err(store_failed)?;
+    Ok(Answer::accepted(&json!(job.to_string())))
 }
 
 /// The record of a sample, or 404.

@@ -32,6 +32,7 @@ pub(super) fn sample(
         change.version,
         change.component,
         change.is_library,
+        change.smda_version,
     ])?;
     if family.is_some_and(|family| family != old_family) {
         drop_if_empty(transaction, old_family)?;

@@ -1,0 +1,49 @@
+//! Work on the whole corpus, always as a new job.
+
+use malkin_service::{Maintenance, Request};
+use serde_json::json;
+
+use super::shape::store_failed;
+use crate::answer::Answer;
+use crate::app::App;
+use crate::call::Call;
+
+/// `GET /complete_minhashes`
+pub(super) fn complete_minhashes(app: &App, _: &Call) -> Result<Answer, Answer> {
+    enqueue(app, Maintenance::CompleteMinHashes)
+}
+
+/// `GET /rebuild_index`
+pub(super) fn rebuild_index(app: &App, _: &Call) -> Result<Answer, Answer> {
+    enqueue(app, Maintenance::RebuildIndex)
+}
+
+/// `GET /rebuild_picblockhash_index`
+pub(super) fn rebuild_block_index(app: &App, _: &Call) -> Result<Answer, Answer> {
+    enqueue(app, Maintenance::RebuildBlockIndex)
+}
+
+/// `POST /recompute_family_stats`
+pub(super) fn recompute_family_stats(app: &App, _: &Call) -> Result<Answer, Answer> {
+    enqueue(app, Maintenance::RecomputeFamilyStats)
+}
+
+/// `GET /recalculate_pichashes`
+pub(super) fn recalculate_pichashes(app: &App, _: &Call) -> Result<Answer, Answer> {
+    enqueue(app, Maintenance::RecalculatePicHashes)
+}
+
+/// `GET /recalculate_minhashes`
+pub(super) fn recalculate_minhashes(app: &App, _: &Call) -> Result<Answer, Answer> {
+    enqueue(app, Maintenance::RecalculateMinHashes)
+}
+
+/// `POST /repair_minhashes`
+pub(super) fn repair_minhashes(app: &App, _: &Call) -> Result<Answer, Answer> {
+    enqueue(app, Maintenance::RepairMinHashes)
+}
+
+fn enqueue(app: &App, work: Maintenance) -> Result<Answer, Answer> {
+    let id = app.engine.enqueue(&Request::Maintain(work), true).map_err(store_failed)?;
+    Ok(Answer::data(&json!(id.to_string())))
+}

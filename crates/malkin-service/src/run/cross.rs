@@ -1,0 +1,133 @@
+//! The job that puts the results of several samples side by side.
+
+use malkin_matching::cross;
+use malkin_report::{
+    Amount, FamilyId, JobId, MatchedFunctionCounts, MatchedSample, SampleId, Weighted, wire,
+};
+use serde::Deserialize;
+
+use super::JobError;
+use crate::engine::Engine;
+use crate::queue::JobControl;
+
+/// Combines the results of one job for each sample. Fails if one of these jobs failed or is gone.
+pub(super) fn combine(
+    engine: &Engine,
+    jobs: &[(SampleId, JobId)],
+    control: &JobControl<'_>,
+) -> Result<Vec<u8>, JobError> {
+    let mut results: Vec<(SampleId, Vec<MatchedSample>)> = Vec::with_capacity(jobs.len());
+    for (sample, job) in jobs {
+        if control.is_cancelled() {
+            return Err(crate::queue::Cancelled.into());
+        }
+        let result = result_of(engine, *job)?
+            .ok_or_else(|| JobError::failed(format!("the comparison of sample {sample} failed or is gone")))?;
+        let mut found = matched_samples(&result)
+            .map_err(|error| JobError::failed(format!("the result for sample {sample} is unusable: {error}")))?;
+        // Everything the corpus holds may be in it, but only these are compared.
+        found.retain(|other| jobs.iter().any(|(wanted, _)| *wanted == other.sample_id));
+        results.push((*sample, found));
+    }
+    let results: Vec<(SampleId, &[MatchedSample])> =
+        results.iter().map(|(sample, found)| (*sample, found.as_slice())).collect();
+    let result = cross(&results).map_err(|error| JobError::failed(error.to_string()))?;
+    Ok(wire::cross_result_to_json(&result))
+}
+
+fn result_of(engine: &Engine, job: JobId) -> Result<Option<Vec<u8>>, JobError> {
+    match engine.store().job(job)?.and_then(|job| job.result) {
+        Some(result) => Ok(engine.store().result(result)?),
+        None => Ok(None),
+    }
+}
+
+/// The samples of a stored result; its functions are passed over.
+fn matched_samples(result: &[u8]) -> Result<Vec<MatchedSample>, serde_json::Error> {
+    let result: Stored = serde_json::from_slice(result)?;
+    Ok(result.matches.samples.into_iter().map(MatchedSample::from).collect())
+}
+
+#[derive(Deserialize)]
+struct Stored {
+    matches: StoredMatches,
+}
+
+#[derive(Deserialize)]
+struct StoredMatches {
+    samples: Vec<StoredSample>,
+}
+
+#[derive(Deserialize)]
+struct StoredSample {
+    family: String,
+    family_id: i64,
+    version: String,
+    bitness: u64,
+    sha256: String,
+    filename: String,
+    sample_id: i64,
+    num_bytes: f64,
+    is_library: bool,
+    num_functions: u64,
+    matched: StoredCounts,
+}
+
+#[derive(Deserialize)]
+struct StoredCounts {
+    functions: StoredFunctions,
+    bytes: StoredFigures,
+    percent: StoredFigures,
+}
+
+#[derive(Deserialize)]
+struct StoredFunctions {
+    minhashes: u64,
+    pichashes: u64,
+    combined: u64,
+    library: u64,
+}
+
+#[derive(Deserialize)]
+struct StoredFigures {
+    unweighted: f64,
+    score_weighted: f64,
+    frequency_weighted: f64,
+    nonlib_unweighted: f64,
+    nonlib_score_weighted: f64,
+    nonlib_frequency_weighted: f64,
+}
+
+impl StoredFigures {
+    fn as_array(&self) -> [f64; 6] {
+        [
+            self.unweighted,
+            self.score_weighted,
+            self.frequency_weighted,
+            self.nonlib_unweighted,
+            self.nonlib_score_weighted,
+            self.nonlib_frequency_weighted,
+        ]
+    }
+}
+
+impl From<StoredSample> for MatchedSample {
+    fn from(stored: StoredSample) -> Self {
+        let StoredFunctions { minhashes, pichashes, combined, library } = stored.matched.functions;
+        Self {
+            family: stored.family,
+            family_id: FamilyId::new(stored.family_id),
+            version: stored.version,
+            bitness: stored.bitness,
+            sha256: stored.sha256,
+            filename: stored.filename,
+            sample_id: SampleId::new(stored.sample_id),
+            num_bytes: stored.num_bytes,
+            is_library: stored.is_library,
+            num_functions: stored.num_functions,
+            functions: MatchedFunctionCounts { minhashes, pichashes, combined, library },
+            bytes: Weighted::from_array(stored.matched.bytes.as_array().map(Amount::Float)),
+            percent: Weighted::from_array(stored.matched.percent.as_array()),
+        }
+    }
+}

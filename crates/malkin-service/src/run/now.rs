@@ -1,0 +1,149 @@
+//! Matching here and now, without the queue: for the command line and for the questions about single functions.
+
+use malkin_codehash::HashPath;
+use malkin_matching::{Control, OwnFunction, Unlimited, match_functions, match_query_function};
+use malkin_report::matching::MatcherKind;
+use malkin_report::{FunctionEntry, FunctionId, FunctionMatch, Report, SampleEntry, SampleId};
+use malkin_store::{FunctionQuery, StoreError};
+
+use super::JobError;
+use super::matching::{self, Asked, Own, Started};
+use crate::engine::{Engine, ServiceError};
+use crate::ingest::{Ingested, ingest, ingest_on, read_report};
+use crate::request::MatchArguments;
+
+/// Two stored functions with their samples, compared.
+#[derive(Clone, PartialEq, Debug)]
+pub struct FunctionPair {
+    /// The functions.
+    pub functions: [FunctionEntry; 2],
+    /// Their disassembly as compact JSON; none where it was dropped.
+    pub disassembly: [Option<Vec<u8>>; 2],
+    /// Their samples.
+    pub samples: [SampleEntry; 2],
+    /// How alike they are.
+    pub matched: FunctionMatch,
+}
+
+impl Engine {
+    /// A report against everything, here and now; nothing is stored.
+    pub fn query_now(&self, report: Report, arguments: &MatchArguments) -> Result<Vec<u8>, ServiceError> {
+        let started = Started::now(self);
+        let Ingested { sample, summary, .. } = ingest(report, self.hasher())?;
+        let (entry, functions) = transient(sample);
+        let own = Own { entry, functions, started };
+        matching::own_query(self, &own, &summary, arguments, &mut Unlimited).map_err(unanswerable)
+    }
+
+    /// A stored sample against everything or one other, here and now.
+    pub fn match_now(
+        &self,
+        id: SampleId,
+        other: Option<SampleId>,
+        arguments: &MatchArguments,
+    ) -> Result<Vec<u8>, ServiceError> {
+        let control: &mut dyn Control = &mut Unlimited;
+        let result = match other {
+            None => matching::sample(self, id, arguments, control),
+            Some(other) => matching::sample_vs(self, id, other, arguments, control),
+        };
+        result.map_err(unanswerable)
+    }
+
+    /// The only function of a report against everything; nothing is stored. It is hashed with its report at hand, which
+    /// differs from what is stored for a few architectures, as in the reference.
+    pub fn query_function(&self, body: &[u8], arguments: &MatchArguments) -> Result<Vec<u8>, ServiceError> {
+        let started = Started::now(self);
+        let mut report = read_report(body)?;
+        if report.functions.len() != 1 {
+            let text = format!("expected a report with one function, got {}", report.functions.len());
+            return Err(ServiceError::Unanswerable(text));
+        }
+        // Reports made for one function may lack the counts; nothing here depends on them.
+        report.statistics.get_or_insert_default();
+        let Ingested { sample, .. } = ingest_on(HashPath::Report, report, self.hasher())?;
+        let (entry, functions) = transient(sample);
+        let own = Own { entry, functions, started };
+        self.own_function(&own, arguments, &mut Unlimited).map_err(unanswerable)
+    }
+
+    fn own_function(
+        &self,
+        own: &Own,
+        arguments: &MatchArguments,
+        control: &mut dyn Control,
+    ) -> Result<Vec<u8>, JobError> {
+        let snapshot = self.memory().snapshot();
+        let scored = match_query_function(&snapshot, own.sample(), arguments.parameters(), control)?;
+        let name: String = own.entry.sha256.chars().take(8).collect();
+        let offset = own.functions.first().map(|function| function.offset).unwrap_or_default();
+        let parameters = format!("getMatchesForSmdaFunction({name}@{offset})");
+        let asked = Asked::everything(MatcherKind::QueryFunction, parameters);
+        matching::finish(self, own, scored, asked, control)
+    }
+
+    /// Two stored functions side by side; `None` if either is unknown.
+    pub fn compare_functions(
+        &self,
+        a: FunctionId,
+        b: FunctionId,
+    ) -> Result<Option<FunctionPair>, StoreError> {
+        let store = self.store();
+        let found = [
+            store.functions(&FunctionQuery::ByIds(vec![a]))?.pop(),
+            store.functions(&FunctionQuery::ByIds(vec![b]))?.pop(),
+        ];
+        let [Some(a), Some(b)] = found else {
+            return Ok(None);
+        };
+        let [Some(sample_a), Some(sample_b)] = [store.sample(a.sample_id)?, store.sample(b.sample_id)?]
+        else {
+            return Ok(None);
+        };
+        let disassembly = [self.disassembly(a.function_id)?, self.disassembly(b.function_id)?];
+        let other = (b.family_id, b.sample_id, sample_b.is_library);
+        let positions = self.hasher().config().signature_length;
+        let matched = match_functions(&OwnFunction::from(&a), &OwnFunction::from(&b), other, positions);
+        Ok(Some(FunctionPair { functions: [a, b], disassembly, samples: [sample_a, sample_b], matched }))
+    }
+}
+
+fn unanswerable(error: JobError) -> ServiceError {
+    match error {
+        JobError::Store(error) => ServiceError::Store(error),
+        other => ServiceError::Unanswerable(other.to_string()),
+    }
+}
+
+/// The record a query's sample would get, and its functions, without a store: sample -1, functions -1, -2, ...
+fn transient(sample: malkin_store::NewSample) -> (SampleEntry, Vec<OwnFunction>) {
+    let functions = sample.functions.into_iter().zip(1..).map(|(function, number)| OwnFunction {
+        id: malkin_report::FunctionId::new(-number),
+        offset: function.offset,
+        num_instructions: function.num_instructions,
+        num_blocks: function.num_blocks,
+        binweight: function.binweight,
+        pichash: function.pichash,
+        minhash: function.minhash,
+    });
+    let functions = functions.collect();
+    let entry = SampleEntry {
+        sample_id: SampleId::new(-1),
+        family_id: malkin_report::FamilyId::NAMELESS,
+        family: sample.family,
+        version: sample.version,
+        component: sample.component,
+        filename: sample.filename,
+        is_library: sample.is_library,
+        sha256: sample.sha256,
+        architecture: sample.architecture,
+        bitness: sample.bitness,
+        base_addr: sample.base_addr,
+        binary_size: sample.binary_size,
+        binweight: sample.binweight,
+        smda_version: sample.smda_version,
+        statistics: sample.statistics,
+        timestamp: sample.timestamp,
+    };
+    (entry, functions)
+}
