@@ -2,46 +2,18 @@
 //!
 //! `cargo run --release -p malkin-codehash --example measure -- FILE...` (plain or gzip; unpacking is not counted).
 
-#![expect(unsafe_code, reason = "a counting allocator has to implement an unsafe trait")]
 #![expect(clippy::print_stdout, reason = "prints what it measured")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::alloc::System;
 use std::time::Duration;
 
 use malkin_codehash::{HashPath, MinHasher, SampleContext, Scratch, hash_function_in};
 use malkin_report::{Report, wire};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
-/// Passes everything on and adds up what is requested.
-struct Counting;
-
-static BYTES: AtomicUsize = AtomicUsize::new(0);
-static CALLS: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every call is passed on to the system's allocator as it is.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        BYTES.fetch_add(layout.size(), Ordering::Relaxed);
-        CALLS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the pointer came from `alloc` above, so from the system's allocator.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        BYTES.fetch_add(size, Ordering::Relaxed);
-        CALLS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the pointer came from `alloc` above, so from the system's allocator.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
+/// The system's allocator, counted.
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 /// Time this thread has spent on a processor: what others run meanwhile does not count. Linux only.
 fn processor_time() -> Duration {
@@ -86,7 +58,7 @@ fn hash(
     totals: &mut Totals,
 ) -> Result<(), malkin_codehash::HashError> {
     let context = SampleContext::of(report);
-    let before = (BYTES.load(Ordering::Relaxed), CALLS.load(Ordering::Relaxed));
+    let region = Region::new(ALLOCATOR);
     let started = processor_time();
     for function in &report.functions {
         let hashes = hash_function_in(function, &context, hasher, HashPath::Server, scratch)?;
@@ -95,8 +67,9 @@ fn hash(
     }
     totals.hash += processor_time().saturating_sub(started);
     totals.functions += report.functions.len();
-    totals.allocated += BYTES.load(Ordering::Relaxed) - before.0;
-    totals.allocations += CALLS.load(Ordering::Relaxed) - before.1;
+    let change = region.change();
+    totals.allocated += change.bytes_allocated;
+    totals.allocations += change.allocations + change.reallocations;
     Ok(())
 }
 

@@ -19,6 +19,8 @@ pub struct FunctionHashes {
     pub minhash: MinHash,
     /// Blocks of at least four instructions, equal ones gathered where the first of them stands.
     pub blocks: Vec<BlockOccurrence>,
+    /// Why a function that is large enough has no signature; the reference raises then. The other hashes stand.
+    pub unsigned: Option<HashError>,
 }
 
 /// Memory that hashing needs and that can be used again for the next function. Results never depend on what was hashed
@@ -83,12 +85,19 @@ pub fn hash_function_in(
             shingler.end_block(&mut hashes.escaped);
         }
     }
-    let minhash = if eligible {
-        fuzzy_shingles(&escaper, shingler.statistics(), |shingle| hashes.fuzzy.push(murmur3(shingle)))?;
-        hasher.signature(hashes, minima)
-    } else {
-        MinHash::empty()
-    };
+    let mut unsigned = None;
+    let mut minhash = MinHash::empty();
+    if eligible {
+        match fuzzy_shingles(&escaper, shingler.statistics(), |shingle| hashes.fuzzy.push(murmur3(shingle))) {
+            Ok(()) => minhash = hasher.signature(hashes, minima),
+            Err(error) => unsigned = Some(error),
+        }
+    }
     let (pichash, blocks) = pic.finish();
-    Ok(FunctionHashes { pichash: has_pichash(&escaper, context).then_some(pichash), minhash, blocks })
+    Ok(FunctionHashes {
+        pichash: has_pichash(&escaper, context).then_some(pichash),
+        minhash,
+        blocks,
+        unsigned,
+    })
 }

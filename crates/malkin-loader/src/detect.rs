@@ -276,12 +276,10 @@ fn bitness_by_start_bytes(data: &[u8]) -> u32 {
     for at in memchr::memchr_iter(0xe8, data) {
         let Some(relative) = bytes.u32(at as u64 + 1) else { break };
         let target = at as i64 + 5 + i64::from(relative as i32);
-        if let Some(&first) =
-            usize::try_from(target).ok().filter(|&target| target > 0).and_then(|t| data.get(t))
-        {
-            if let Some(seen) = starts.get_mut(usize::from(first)) {
-                *seen = true;
-            }
+        let first =
+            usize::try_from(target).ok().filter(|&target| target > 0).and_then(|target| data.get(target));
+        if let Some(seen) = first.and_then(|&first| starts.get_mut(usize::from(first))) {
+            *seen = true;
         }
     }
     let seen = START_BYTES.iter().filter(|row| starts.get(usize::from(row.0)) == Some(&true));

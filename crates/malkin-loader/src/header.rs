@@ -49,7 +49,7 @@ pub(crate) fn pe_hash(data: &[u8], pe: &Pe<'_>) -> String {
             crate::mapping::place(&mut header, offset, &[], 4);
         }
     }
-    Sha256::digest(&header).iter().map(|byte| format!("{byte:02x}")).collect()
+    malkin_report::Sha256::new(Sha256::digest(&header).into()).to_string()
 }
 
 /// Header and program headers of an ELF.

@@ -41,8 +41,8 @@ pub const MAX_COMMANDS: u32 = 65_535;
 /// information have about 150 MiB of mangled names; behind the limit names are empty or stay mangled.
 pub const MAX_NAME_BYTES: usize = 256 << 20;
 
-/// Sections looked through when a PE address is turned into a file offset. Windows loads at most 96.
-pub const MAX_LOOKUP_SECTIONS: usize = 1024;
+/// Rows of a PE section table that are seen (lief's limit; Windows loads at most 96). The mapping is not bound by it.
+pub const MAX_PE_SECTIONS: u64 = 1000;
 
 /// Segments looked through when a Mach-O address is turned into a file offset.
 pub const MAX_LOOKUP_SEGMENTS: usize = 256;

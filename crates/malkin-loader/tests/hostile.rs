@@ -144,7 +144,11 @@ fn short_names_that_stand_for_long_ones_stay_short() {
     let mut mangled = "_Z1fI1A".to_owned();
     for level in 0..60 {
         let digit = |n: usize| char::from_digit((n % 36) as u32, 36).unwrap_or('0').to_ascii_uppercase();
-        mangled.push_str(&format!("PFS{0}_S{0}_S{0}_E", digit(level)));
+        for part in ["PFS", "_S", "_S"] {
+            mangled.push_str(part);
+            mangled.push(digit(level));
+        }
+        mangled.push_str("_E");
     }
     mangled.push_str("EvT_\0");
     let mut bytes = tiny_pe(0x8000, 0x1000, 0x8000, 0x200);

@@ -9,7 +9,7 @@
 //! | `field`, `context`, `error` | what the readers share: fields of objects, the place in the file, errors |
 //! | `text`, `write` | writer of JSON text in Python's layout, writers of reports and functions |
 //! | `entry`, `entry_text` | records of samples, families and functions, as trees and as text |
-//! | `matching` | results of matching |
+//! | `matching`, `compact`, `raw` | results of matching, and JSON text that is passed on or cut down without a tree |
 
 mod blocks;
 mod compact;

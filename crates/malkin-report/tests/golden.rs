@@ -85,16 +85,16 @@ fn golden_reports_survive_reading_and_writing() {
         let bytes = malkin_testkit::gunzip_file(file);
         let report = wire::read_report(&bytes).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         let text = wire::write_report(&report);
-        let mut sorted: Value = serde_json::from_slice(&text).unwrap();
-        sorted.sort_all_objects();
-        identical += usize::from(serde_json::to_vec(&sorted).unwrap() == bytes);
         let mut again = wire::read_report(&text).unwrap();
         assert!(again == report, "{} has changed", file.display());
         again = wire::read_report(&wire::write_report_compact(&report)).unwrap();
         assert!(again == report, "{} has changed", file.display());
         if bytes.len() < 4 << 20 {
             let stated = normalised(serde_json::from_slice(&bytes).unwrap());
-            assert_same(&stated, &serde_json::from_slice(&text).unwrap(), "");
+            let mut written: Value = serde_json::from_slice(&text).unwrap();
+            assert_same(&stated, &written, "");
+            written.sort_all_objects();
+            identical += usize::from(serde_json::to_vec(&written).unwrap() == bytes);
         }
     }
     println!(

@@ -1,8 +1,14 @@
 //! What goes back to a client: MCRIT's envelope for whatever a handler decides, and its framework's plain bodies for what
 //! never reaches one (`mcrit-api.md` 1.2).
 
+use std::fmt;
+use std::io::{self, Write};
+
+use axum::body::Body;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
+
+use crate::stream::{self, Producer};
 
 /// An answer: status, body, further headers. The content type is always JSON.
 #[derive(Debug)]
@@ -10,14 +16,44 @@ pub(crate) struct Answer {
     /// HTTP status.
     pub(crate) status: StatusCode,
     /// Body, possibly empty.
-    pub(crate) body: Vec<u8>,
+    pub(crate) body: Payload,
     /// The verbs of a path, for an `Allow` header.
     pub(crate) allow: Option<String>,
 }
 
+/// What is sent.
+pub(crate) enum Payload {
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// What is written while it is sent.
+    Stream(Producer),
+}
+
+impl Payload {
+    /// The body to send. Streams need the runtime.
+    pub(crate) fn into_body(self) -> Body {
+        match self {
+            Self::Bytes(bytes) => Body::from(bytes),
+            Self::Stream(producer) => stream::body(producer),
+        }
+    }
+}
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bytes(bytes) => write!(f, "{} bytes", bytes.len()),
+            Self::Stream(_) => f.write_str("a stream"),
+        }
+    }
+}
+
+/// What stands in front of a payload that is JSON text already, and what behind it.
+const SUCCESS: (&[u8], &[u8]) = (br#"{"status": "successful", "data": "#, b"}");
+
 impl Answer {
     fn new(status: StatusCode, body: Vec<u8>) -> Self {
-        Self { status, body, allow: None }
+        Self { status, body: Payload::Bytes(body), allow: None }
     }
 
     /// Success with a payload.
@@ -27,12 +63,24 @@ impl Answer {
 
     /// Success with a payload that is JSON text already: results are served as they were stored.
     pub(crate) fn raw_data(payload: &[u8]) -> Self {
-        const HEAD: &[u8] = br#"{"status": "successful", "data": "#;
-        let mut body = Vec::with_capacity(HEAD.len() + payload.len() + 1);
-        body.extend_from_slice(HEAD);
+        let (head, tail) = SUCCESS;
+        let mut body = Vec::with_capacity(head.len() + payload.len() + tail.len());
+        body.extend_from_slice(head);
         body.extend_from_slice(payload);
-        body.push(b'}');
+        body.extend_from_slice(tail);
         Self::new(StatusCode::OK, body)
+    }
+
+    /// Success with a payload that is written while it is sent. A failure then breaks the answer off.
+    pub(crate) fn streamed_data(
+        payload: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static,
+    ) -> Self {
+        let producer: Producer = Box::new(move |out| {
+            out.write_all(SUCCESS.0)?;
+            payload(out)?;
+            out.write_all(SUCCESS.1)
+        });
+        Self { status: StatusCode::OK, body: Payload::Stream(producer), allow: None }
     }
 
     /// Success with a payload: work that was queued.

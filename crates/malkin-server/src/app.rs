@@ -88,7 +88,7 @@ async fn respond(State(app): State<Arc<App>>, request: Request) -> Response {
     let answer = match handle(app, request).await {
         Ok(answer) | Err(answer) => answer,
     };
-    let mut response = Response::new(Body::from(answer.body));
+    let mut response = Response::new(answer.body.into_body());
     *response.status_mut() = answer.status;
     if let Some(allow) = answer.allow.and_then(|allow| HeaderValue::from_str(&allow).ok()) {
         response.headers_mut().insert(header::ALLOW, allow);

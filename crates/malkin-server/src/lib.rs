@@ -11,5 +11,6 @@ mod app;
 mod call;
 mod query;
 mod route;
+mod stream;
 
 pub use app::{DEFAULT_BODY_LIMIT, Settings, serve};

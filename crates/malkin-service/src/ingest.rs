@@ -7,7 +7,7 @@ use malkin_codehash::{
     FunctionHashes, HashError, HashPath, MinHasher, SampleContext, Scratch, hash_function_in, refresh,
 };
 use malkin_report::wire::{self, ReadError, ReadErrorKind};
-use malkin_report::{Architecture, Function, MinHash, PicHash, Report, Va};
+use malkin_report::{Architecture, Function, PicHash, Report, Va};
 use malkin_store::{NewFunction, NewLabel, NewSample};
 
 /// Why a report cannot become a sample.
@@ -23,7 +23,7 @@ pub enum IngestError {
     /// The report lacks what the record of a sample is made of.
     #[error("not an SMDA report: {0}")]
     Incomplete(Cow<'static, str>),
-    /// A stale PicHash cannot be renewed.
+    /// The machine code is no text that could be hashed.
     #[error("not an SMDA report: {0}")]
     Unhashable(HashError),
 }
@@ -37,7 +37,7 @@ pub struct Ingested {
     pub labels: Vec<NewLabel>,
     /// The report in one line as MCRIT shows it in the parameters of a query.
     pub summary: String,
-    /// Functions left without signature because they cannot be hashed, with the cause; normally none.
+    /// Functions left without signature though they are large enough, with the cause; normally none.
     pub unhashed: Vec<(Va, HashError)>,
 }
 
@@ -91,11 +91,8 @@ pub(crate) fn ingest_on(
     let mut labels = Vec::new();
     let mut scratch = Scratch::new();
     for function in &report.functions {
-        let hashes = hash_function_in(function, &context, hasher, path, &mut scratch);
-        let hashes = hashes.unwrap_or_else(|error| {
-            unhashed.push((function.offset, error));
-            FunctionHashes { pichash: None, minhash: MinHash::empty(), blocks: Vec::new() }
-        });
+        let hashes = hash_function_in(function, &context, hasher, path, &mut scratch).map_err(IngestError::Unhashable)?;
+        unhashed.extend(hashes.unsigned.map(|error| (function.offset, error)));
         functions.push(new_function(function, hashes));
         if is_label(&function.metadata.function_name) {
             labels.push(NewLabel { offset: function.offset, label: function.metadata.function_name.clone() });
@@ -144,7 +141,7 @@ fn count(number: usize) -> u32 {
 }
 
 /// `YYYY-MM-DDTHH-MM-SS`, the only form of a report's time that MCRIT takes.
-fn is_timestamp(text: &str) -> bool {
+pub(crate) fn is_timestamp(text: &str) -> bool {
     jiff::civil::DateTime::strptime("%Y-%m-%dT%H-%M-%S", text).is_ok()
 }
 

@@ -8,7 +8,10 @@
 
 pub mod clock;
 mod engine;
+mod export;
+mod import;
 mod ingest;
+mod lookup;
 mod memory;
 mod python_json;
 mod queue;
@@ -18,7 +21,10 @@ mod run;
 pub use clock::Clock;
 pub use malkin_matching::MatchParameters;
 pub use engine::{Engine, ServiceError, Submitted};
+pub use export::{Export, ExportError};
+pub use import::{ImportError, Imported};
 pub use ingest::{IngestError, Ingested, check_report_start, ingest, read_report};
+pub use lookup::FunctionPlace;
 pub use memory::{Memory, Touched};
 pub use queue::{Board, Cancelled, JobControl, LEASE_MILLIS, Workers};
 pub use request::{ATTEMPTS, Changes, Maintenance, MatchArguments, Request, UnknownRequest, display_text};

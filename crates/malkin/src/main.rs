@@ -15,6 +15,11 @@ use clap::Parser;
 
 use crate::command::Command;
 
+/// Reports are many small allocations freed at once, by several threads: measured faster than the system's allocator (see
+/// `docs/benchmarks.md`).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Where has this code been seen before?
 ///
 /// Without a command the server starts (`malkin serve`).

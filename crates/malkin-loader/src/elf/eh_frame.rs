@@ -2,6 +2,7 @@
 //! Reads exactly the records SMDA reads; gimli, which understands more, is the cross-check of the tests. Deliberately not a
 //! call frame interpreter.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::bytes::{Bytes, sleb128, uleb128};
@@ -200,22 +201,25 @@ pub(crate) fn landing_pads(section: FrameSection<'_>, image: &Image) -> Vec<u64>
     for fde in records(section) {
         let Some((start, end, table)) = table_address(section, &fde) else { continue };
         let key = (table, start);
-        if !decoded.contains_key(&key) {
-            if unreadable.contains(&table) || budget.tables <= 0 || budget.failures <= 0 {
-                continue;
+        let (found, taken) = match decoded.entry(key) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(free) => {
+                if unreadable.contains(&table) || budget.tables <= 0 || budget.failures <= 0 {
+                    continue;
+                }
+                let data = image.bytes(table, MAX_TABLE);
+                if data.is_empty() {
+                    unreadable.insert(table);
+                    continue;
+                }
+                let found = table_pads(data, table, start, section.pointer, &mut budget).unwrap_or_default();
+                if found.is_empty() {
+                    budget.failures -= data.len() as i64;
+                }
+                free.insert((found, start))
             }
-            let data = image.bytes(table, MAX_TABLE);
-            if data.is_empty() {
-                unreadable.insert(table);
-                continue;
-            }
-            let found = table_pads(data, table, start, section.pointer, &mut budget).unwrap_or_default();
-            if found.is_empty() {
-                budget.failures -= data.len() as i64;
-            }
-            decoded.insert(key, (found, start));
-        }
-        if let Some((found, taken)) = decoded.get_mut(&key).filter(|(_, taken)| *taken < end) {
+        };
+        if *taken < end {
             pads.extend(found.range(*taken..end));
             *taken = end;
         }

@@ -53,11 +53,12 @@ pub(crate) fn imports(
     let mut insert = |table: &RelocationTable, replace: bool| {
         for entry in entries(elf, table) {
             left = left.checked_sub(1)?;
-            if replace || !found.contains_key(&entry.address) {
-                if let Some(api) = imported(entry) {
-                    names.keep(api.name.as_bytes())?;
-                    found.insert(entry.address, api);
-                }
+            if !replace && found.contains_key(&entry.address) {
+                continue;
+            }
+            if let Some(api) = imported(entry) {
+                names.keep(api.name.as_bytes())?;
+                found.insert(entry.address, api);
             }
         }
         Some(())

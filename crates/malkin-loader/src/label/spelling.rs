@@ -77,16 +77,13 @@ fn literals(text: &str) -> String {
                 .flatten()
                 .map(|split| (split, suffix))
         });
-        match literal {
-            Some(((number, after), suffix)) => {
-                spelled.push_str(number);
-                spelled.push_str(suffix);
-                rest = after;
-            }
-            None => {
-                spelled.push('(');
-                rest = found.get(1..).unwrap_or_default();
-            }
+        if let Some(((number, after), suffix)) = literal {
+            spelled.push_str(number);
+            spelled.push_str(suffix);
+            rest = after;
+        } else {
+            spelled.push('(');
+            rest = found.get(1..).unwrap_or_default();
         }
     }
     spelled.push_str(rest);

@@ -59,8 +59,8 @@ fn opcodes(file: &MachO<'_>, data: &[u8], lazy: bool, found: &mut Found<'_, '_>)
         at += 1;
         let immediate = byte & 15;
         match byte >> 4 {
+            // The end of one lazy binding; otherwise the end of all (below).
             0 if lazy => {}
-            0 => return None,
             1 => ordinal = i64::from(immediate),
             2 => ordinal = uleb128(data, &mut at)? as i64,
             3 => ordinal = if immediate == 0 { 0 } else { i64::from((immediate | 0xf0) as i8) },
@@ -184,7 +184,7 @@ fn file_offset(file: &MachO<'_>, address: u64) -> Option<u64> {
 }
 
 /// Library ordinal and name of an import row.
-fn import<'d>(fixups: Bytes<'d>, index: u64) -> Option<(i64, &'d [u8])> {
+fn import(fixups: Bytes<'_>, index: u64) -> Option<(i64, &[u8])> {
     let imports = u64::from(fixups.u32(8)?);
     let strings = u64::from(fixups.u32(12)?);
     let format = fixups.u32(20)?;

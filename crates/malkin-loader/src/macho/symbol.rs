@@ -40,10 +40,10 @@ fn table<'a>(file: &MachO<'a>) -> Vec<Symbol<'a>> {
         Some((file.bytes.u32(at)?, file.bytes.word(at + 8, file.wide)?))
     });
     let mut budget = NameBudget::new();
-    rows.filter_map(|(name, value)| {
+    rows.map(|(name, value)| {
         let name =
             strings.c_bytes(u64::from(name)).and_then(|name| budget.keep_text(name)).unwrap_or_default();
-        Some(Symbol { name, value, exported: false })
+        Symbol { name, value, exported: false }
     })
     .collect()
 }

@@ -65,7 +65,7 @@ fn record(bytes: Bytes<'_>, base: u64, raw: RawRecord, declared: bool) -> Except
     let plausible = raw.begin < raw.end
         && raw.end <= bytes.len()
         && raw.end - raw.begin <= MAX_FUNCTION_SIZE
-        && raw.unwind & 3 == 0
+        && raw.unwind.is_multiple_of(4)
         && first.is_some_and(is_unwind_start);
     ExceptionRecord {
         begin: base.wrapping_add(raw.begin),
@@ -80,7 +80,7 @@ fn plausible(bytes: Bytes<'_>, at: u64, previous_end: u64) -> Option<RawRecord> 
     let raw = raw_record(bytes, at)?;
     let ordered =
         raw.begin != 0 && raw.begin < raw.end && raw.end <= bytes.len() && raw.begin >= previous_end;
-    let unwound = raw.unwind != 0 && raw.unwind < bytes.len() && raw.unwind & 3 == 0;
+    let unwound = raw.unwind != 0 && raw.unwind < bytes.len() && raw.unwind.is_multiple_of(4);
     (ordered
         && unwound
         && raw.end - raw.begin <= MAX_FUNCTION_SIZE

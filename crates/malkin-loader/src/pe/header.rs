@@ -2,7 +2,7 @@
 //! section table gives the sections that are there, and the optional header's stated size only moves the section table.
 
 use crate::bytes::{Bytes, until_nul};
-use crate::limits::MAX_LOOKUP_SECTIONS;
+use crate::limits::MAX_PE_SECTIONS;
 
 /// Index of a data directory.
 #[derive(Clone, Copy)]
@@ -88,7 +88,7 @@ impl<'a> Pe<'a> {
             })
             .collect();
         let table = optional + u64::from(bytes.u16(at + 20)?);
-        let count = u64::from(bytes.u16(at + 6)?);
+        let count = u64::from(bytes.u16(at + 6)?).min(MAX_PE_SECTIONS);
         let sections = (0..count).map_while(|index| section_row(bytes, table + 40 * index)).collect();
         Some(Self {
             bytes,
@@ -113,7 +113,7 @@ impl<'a> Pe<'a> {
     /// File offset of an RVA: through the first section holding it, with raw offsets rounded up to the file alignment; an
     /// RVA in no section is its own offset.
     pub(crate) fn offset(&self, rva: u64) -> u64 {
-        let holder = self.sections.iter().take(MAX_LOOKUP_SECTIONS).find(|section| {
+        let holder = self.sections.iter().find(|section| {
             let start = u64::from(section.virtual_address);
             start <= rva && rva < start + u64::from(section.virtual_size.max(section.raw_size))
         });

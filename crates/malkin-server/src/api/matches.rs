@@ -1,10 +1,12 @@
-//! `/matches`: comparisons of stored samples, answered by jobs.
+//! `/matches`: comparisons of stored samples, answered by jobs, and of two functions, answered at once.
 
-use malkin_service::{MatchArguments, Request};
+use malkin_report::{SampleId, wire};
+use malkin_service::{FunctionPair, MatchArguments, Request};
 use serde_json::json;
 
+use super::numbers;
 use super::samples::known;
-use super::shape::store_failed;
+use super::shape::{function_json_with, store_failed, unknown};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::call::Call;
@@ -21,6 +23,52 @@ pub(super) fn sample_vs(app: &App, call: &Call) -> Result<Answer, Answer> {
     let sample = known(app, call.sample(0))?.sample_id;
     let other = known(app, call.sample(1))?.sample_id;
     enqueue(app, call, &Request::MatchSampleVs(sample, other, arguments(&call.query)))
+}
+
+/// Most samples of a cross comparison: each is compared with all others.
+const CROSS_LIMIT: usize = 1000;
+
+/// `GET /matches/sample/cross/{ids}`: whether the samples exist is left to the jobs, as in the reference.
+pub(super) fn cross(app: &App, call: &Call) -> Result<Answer, Answer> {
+    let Some(ids) = numbers::int_list(call.text(0)) else {
+        return Err(Answer::bad_request("Sample ids have to be integers, separated by commas."));
+    };
+    if ids.len() > CROSS_LIMIT {
+        return Err(Answer::bad_request(&format!("At most {CROSS_LIMIT} samples can be compared crosswise.")));
+    }
+    let samples: Vec<SampleId> = ids.into_iter().map(SampleId::new).collect();
+    let id = app
+        .engine
+        .enqueue_cross(&samples, &arguments(&call.query), is_forced(&call.query))
+        .map_err(store_failed)?;
+    Ok(Answer::data(&json!(id.to_string())))
+}
+
+/// `GET /matches/function/{id}`
+pub(super) fn function(app: &App, call: &Call) -> Result<Answer, Answer> {
+    let function = super::functions::known(app, call.function(0))?.function_id;
+    enqueue(app, call, &Request::MatchFunction(function, arguments(&call.query)))
+}
+
+/// `GET /matches/function/{id}/{other}`: at once.
+pub(super) fn function_vs(app: &App, call: &Call) -> Result<Answer, Answer> {
+    let pair = app.engine.compare_functions(call.function(0), call.function(1)).map_err(store_failed)?;
+    // The reference speaks of a sample here.
+    let FunctionPair { functions, disassembly, samples, matched } = pair.ok_or_else(|| unknown("sample"))?;
+    let mut data = Vec::new();
+    for (name, (function, xcfg)) in ["a", "b"].into_iter().zip(functions.iter().zip(&disassembly)) {
+        data.extend_from_slice(if data.is_empty() { b"{" } else { b"," });
+        data.extend_from_slice(format!("\"function_entry_{name}\":").as_bytes());
+        data.extend_from_slice(&function_json_with(function, xcfg.as_deref()));
+    }
+    for (name, sample) in ["a", "b"].into_iter().zip(&samples) {
+        let sample = wire::sample_entry_to_json(sample);
+        data.extend_from_slice(format!(",\"sample_entry_{name}\":{sample}").as_bytes());
+    }
+    data.extend_from_slice(b",\"match_entry\":");
+    data.extend_from_slice(&wire::function_match_to_json(&matched));
+    data.push(b'}');
+    Ok(Answer::raw_data(&data))
 }
 
 fn enqueue(app: &App, call: &Call, request: &Request) -> Result<Answer, Answer> {

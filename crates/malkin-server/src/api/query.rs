@@ -18,3 +18,16 @@ pub(super) fn report(app: &App, call: &Call) -> Result<Answer, Answer> {
         .map_err(service_failed)?;
     Ok(Answer::data(&json!(id.to_string())))
 }
+
+/// `POST /query/function`: a report with one function, answered at once. Only the number of bands matters here; the other
+/// parameters have no effect in the reference either, except for one that it refuses.
+pub(super) fn function(app: &App, call: &Call) -> Result<Answer, Answer> {
+    call.require_body("POST")?;
+    call.require_json()?;
+    let arguments = arguments(&call.query);
+    if arguments.has_group_restriction() {
+        return Err(Answer::bad_request("sample_group_only is understood by cross comparisons only."));
+    }
+    let result = app.engine.query_function(&call.body, &arguments.of_one_function()).map_err(service_failed)?;
+    Ok(Answer::raw_data(&result))
+}

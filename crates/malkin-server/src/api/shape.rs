@@ -12,8 +12,11 @@ use crate::answer::Answer;
 use crate::app::App;
 use crate::query::Query;
 
-/// A store that fails is no fault of the client.
+/// A store that fails is no fault of the client, unless it was asked to keep too much.
 pub(super) fn store_failed(error: StoreError) -> Answer {
+    if let StoreError::TooLarge { .. } = error {
+        return Answer::failed(StatusCode::PAYLOAD_TOO_LARGE, &sentence(&error.to_string()));
+    }
     tracing::error!(%error, "the store failed");
     Answer::failed(StatusCode::SERVICE_UNAVAILABLE, "The store is not available, nothing was changed.")
 }
@@ -29,7 +32,7 @@ pub(super) fn service_failed(error: ServiceError) -> Answer {
 }
 
 /// A message of ours as a sentence, as MCRIT's messages are.
-fn sentence(text: &str) -> String {
+pub(super) fn sentence(text: &str) -> String {
     let mut characters = text.chars();
     let first = characters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
     format!("{first}{}.", characters.as_str())

@@ -64,6 +64,13 @@ impl MatchArguments {
         self
     }
 
+    /// What a query for a single function looks at: the choice of candidates.
+    #[must_use]
+    pub fn of_one_function(mut self) -> Self {
+        self.named.retain(|(name, _)| [BAND_MATCHES_REQUIRED, EXACT].contains(name));
+        self
+    }
+
     /// The arguments by name, in their order.
     pub(super) fn named(&self) -> impl Iterator<Item = (&'static str, Value)> + '_ {
         self.named.iter().cloned()

@@ -5,10 +5,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use malkin_codehash::{
-    FunctionHashes, HashPath, MinHasher, SampleContext, Scratch, hash_function_in, pichash,
-};
-use malkin_report::{MinHash, Report};
+use malkin_codehash::{HashError, HashPath, MinHasher, SampleContext, Scratch, hash_function_in};
+use malkin_report::Report;
 
 use crate::command::exit_code;
 use crate::failure::Failure;
@@ -29,8 +27,11 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let hasher = MinHasher::default();
     let mut failed = 0;
     for file in &files {
-        match input::report(file) {
-            Ok(report) => output::data(&lines(&report, &hasher))?,
+        let lines = input::report(file).and_then(|report| {
+            lines(&report, &hasher).map_err(|error| Failure::refused(file, error.to_string()))
+        });
+        match lines {
+            Ok(lines) => output::data(&lines)?,
             Err(failure) => {
                 output::error(&failure);
                 failed += 1;
@@ -40,17 +41,15 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     Ok(exit_code(files.len() - failed, failed))
 }
 
-fn lines(report: &Report, hasher: &MinHasher) -> String {
+fn lines(report: &Report, hasher: &MinHasher) -> Result<String, HashError> {
     let context = SampleContext::of(report);
     let mut text = String::new();
     let mut scratch = Scratch::new();
     for function in &report.functions {
-        let hashes = hash_function_in(function, &context, hasher, HashPath::Server, &mut scratch)
-            .unwrap_or_else(|error| {
-                output::note(&format!("warning: {error}"));
-                let pichash = pichash(function, &context).unwrap_or_default();
-                FunctionHashes { pichash, minhash: MinHash::empty(), blocks: Vec::new() }
-            });
+        let hashes = hash_function_in(function, &context, hasher, HashPath::Server, &mut scratch)?;
+        if let Some(error) = hashes.unsigned {
+            output::note(&format!("warning: {error}"));
+        }
         // Writing to a String cannot fail.
         let _ = writeln!(
             text,
@@ -62,5 +61,5 @@ fn lines(report: &Report, hasher: &MinHasher) -> String {
             hashes.minhash.to_hex(),
         );
     }
-    text
+    Ok(text)
 }

@@ -12,6 +12,10 @@ use crate::escaper::{BinaryContext, last_word};
 /// Images based at or below this address never use the value rule.
 const LOW_IMAGE_BASE: u64 = 0x10_0000;
 
+/// Digits searched for constants at most. No instruction of the architecture has more than 30; the bound keeps the search
+/// linear in the size of a report whatever it calls an instruction.
+const MAX_SEARCHED_DIGITS: usize = 256;
+
 /// Appends the escaped digits of the instruction.
 pub(in crate::escaper) fn escape_binary(
     instruction: &Instruction<'_>,
@@ -28,6 +32,9 @@ pub(in crate::escaper) fn escape_binary(
             out.truncate(start + bytes.len().saturating_sub(cut));
             out.resize(out.len() + cut, b'?');
         }
+        return;
+    }
+    if bytes.len() > MAX_SEARCHED_DIGITS {
         return;
     }
     let operands = instruction.operands;

@@ -1,0 +1,71 @@
+//! `/query/pichash` and `/query/picblockhash`: where a hash occurs, from the index.
+
+use std::collections::HashSet;
+
+use malkin_report::{BlockHash, PicHash};
+use malkin_service::FunctionPlace;
+use serde_json::{Value, json};
+
+use super::numbers::{self, HashText};
+use super::shape::store_failed;
+use crate::answer::Answer;
+use crate::app::App;
+use crate::call::Call;
+
+/// `GET /query/pichash/{hash}`: `[family, sample, function]` for each function.
+pub(super) fn pichash(app: &App, call: &Call) -> Result<Answer, Answer> {
+    let places = functions(app, call)?;
+    let rows = places
+        .iter()
+        .map(|place| json!([place.family.get(), place.sample.get(), place.function.get()]));
+    Ok(Answer::data(&rows.collect()))
+}
+
+/// `GET /query/pichash/{hash}/summary`
+pub(super) fn pichash_summary(app: &App, call: &Call) -> Result<Answer, Answer> {
+    Ok(Answer::data(&summary(functions(app, call)?.iter())))
+}
+
+/// `GET /query/picblockhash/{hash}`: `[family, sample, function, offset]` for each block.
+pub(super) fn block(app: &App, call: &Call) -> Result<Answer, Answer> {
+    let places = blocks(app, call)?;
+    let rows = places.iter().map(|(place, offset)| {
+        json!([place.family.get(), place.sample.get(), place.function.get(), offset.to_signed()])
+    });
+    Ok(Answer::data(&rows.collect()))
+}
+
+/// `GET /query/picblockhash/{hash}/summary`
+pub(super) fn block_summary(app: &App, call: &Call) -> Result<Answer, Answer> {
+    let places = blocks(app, call)?;
+    let mut summary = summary(places.iter().map(|(place, _)| place));
+    summary["offsets"] = json!(places.len());
+    Ok(Answer::data(&summary))
+}
+
+fn functions(app: &App, call: &Call) -> Result<Vec<FunctionPlace>, Answer> {
+    Ok(hash(call)?.map(|hash| app.engine.with_pichash(PicHash::new(hash))).unwrap_or_default())
+}
+
+fn blocks(app: &App, call: &Call) -> Result<Vec<(FunctionPlace, malkin_report::Va)>, Answer> {
+    match hash(call)? {
+        Some(hash) => app.engine.with_block(BlockHash::new(hash)).map_err(store_failed),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// The hash of the path; `None` for a number that is no hash of anything. The reference has one message for both kinds.
+fn hash(call: &Call) -> Result<Option<u64>, Answer> {
+    match numbers::hash(call.text(0)) {
+        HashText::Hash(hash) => Ok(Some(hash)),
+        HashText::TooLarge => Ok(None),
+        HashText::Garbage | HashText::TooShort => Err(Answer::bad_request("No valid PicHash provided.")),
+    }
+}
+
+fn summary<'a>(places: impl Iterator<Item = &'a FunctionPlace> + Clone) -> Value {
+    let families: HashSet<_> = places.clone().map(|place| place.family).collect();
+    let samples: HashSet<_> = places.clone().map(|place| place.sample).collect();
+    let functions: HashSet<_> = places.map(|place| place.function).collect();
+    json!({"families": families.len(), "samples": samples.len(), "functions": functions.len()})
+}

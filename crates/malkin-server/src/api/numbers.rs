@@ -1,0 +1,100 @@
+//! Numbers as texts of paths and bodies list them.
+
+use crate::route::python_int;
+
+/// Decimal numbers separated by commas: blanks around commas and one newline at the end are tolerated, anything else is
+/// nothing. Numbers beyond 64 bits are numbers of nothing and become the largest one.
+pub(super) fn decimal_list(text: &str) -> Option<Vec<i64>> {
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    let is_bare = text.trim().len() == text.len();
+    // Blanks belong to commas: none in front of the first number or behind the last.
+    is_bare.then(|| text.split(',').map(|piece| decimal(piece.trim())).collect()).flatten()
+}
+
+fn decimal(digits: &str) -> Option<i64> {
+    let all_digits = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    all_digits.then(|| digits.parse().unwrap_or(i64::MAX))
+}
+
+/// Integers in Python's notation, signs and blanks included, separated by commas.
+pub(super) fn int_list(text: &str) -> Option<Vec<i64>> {
+    text.split(',').map(|piece| python_int(piece.trim())).collect()
+}
+
+/// A hash as hexadecimal text: at least 16 digits, in Python's notation after those.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum HashText {
+    /// A hash.
+    Hash(u64),
+    /// A number that no hash of 64 bits can be.
+    TooLarge,
+    /// Not a number, though it begins as one.
+    Garbage,
+    /// Fewer than 16 digits at its start.
+    TooShort,
+}
+
+/// Reads a hash.
+pub(super) fn hash(text: &str) -> HashText {
+    let start = text.as_bytes().get(..16);
+    if !start.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)) {
+        return HashText::TooShort;
+    }
+    // Single underscores between digits mean nothing, white space at the end neither.
+    let text = text.trim_end();
+    let pieces: Vec<&str> = text.split('_').collect();
+    let is_hex =
+        |piece: &&str| !piece.is_empty() && piece.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if !pieces.iter().all(|piece| is_hex(piece)) {
+        return HashText::Garbage;
+    }
+    let digits = pieces.concat();
+    let significant = digits.trim_start_matches('0');
+    if significant.is_empty() {
+        return HashText::Hash(0);
+    }
+    u64::from_str_radix(significant, 16).map_or(HashText::TooLarge, HashText::Hash)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimal_lists() {
+        assert_eq!(decimal_list("0,3,14"), Some(vec![0, 3, 14]));
+        assert_eq!(decimal_list("14 , 3"), Some(vec![14, 3]));
+        assert_eq!(decimal_list("1,2\n"), Some(vec![1, 2]));
+        assert_eq!(decimal_list("0\t,1"), Some(vec![0, 1]));
+        assert_eq!(decimal_list("00"), Some(vec![0]));
+        assert_eq!(decimal_list("99999999999999999999"), Some(vec![i64::MAX]));
+        let bad =
+            ["", "1,a,3", "[1,2]", "1,2,", ",1", "-1", "+1", "1.0", "1,,2", " 1", "1 ", "1_0", "0 1", "0\n\n"];
+        for bad in bad {
+            assert_eq!(decimal_list(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn integer_lists() {
+        assert_eq!(int_list("0, 1,-3,+4,1_0"), Some(vec![0, 1, -3, 4, 10]));
+        for bad in ["", "0,1,", "a,b", "0;1", " ", "1.0"] {
+            assert_eq!(int_list(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn hashes_have_sixteen_digits_at_least() {
+        assert_eq!(hash("a6cb05d3f2f893a8"), HashText::Hash(0xa6cb_05d3_f2f8_93a8));
+        assert_eq!(hash("00A6CB05D3F2F893A8"), HashText::Hash(0xa6cb_05d3_f2f8_93a8));
+        assert_eq!(hash("0000000000000000"), HashText::Hash(0));
+        assert_eq!(hash("4cc55ab1f5c9815c00"), HashText::TooLarge);
+        assert_eq!(hash("4cc55ab1f5c9815c_0"), HashText::TooLarge);
+        for garbage in ["4cc55ab1f5c9815czz", "4cc55ab1f5c9815c 0", "4cc55ab1f5c9815c__0", "4cc55ab1f5c9815c_"] {
+            assert_eq!(hash(garbage), HashText::Garbage, "{garbage}");
+        }
+        for short in ["", "00", "zz", "0x4cc55ab1f5c9815c", "4cc55ab1f5c9815", "\u{e9}cc55ab1f5c9815c"] {
+            assert_eq!(hash(short), HashText::TooShort, "{short}");
+        }
+    }
+}

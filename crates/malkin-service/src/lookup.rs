@@ -1,0 +1,59 @@
+//! Where a hash occurs: look-ups in the index, with what the store knows of the places.
+
+use malkin_report::{BlockHash, FamilyId, FunctionId, PicHash, SampleId, Va};
+use malkin_store::{FunctionQuery, StoreError};
+
+use crate::engine::Engine;
+
+/// Functions whose records are read at once.
+const CHUNK_FUNCTIONS: usize = 1000;
+
+/// A function with its sample and family.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct FunctionPlace {
+    /// Family of the sample.
+    pub family: FamilyId,
+    /// The sample.
+    pub sample: SampleId,
+    /// The function.
+    pub function: FunctionId,
+}
+
+impl Engine {
+    /// Stored functions with a PicHash, ascending.
+    pub fn with_pichash(&self, pichash: PicHash) -> Vec<FunctionPlace> {
+        let snapshot = self.memory().snapshot();
+        let places = snapshot.with_pichash(pichash).map(|found| FunctionPlace {
+            family: snapshot.sample_facts(found.sample).family_id,
+            sample: snapshot.sample_id(found.sample),
+            function: snapshot.function_id(found),
+        });
+        let mut places: Vec<FunctionPlace> = places.collect();
+        places.sort_unstable();
+        places.dedup();
+        places
+    }
+
+    /// Basic blocks with a hash, each with the function it is in, ascending.
+    pub fn with_block(&self, hash: BlockHash) -> Result<Vec<(FunctionPlace, Va)>, StoreError> {
+        let snapshot = self.memory().snapshot();
+        let mut ids: Vec<FunctionId> =
+            snapshot.with_block(hash).map(|found| snapshot.function_id(found)).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let mut places = Vec::new();
+        for chunk in ids.chunks(CHUNK_FUNCTIONS) {
+            for function in self.store().functions(&FunctionQuery::ByIds(chunk.to_vec()))? {
+                let place = FunctionPlace {
+                    family: function.family_id,
+                    sample: function.sample_id,
+                    function: function.function_id,
+                };
+                let blocks = function.picblockhashes.iter().filter(|block| block.hash == hash);
+                places.extend(blocks.map(|block| (place, block.offset)));
+            }
+        }
+        places.sort_unstable();
+        Ok(places)
+    }
+}
