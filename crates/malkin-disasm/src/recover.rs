@@ -34,16 +34,16 @@ use self::maps::{BitMap, WordMap};
 use self::memory::Memory;
 use self::state::{Row, State, mark};
 use self::store::Functions;
-use crate::x86::{Decoder, TextWriter};
+use crate::x86::{Decoder, Stream, TextWriter};
 
 /// Deepest nesting of analyses that are started by an analysis (functions given back after they were absorbed).
 const MAX_NESTING: u32 = 24;
 
 /// Everything known about an image while it is being analysed.
-#[derive(Debug)]
 pub(crate) struct Recovery<'a> {
     memory: Memory<'a>,
     decoder: Decoder,
+    stream: Stream<'a>,
     writer: TextWriter,
     budget: Budget<'a>,
     candidates: Candidates,
@@ -64,6 +64,9 @@ pub(crate) struct Recovery<'a> {
     /// Alignment of much-called candidates.
     alignment: u32,
     gaps: gap::GapScan,
+    /// States and edges of analyses that are over, kept for their memory.
+    spare: Vec<State>,
+    spare_graph: blocks::Graph,
 }
 
 impl<'a> Recovery<'a> {
@@ -72,9 +75,12 @@ impl<'a> Recovery<'a> {
         let memory = Memory::new(image);
         let (len, bits) = (memory.data.len(), memory.bits);
         let table_starts = jump_table::table_starts(&memory);
+        let decoder = Decoder::new(bits);
+        let stream = decoder.stream(&image.data, image.base_addr);
         Self {
             memory,
-            decoder: Decoder::new(bits),
+            decoder,
+            stream,
             writer: TextWriter::new(bits),
             budget,
             candidates: Candidates::default(),
@@ -88,6 +94,8 @@ impl<'a> Recovery<'a> {
             table_starts,
             alignment: 0,
             gaps: gap::GapScan::default(),
+            spare: Vec::new(),
+            spare_graph: blocks::Graph::default(),
         }
     }
 
@@ -214,23 +222,23 @@ impl<'a> Recovery<'a> {
             return None;
         }
         let (mut state, complete) = self.walk(start, in_gap, tables.unwrap_or_default());
-        if !complete {
+        let extent = if !complete {
             self.abort(start);
             let absorbed = std::mem::take(&mut state.absorbed);
             self.restore(&absorbed, false, nesting);
-            return in_gap.then(|| self.straight_extent(&mut state)).flatten();
-        }
-        if tables.is_none() && self.runs_into_table(&state) {
+            if in_gap { self.straight_extent(&mut state) } else { None }
+        } else if tables.is_none() && self.runs_into_table(&state) {
             let extent = self.analyse_around(start, in_gap, Some(&state.tables), nesting);
             self.restore(&state.reverted, true, nesting);
             self.restore(&state.absorbed, false, nesting);
-            return extent;
-        }
-        self.conclude(&mut state, in_gap, nesting);
-        if !in_gap || self.functions.number_of(start).is_some() {
-            return None;
-        }
-        self.straight_extent(&mut state)
+            extent
+        } else {
+            self.conclude(&mut state, in_gap, nesting);
+            let failed = in_gap && self.functions.number_of(start).is_none();
+            if failed { self.straight_extent(&mut state) } else { None }
+        };
+        self.spare.push(state);
+        extent
     }
 
     /// Whether code was decoded out of bytes that turned out to be a jump table.
@@ -243,8 +251,13 @@ impl<'a> Recovery<'a> {
 
     /// Decodes everything reachable from the start. False: two instructions of zero bytes were met.
     fn walk(&mut self, start: u64, in_gap: bool, tables: &[(u64, u32)]) -> (State, bool) {
-        self.analyses += 1;
-        let mut state = State::new(start, self.analyses);
+        if self.analyses < mark::MAX_ANALYSES {
+            self.analyses += 1;
+        } else {
+            self.budget.give_up();
+        }
+        let mut state = self.spare.pop().unwrap_or_default();
+        state.reset(start, self.analyses);
         for &(address, count) in tables {
             state.data.push((address, count));
             state.tables.push((address, count));
@@ -270,7 +283,7 @@ impl<'a> Recovery<'a> {
         let mut previous: Option<Row> = None;
         let mut decoded = 0;
         while let Some(offset) = self.memory.offset(address) {
-            let Some(instruction) = self.decoder.decode(&self.memory.data[offset..], address) else { break };
+            let Some(instruction) = self.stream.decode(&self.decoder, offset) else { break };
             decoded += 1;
             let length = instruction.len();
             let row =
@@ -334,10 +347,12 @@ impl<'a> Recovery<'a> {
         state.rows.push(row);
         state.open += 1;
         state.highest = Some(state.highest.map_or(address, |highest| highest.max(address)));
-        self.put_mark(state.number, offset, mark::COVERED | mark::START);
-        for at in offset + 1..offset + usize::from(row.length) {
-            self.put_mark(state.number, at, mark::COVERED);
-        }
+        let number = state.number;
+        self.marks.update(offset, usize::from(row.length), |value| {
+            let kept = if *value >> mark::BITS == number { *value } else { number << mark::BITS };
+            *value = kept | mark::COVERED;
+        });
+        self.put_mark(number, offset, mark::START);
         if state.reachable {
             let next = address.wrapping_add(u64::from(row.length));
             if state.latch {

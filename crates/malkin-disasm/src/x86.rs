@@ -3,7 +3,7 @@
 pub mod decode;
 pub mod text;
 
-pub use decode::Decoder;
+pub use decode::{Decoder, Stream};
 pub use text::TextWriter;
 
 use iced_x86::{Code, Instruction, OpKind};

@@ -2,13 +2,24 @@
 
 use super::state::{Edge, Row};
 
-/// Edges of a function with repeated ones merged, by source and by target.
+/// Edges of a function with repeated ones merged.
 #[derive(Debug, Default)]
 pub(crate) struct Graph {
     /// Sorted by source, then target; dead ones stay.
     edges: Vec<Edge>,
-    /// Targets ever referred to, ascending, with the number of edges that are alive.
-    targets: Vec<(u64, u32)>,
+    /// Targets of edges that died after the degrees were counted.
+    killed: Vec<u64>,
+}
+
+/// How many edges lead to an instruction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Degree {
+    /// None ever did.
+    Never,
+    /// At most one, perhaps none any more.
+    Single,
+    /// More than one.
+    Shared,
 }
 
 /// A basic block: a run of the sorted instructions.
@@ -33,28 +44,24 @@ impl BlockRun {
 }
 
 impl Graph {
-    /// Merges the edges of an analysis.
-    pub(crate) fn new(raw: &[Edge]) -> Self {
-        let mut edges = raw.to_vec();
-        edges.sort_by_key(|edge| (edge.from, edge.to));
-        edges.dedup_by(|later, kept| {
+    /// Merges the edges of an analysis, reusing memory.
+    pub(crate) fn rebuild(&mut self, raw: &[Edge]) {
+        self.killed.clear();
+        self.edges.clear();
+        self.edges.extend_from_slice(raw);
+        self.edges.sort_unstable_by_key(|edge| (edge.from, edge.to));
+        self.edges.dedup_by(|later, kept| {
             let same = later.from == kept.from && later.to == kept.to;
             if same {
                 kept.alive |= later.alive;
             }
             same
         });
-        let mut targets: Vec<(u64, u32)> =
-            edges.iter().map(|edge| (edge.to, u32::from(edge.alive))).collect();
-        targets.sort_unstable_by_key(|target| target.0);
-        targets.dedup_by(|later, kept| {
-            let same = later.0 == kept.0;
-            if same {
-                kept.1 += later.1;
-            }
-            same
-        });
-        Self { edges, targets }
+    }
+
+    /// All edges, dead ones included.
+    pub(crate) fn edges(&self) -> &[Edge] {
+        &self.edges
     }
 
     /// Edges that are alive.
@@ -69,89 +76,103 @@ impl Graph {
             .is_ok_and(|at| self.edges[at].alive)
     }
 
-    fn span(&self, from: u64) -> std::ops::Range<usize> {
-        let start = self.edges.partition_point(|edge| edge.from < from);
-        let mut end = start;
-        while self.edges.get(end).is_some_and(|edge| edge.from == from) {
-            end += 1;
-        }
-        start..end
-    }
-
     fn kill(&mut self, at: usize) {
-        let edge = &mut self.edges[at];
-        edge.alive = false;
-        let to = edge.to;
-        if let Ok(target) = self.targets.binary_search_by_key(&to, |target| target.0) {
-            self.targets[target].1 = self.targets[target].1.saturating_sub(1);
-        }
+        self.edges[at].alive = false;
+        self.killed.push(self.edges[at].to);
     }
 
-    fn target(&self, address: u64) -> Option<u32> {
-        self.targets.binary_search_by_key(&address, |target| target.0).ok().map(|at| self.targets[at].1)
+    /// The degree of an instruction, corrected by edges that died since `counted`.
+    fn degree(&self, address: u64, counted: Degree) -> Degree {
+        if counted != Degree::Shared || !self.killed.contains(&address) {
+            return counted;
+        }
+        let alive = self.edges.iter().filter(|edge| edge.alive && edge.to == address).count();
+        if alive > 1 { Degree::Shared } else { Degree::Single }
     }
 }
 
-/// The blocks of sorted `rows`, by ascending start. `heads` are ascending; `collisions` are addresses where a fall-through
-/// ran into another function (ascending), whose edge is removed when a block reaches it.
-pub(crate) fn cut(
-    rows: &[Row],
-    base: u64,
-    graph: &mut Graph,
-    heads: &[u64],
-    collisions: &[u64],
-) -> Vec<BlockRun> {
-    let mut blocks = Vec::with_capacity(heads.len());
-    for &head in heads {
-        let Ok(first) = rows.binary_search_by(|row| (base + u64::from(row.offset)).cmp(&head)) else {
-            continue;
-        };
-        let mut end = first;
-        while let Some(row) = rows.get(end) {
-            end += 1;
-            let next = rows.get(end).map(|next| base + u64::from(next.offset));
-            if ends_here(*row, base, next, graph, heads, collisions) {
-                break;
+/// Cuts a function into blocks.
+#[derive(Debug)]
+pub(crate) struct Cutter<'a, D> {
+    /// Instructions in address order.
+    pub(crate) rows: &'a [Row],
+    /// Address of offset 0.
+    pub(crate) base: u64,
+    /// Edges.
+    pub(crate) graph: &'a mut Graph,
+    /// Addresses that start a block, ascending; not all need be instructions.
+    pub(crate) heads: &'a [u64],
+    /// Addresses where a fall-through ran into another function, ascending. Its edge is removed when a block reaches it.
+    pub(crate) collisions: &'a [u64],
+    /// Degree of an instruction.
+    pub(crate) degree: D,
+}
+
+impl<D: Fn(u64) -> Degree> Cutter<'_, D> {
+    /// The blocks, by ascending start.
+    pub(crate) fn cut(&mut self) -> Vec<BlockRun> {
+        let mut blocks = Vec::with_capacity(self.heads.len());
+        let mut edge = 0;
+        for (number, &head) in self.heads.iter().enumerate() {
+            let Some(offset) = head.checked_sub(self.base).and_then(|offset| u32::try_from(offset).ok())
+            else {
+                continue;
+            };
+            let Ok(first) = self.rows.binary_search_by_key(&offset, |row| row.offset) else { continue };
+            while edge > 0 && self.graph.edges[edge - 1].from >= head {
+                edge -= 1;
+            }
+            let mut end = first;
+            let mut later = number;
+            while let Some(&row) = self.rows.get(end) {
+                end += 1;
+                if self.ends_here(row, end, &mut edge, &mut later) {
+                    break;
+                }
+            }
+            blocks.push(BlockRun { first: first as u32, count: (end - first) as u32 });
+        }
+        blocks
+    }
+
+    /// Whether the block ends with `row`; `end` is the index behind it. `edge` and `later` are positions in the edges and the
+    /// heads that move along with the rows.
+    fn ends_here(&mut self, row: Row, end: usize, edge: &mut usize, later: &mut usize) -> bool {
+        let address = self.base + u64::from(row.offset);
+        let next = self.rows.get(end).map(|next| self.base + u64::from(next.offset));
+        let edges = &self.graph.edges;
+        while edges.get(*edge).is_some_and(|edge| edge.from < address) {
+            *edge += 1;
+        }
+        let count = edges[*edge..].iter().take_while(|edge| edge.from == address).count();
+        let span = *edge..*edge + count;
+        if count > 0 {
+            let mut alive = edges[span.clone()].iter().filter(|edge| edge.alive);
+            if let Some(next) = next
+                && !row.class.is_call()
+                && let Some(only) = alive.next()
+                && (alive.next().is_some() || only.to != next)
+            {
+                return true;
+            }
+            let through = address + u64::from(row.length);
+            if self.collisions.binary_search(&through).is_ok()
+                && let Some(at) = span.into_iter().find(|&at| edges[at].alive && edges[at].to == through)
+            {
+                self.graph.kill(at);
+                return true;
             }
         }
-        blocks.push(BlockRun { first: first as u32, count: (end - first) as u32 });
-    }
-    blocks
-}
-
-fn ends_here(
-    row: Row,
-    base: u64,
-    next: Option<u64>,
-    graph: &mut Graph,
-    heads: &[u64],
-    collisions: &[u64],
-) -> bool {
-    let address = base + u64::from(row.offset);
-    let span = graph.span(address);
-    if !span.is_empty() {
-        let mut alive = graph.edges[span.clone()].iter().filter(|edge| edge.alive);
-        if let Some(next) = next
-            && !row.class.is_call()
-            && let Some(only) = alive.next()
-            && (alive.next().is_some() || only.to != next)
-        {
-            return true;
+        if let Some(next) = next {
+            while self.heads.get(*later).is_some_and(|&head| head < next) {
+                *later += 1;
+            }
+            match self.graph.degree(next, (self.degree)(next)) {
+                Degree::Never => {}
+                Degree::Single if self.heads.get(*later) != Some(&next) => {}
+                _ => return true,
+            }
         }
-        let through = address + u64::from(row.length);
-        if collisions.binary_search(&through).is_ok()
-            && let Some(at) =
-                span.into_iter().find(|&at| graph.edges[at].alive && graph.edges[at].to == through)
-        {
-            graph.kill(at);
-            return true;
-        }
+        row.class.ends_block()
     }
-    if let Some(next) = next
-        && let Some(count) = graph.target(next)
-        && (count > 1 || heads.binary_search(&next).is_ok())
-    {
-        return true;
-    }
-    row.class.ends_block()
 }

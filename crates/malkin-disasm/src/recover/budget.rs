@@ -66,6 +66,11 @@ impl<'a> Budget<'a> {
         !self.exceeded
     }
 
+    /// Ends the recovery.
+    pub(crate) fn give_up(&mut self) {
+        self.exceeded = true;
+    }
+
     /// Counts a stored function.
     pub(crate) fn store(&mut self, instructions: usize) {
         self.stored_functions += 1;

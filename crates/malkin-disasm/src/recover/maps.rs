@@ -26,6 +26,16 @@ impl BitMap {
         }
     }
 
+    /// Whether any of the `count` bits from `at` on is set; at most 64 bits.
+    pub(crate) fn any(&self, at: usize, count: usize) -> bool {
+        let wanted = if count >= 64 { u64::MAX } else { (1u64 << count) - 1 };
+        let shift = at % 64;
+        let low = self.words.get(at / 64).is_some_and(|word| word >> shift & wanted != 0);
+        let spill =
+            shift != 0 && self.words.get(at / 64 + 1).is_some_and(|word| word << (64 - shift) & wanted != 0);
+        low || spill
+    }
+
     /// Sets `count` bits from `at` on, as far as they exist.
     pub(crate) fn set_range(&mut self, at: usize, count: usize) {
         for bit in at..at.saturating_add(count).min(self.len) {
@@ -68,10 +78,16 @@ impl WordMap {
         Some(&mut page[at % PAGE])
     }
 
-    /// Writes an entry; entries outside are ignored.
-    pub(crate) fn set(&mut self, at: usize, value: u32) {
-        if let Some(entry) = self.entry(at) {
-            *entry = value;
+    /// Applies a change to `count` entries from `at` on; entries outside are ignored.
+    pub(crate) fn update(&mut self, at: usize, count: usize, change: impl Fn(&mut u32)) {
+        let inside = at % PAGE;
+        if at + count <= self.len && inside + count <= PAGE && count > 0 {
+            let page = self.pages[at / PAGE].get_or_insert_with(|| Box::new([0; PAGE]));
+            page[inside..inside + count].iter_mut().for_each(change);
+        } else {
+            for at in at..at.saturating_add(count).min(self.len) {
+                self.entry(at).into_iter().for_each(&change);
+            }
         }
     }
 
@@ -114,16 +130,15 @@ mod tests {
         map.set(1000);
         assert_eq!((0..80).filter(|&at| map.get(at)).collect::<Vec<_>>(), [63, 64]);
         assert!(!map.get(62) && map.get(64));
+        assert!(map.any(60, 4) && !map.any(60, 3) && map.any(64, 1) && !map.any(65, 64));
     }
 
     #[test]
     fn runs_cross_pages_and_end_with_the_map() {
         let mut map = WordMap::new(PAGE * 3 + 5);
-        for at in PAGE - 2..PAGE + 3 {
-            map.set(at, 7);
-        }
-        map.set(PAGE * 3 + 4, 1);
-        map.set(PAGE * 9, 1);
+        map.update(PAGE - 2, 5, |entry| *entry = 7);
+        map.update(PAGE * 3 + 4, 2, |entry| *entry = 1);
+        map.update(PAGE * 9, 1, |entry| *entry = 1);
         let mut runs = Vec::new();
         map.runs(|start, end| runs.push((start, end)));
         assert_eq!(runs, [(PAGE - 2, PAGE + 3), (PAGE * 3 + 4, PAGE * 3 + 5)]);

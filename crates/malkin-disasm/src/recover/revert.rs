@@ -33,9 +33,7 @@ impl Recovery<'_> {
     fn remove(&mut self, start: u64, references: bool) {
         let Some(number) = self.functions.number_of(start) else { return };
         for row in self.functions.remove(number, references, self.memory.base) {
-            for at in row.offset..row.offset + u32::from(row.length) {
-                self.owners.set(at as usize, 0);
-            }
+            self.owners.update(row.offset as usize, usize::from(row.length), |owner| *owner = 0);
         }
     }
 

@@ -65,8 +65,16 @@ pub(crate) mod mark {
     pub(crate) const SEEN: u32 = 4;
     /// A byte of a jump table.
     pub(crate) const TABLE: u32 = 8;
+    /// Target of an edge that may have been taken back.
+    pub(crate) const TARGET: u32 = 16;
+    /// Target of at least one edge.
+    pub(crate) const REACHED: u32 = 32;
+    /// Target of more than one edge.
+    pub(crate) const SHARED: u32 = 64;
     /// Bits of a mark; the rest of the word is the number of the analysis.
-    pub(crate) const BITS: u32 = 4;
+    pub(crate) const BITS: u32 = 7;
+    /// Most analyses of one image.
+    pub(crate) const MAX_ANALYSES: u32 = u32::MAX >> BITS;
 }
 
 /// State of one analysis.
@@ -125,9 +133,20 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// A fresh state.
-    pub(crate) fn new(start: u64, number: u32) -> Self {
-        Self { start, number, reachable: true, leaf: true, sorted: true, ..Self::default() }
+    /// Makes the state fresh, keeping its memory.
+    pub(crate) fn reset(&mut self, start: u64, number: u32) {
+        let mut fresh = Self { start, number, reachable: true, leaf: true, sorted: true, ..Self::default() };
+        macro_rules! keep_memory {
+            ($($field:ident),*) => {
+                $(
+                    self.$field.clear();
+                    std::mem::swap(&mut self.$field, &mut fresh.$field);
+                )*
+            };
+        }
+        keep_memory!(queue, rows, edges, register_calls, slot_calls, data, tables, data_references);
+        keep_memory!(collisions, absorbed, reverted);
+        *self = fresh;
     }
 
     /// Closes the open block.

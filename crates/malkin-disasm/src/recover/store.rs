@@ -3,7 +3,7 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Recovery;
-use super::blocks::{BlockRun, Graph, cut};
+use super::blocks::{BlockRun, Cutter, Degree, Graph};
 use super::class::Class;
 use super::state::{DataReference, Row, State, mark};
 
@@ -107,6 +107,7 @@ impl Recovery<'_> {
     pub(super) fn conclude(&mut self, state: &mut State, in_gap: bool, nesting: u32) {
         if let Some(function) = self.finalise(state, in_gap) {
             self.resolve_register_calls(state, &function);
+            self.spare_graph = function.graph;
         }
         let absorbed = std::mem::take(&mut state.absorbed);
         self.restore(&absorbed, false, nesting);
@@ -127,19 +128,55 @@ impl Recovery<'_> {
             return None;
         }
         state.sort_rows();
-        let mut graph = Graph::new(&state.edges);
+        let mut graph = std::mem::take(&mut self.spare_graph);
+        graph.rebuild(&state.edges);
+        self.count_degrees(state.number, &graph);
         let mut heads: Vec<u64> =
             state.edges.iter().filter(|edge| edge.alive && edge.jump).map(|edge| edge.to).collect();
         heads.push(state.start);
         heads.sort_unstable();
         heads.dedup();
-        let mut collisions = std::mem::take(&mut state.collisions);
-        collisions.sort_unstable();
-        let blocks = cut(&state.rows, self.memory.base, &mut graph, &heads, &collisions);
+        state.collisions.sort_unstable();
+        let degree = |address: u64| self.degree(state.number, address);
+        let mut cutter = Cutter {
+            rows: &state.rows,
+            base: self.memory.base,
+            graph: &mut graph,
+            heads: &heads,
+            collisions: &state.collisions,
+            degree,
+        };
+        let blocks = cutter.cut();
         if state.closed > 0 {
             self.store(state, &graph, &blocks);
         }
         Some(Finalised { graph, blocks })
+    }
+
+    /// Marks the targets of edges.
+    fn count_degrees(&mut self, number: u32, graph: &Graph) {
+        for edge in graph.edges() {
+            let Some(offset) = self.memory.offset(edge.to) else { continue };
+            let Some(value) = self.marks.entry(offset) else { continue };
+            let kept = if *value >> mark::BITS == number { *value } else { number << mark::BITS };
+            let counted = match edge.alive {
+                true if kept & mark::REACHED != 0 => mark::SHARED,
+                true => mark::REACHED,
+                false => 0,
+            };
+            *value = kept | mark::TARGET | counted;
+        }
+    }
+
+    fn degree(&self, number: u32, address: u64) -> Degree {
+        let value = self.memory.offset(address).map_or(0, |offset| self.marks.get(offset));
+        if value >> mark::BITS != number || value & mark::TARGET == 0 {
+            Degree::Never
+        } else if value & mark::SHARED == 0 {
+            Degree::Single
+        } else {
+            Degree::Shared
+        }
     }
 
     /// A function in a gap that has no proper end: a lone far jump, or one block that leaves by a call or jump.
@@ -181,9 +218,7 @@ impl Recovery<'_> {
             alive: true,
         });
         for row in &state.rows {
-            for at in row.offset..row.offset + u32::from(row.length) {
-                self.owners.set(at as usize, number + 1);
-            }
+            self.owners.update(row.offset as usize, usize::from(row.length), |owner| *owner = number + 1);
         }
         for &(address, count) in &state.data {
             if let Some(offset) = self.memory.offset(address) {
@@ -198,6 +233,9 @@ impl Recovery<'_> {
         let mut changed = Vec::new();
         let rows = &state.rows;
         for row in rows {
+            if !self.call_sources.any(row.offset as usize + 1, usize::from(row.length) - 1) {
+                continue;
+            }
             for offset in row.offset + 1..row.offset + u32::from(row.length) {
                 if !self.call_sources.get(offset as usize) {
                     continue;

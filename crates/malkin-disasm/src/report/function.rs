@@ -13,6 +13,7 @@ use crate::recover::blocks::BlockRun;
 use crate::recover::maps::BitMap;
 use crate::recover::state::{DataReference, Row};
 use crate::recover::store::Stored;
+use crate::x86::Stream;
 
 /// References of the whole image, arranged for look-up by function.
 #[derive(Debug)]
@@ -92,10 +93,10 @@ fn grouped(mut pairs: Vec<(i128, i128)>) -> malkin_report::DataRefs {
 }
 
 /// Makes functions of what was stored.
-#[derive(Debug)]
-pub(super) struct Assembler<'a> {
-    recovery: &'a Recovery<'a>,
-    references: &'a References,
+pub(super) struct Assembler<'r, 'a> {
+    recovery: &'r Recovery<'a>,
+    stream: Stream<'a>,
+    references: &'r References,
     context: SampleContext,
     counter: MnemonicCounter,
     builder: CodeBuilder,
@@ -104,14 +105,16 @@ pub(super) struct Assembler<'a> {
     operands: String,
 }
 
-impl<'a> Assembler<'a> {
+impl<'r, 'a> Assembler<'r, 'a> {
     pub(super) fn new(
-        recovery: &'a Recovery<'a>,
-        references: &'a References,
+        recovery: &'r Recovery<'a>,
+        references: &'r References,
         context: SampleContext,
     ) -> Self {
+        let memory = recovery.memory();
         Self {
             recovery,
+            stream: recovery.decoder().stream(memory.data, memory.base),
             references,
             context,
             counter: MnemonicCounter::new(recovery.memory().bits),
@@ -180,16 +183,16 @@ impl<'a> Assembler<'a> {
         let address = self.address(row);
         let data = self.recovery.memory().data;
         let start = row.offset as usize;
-        let instruction = self.recovery.decoder().decode(&data[start..], address)?;
+        let instruction = self.stream.decode(self.recovery.decoder(), start)?;
         let code = &data[start..start + usize::from(row.length)];
         self.bytes.clear();
         self.mnemonic.clear();
         self.operands.clear();
         push_hex(code, &mut self.bytes);
         let writer = self.recovery.writer();
-        writer.mnemonic(&instruction, code, &mut self.mnemonic);
+        let plain = writer.mnemonic(&instruction, code, &mut self.mnemonic);
         writer.operands(&instruction, code, &mut self.operands);
-        self.counter.add(&self.mnemonic);
+        self.counter.add(&self.mnemonic, plain.then_some(instruction.mnemonic()));
         let offset = Va::new(address);
         let instruction =
             Instruction { offset, bytes: &self.bytes, mnemonic: &self.mnemonic, operands: &self.operands };
@@ -217,32 +220,39 @@ impl<'a> Assembler<'a> {
 
     /// Edges that leave the function but not the image. The entry counts as outside.
     fn outgoing(&self, stored: &Stored) -> Vec<(Va, Vec<Va>)> {
+        let loose = &self.references.loose;
+        let first = loose.partition_point(|edge| edge.0 < stored.borders.0);
+        let left_behind = loose[first..].iter().take_while(|edge| edge.0 < stored.borders.1).count();
+        if left_behind == 0 {
+            return self.outgoing_of(stored, &stored.edges);
+        }
+        let mut edges = [stored.edges.as_slice(), &loose[first..first + left_behind]].concat();
+        edges.sort_unstable();
+        edges.dedup();
+        self.outgoing_of(stored, &edges)
+    }
+
+    /// As [`Self::outgoing`], of edges in ascending order.
+    fn outgoing_of(&self, stored: &Stored, edges: &[(u64, u64)]) -> Vec<(Va, Vec<Va>)> {
         let memory = self.recovery.memory();
         let in_blocks = InBlocks::new(stored, memory.base);
         let mut outgoing: Vec<(Va, Vec<Va>)> = Vec::new();
-        let mut add = |from: u64, to: u64| {
+        let mut row = 0;
+        for &(from, to) in edges {
+            while stored.rows.get(row).is_some_and(|row| self.address(*row) < from) {
+                row += 1;
+            }
+            // Nearly every edge leads to the next instruction.
+            let next = stored.rows.get(row + 1).is_some_and(|next| self.address(*next) == to);
+            if next && in_blocks.only.is_none() && to != stored.start {
+                continue;
+            }
             let leaves = memory.contains(to) && (to == stored.start || !in_blocks.has(to));
             if leaves && in_blocks.has(from) {
                 match outgoing.last_mut() {
                     Some((last, targets)) if last.get() == from => targets.push(Va::new(to)),
                     _ => outgoing.push((Va::new(from), vec![Va::new(to)])),
                 }
-            }
-        };
-        let bounds = (stored.borders.0, stored.borders.1);
-        let first = self.references.loose.partition_point(|edge| edge.0 < bounds.0);
-        let left_behind = self.references.loose[first..].iter().take_while(|edge| edge.0 < bounds.1);
-        let left_behind: Vec<(u64, u64)> = left_behind.copied().collect();
-        if left_behind.is_empty() {
-            for &(from, to) in &stored.edges {
-                add(from, to);
-            }
-        } else {
-            let mut edges = [stored.edges.as_slice(), &left_behind].concat();
-            edges.sort_unstable();
-            edges.dedup();
-            for (from, to) in edges {
-                add(from, to);
             }
         }
         outgoing

@@ -1,5 +1,6 @@
 //! What SMDA says about how likely a function is one: tf-idf over mnemonics, confidence, characteristics.
 
+use iced_x86::Mnemonic;
 use rustc_hash::FxHashMap;
 
 use crate::recover::candidate::Candidate;
@@ -14,6 +15,8 @@ pub(super) struct MnemonicCounter {
     /// Mnemonics of the current function in the order they first occurred.
     order: Vec<u32>,
     maximum: f64,
+    /// Numbers of mnemonics by their iced-x86 value; `u32::MAX` until looked up.
+    plain: Vec<u32>,
 }
 
 impl MnemonicCounter {
@@ -25,6 +28,7 @@ impl MnemonicCounter {
             counts: Vec::new(),
             order: Vec::new(),
             maximum,
+            plain: vec![u32::MAX; Mnemonic::values().len()],
         };
         for &(mnemonic, narrow, wide) in WEIGHTS {
             let weight = if bits == 64 { wide } else { narrow };
@@ -41,17 +45,25 @@ impl MnemonicCounter {
         number
     }
 
-    /// Counts a mnemonic, prefix words included.
-    pub(super) fn add(&mut self, mnemonic: &str) {
-        let number = match self.numbers.get(mnemonic) {
-            Some(&number) => number,
-            None => self.register(mnemonic, self.maximum),
-        };
+    /// Counts a mnemonic, prefix words included. `plain` is its value if the text depends on nothing else.
+    pub(super) fn add(&mut self, mnemonic: &str, plain: Option<Mnemonic>) {
+        let known = plain.map_or(u32::MAX, |plain| self.plain[plain as usize]);
+        let number = if known == u32::MAX { self.number_of(mnemonic) } else { known };
+        if let Some(plain) = plain {
+            self.plain[plain as usize] = number;
+        }
         let count = &mut self.counts[number as usize];
         if *count == 0 {
             self.order.push(number);
         }
         *count += 1;
+    }
+
+    fn number_of(&mut self, mnemonic: &str) -> u32 {
+        match self.numbers.get(mnemonic) {
+            Some(&number) => number,
+            None => self.register(mnemonic, self.maximum),
+        }
     }
 
     /// The sum over the function, unrounded. The counter is empty again.
@@ -121,11 +133,11 @@ mod tests {
     #[test]
     fn the_counter_is_empty_after_use() {
         let mut counter = MnemonicCounter::new(32);
-        counter.add("push");
-        counter.add("unheard of");
+        counter.add("push", None);
+        counter.add("unheard of", None);
         let first = counter.finish();
-        counter.add("push");
-        counter.add("unheard of");
+        counter.add("push", Some(Mnemonic::Push));
+        counter.add("unheard of", None);
         assert_eq!(counter.finish(), first);
         assert_eq!(counter.finish(), 0.0);
     }

@@ -36,7 +36,17 @@ impl Decoder {
     /// Decodes the instruction at the start of `bytes`, which lies at `address`.
     pub fn decode(&self, bytes: &[u8], address: u64) -> Option<Instruction> {
         let window = &bytes[..bytes.len().min(MAX_LENGTH)];
-        let instruction = self.decode_raw(window, address, DecoderOptions::MPX);
+        self.judge(self.decode_raw(window, address, DecoderOptions::MPX), window, address)
+    }
+
+    /// A decoder that stays with one slice, for many instructions in turn.
+    pub fn stream<'a>(&self, data: &'a [u8], base: u64) -> Stream<'a> {
+        let inner = iced_x86::Decoder::with_ip(self.bits, data, base, DecoderOptions::MPX);
+        Stream { inner, data, base }
+    }
+
+    /// What capstone makes of what a processor makes of the bytes.
+    fn judge(&self, instruction: Instruction, window: &[u8], address: u64) -> Option<Instruction> {
         if instruction.is_invalid() {
             return self.decode_lenient(window, address);
         }
@@ -52,6 +62,7 @@ impl Decoder {
 
     /// What a processor refuses and capstone takes.
     #[cold]
+    #[inline(never)]
     fn decode_lenient(&self, window: &[u8], address: u64) -> Option<Instruction> {
         let prefixes = self.prefixes(window);
         let opcode = window.get(prefixes.len()..)?;
@@ -171,6 +182,26 @@ impl Decoder {
             Nop | Reservednop => destination && instruction.memory_size().size() == 4,
             _ => false,
         }
+    }
+}
+
+/// Decodes at any place of one slice. Setting up a decoder costs more than an instruction does.
+#[expect(missing_debug_implementations, reason = "the decoder inside has none")]
+pub struct Stream<'a> {
+    inner: iced_x86::Decoder<'a>,
+    data: &'a [u8],
+    base: u64,
+}
+
+impl Stream<'_> {
+    /// The instruction at an offset, by the rules of `decoder`.
+    pub fn decode(&mut self, decoder: &Decoder, offset: usize) -> Option<Instruction> {
+        self.inner.set_position(offset).ok()?;
+        let address = self.base.wrapping_add(offset as u64);
+        self.inner.set_ip(address);
+        let instruction = self.inner.decode();
+        let rest = self.data.get(offset..)?;
+        decoder.judge(instruction, &rest[..rest.len().min(MAX_LENGTH)], address)
     }
 }
 

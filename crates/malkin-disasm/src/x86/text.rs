@@ -28,16 +28,23 @@ impl TextWriter {
         Self { names: Names::new(), bits: if bits == 64 { 64 } else { 32 } }
     }
 
-    /// Appends the mnemonic, prefix words included. `code` are the bytes of the instruction.
-    pub fn mnemonic(&self, instruction: &Instruction, code: &[u8], out: &mut String) {
+    /// Appends the mnemonic, prefix words included. `code` are the bytes of the instruction. Returns whether the text
+    /// depends on nothing but the mnemonic iced-x86 gives the instruction.
+    pub fn mnemonic(&self, instruction: &Instruction, code: &[u8], out: &mut String) -> bool {
+        let start = out.len();
         if code.first().is_some_and(|&byte| prefix::may_be_prefix(byte, self.bits)) {
             prefix::Prefixes::read(code, self.bits).write(instruction, out);
         }
         if let Some(name) = names::special_mnemonic(instruction, code, self.bits) {
             out.push_str(name);
-        } else if !pseudo::write(instruction, &self.names, out) {
-            out.push_str(self.names.mnemonic(instruction.mnemonic()));
+            return false;
         }
+        if pseudo::write(instruction, &self.names, out) {
+            return false;
+        }
+        let plain = out.len() == start;
+        out.push_str(self.names.mnemonic(instruction.mnemonic()));
+        plain
     }
 
     /// Appends the operands, nothing if there are none. `code` are the bytes of the instruction.
