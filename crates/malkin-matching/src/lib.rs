@@ -23,6 +23,7 @@ mod parameters;
 mod picgroup;
 mod scan;
 mod scored;
+mod unique_blocks;
 
 pub use cluster::leaf_order;
 pub use control::{Control, MatchError, Progress, Unlimited};
@@ -33,3 +34,6 @@ pub use own::{OwnFunction, OwnSample};
 pub use parameters::MatchParameters;
 pub use scan::{Part, Scan, Workspace};
 pub use scored::Scored;
+pub use unique_blocks::{
+    FunctionBlocks, RuleOptions, UniqueBlocksOptions, YaraRule, describe_block, unique_blocks, yara_rule,
+};

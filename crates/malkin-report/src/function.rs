@@ -134,9 +134,15 @@ pub enum CodeError {
 /// out the code in vectors of their exact size and keeps its own buffers.
 #[derive(Debug, Default)]
 pub struct CodeBuilder {
-    code: Code,
+    /// Text of the instructions so far, always whole strings. Bytes, because those can be copied in fixed steps.
+    text: Vec<u8>,
+    rows: Vec<Row>,
+    blocks: Vec<Block>,
     open: Row,
 }
+
+/// Pieces of text up to this length (in bytes), which nearly all are, are copied in one step.
+const SHORT: usize = 16;
 
 impl CodeBuilder {
     /// An empty builder.
@@ -146,8 +152,8 @@ impl CodeBuilder {
 
     /// Opens a block; following instructions belong to it.
     pub fn begin_block(&mut self, start: Va) {
-        let first = self.code.rows.len() as u32;
-        self.code.blocks.push(Block { start, first, count: 0 });
+        let first = self.rows.len() as u32;
+        self.blocks.push(Block { start, first, count: 0 });
     }
 
     /// Adds an instruction to the open block.
@@ -161,42 +167,76 @@ impl CodeBuilder {
 
     /// Number of instructions so far.
     pub fn num_instructions(&self) -> usize {
-        self.code.rows.len()
+        self.rows.len()
     }
 
     /// Bytes of text so far.
     pub(crate) fn text_len(&self) -> usize {
-        self.code.text.len()
+        self.text.len()
     }
 
     /// Opens an instruction whose text follows piece by piece: bytes, mnemonic, operands, each once and in this order.
     pub(crate) fn begin_instruction(&mut self, offset: Va) {
-        self.open = Row { offset: offset.get(), start: self.code.text.len() as u32, ..Row::default() };
+        self.open = Row { offset: offset.get(), start: self.text.len() as u32, ..Row::default() };
     }
 
     pub(crate) fn push_bytes(&mut self, bytes: &str) {
         self.open.bytes = bytes.len() as u32;
-        self.code.text.push_str(bytes);
+        self.text.extend_from_slice(bytes.as_bytes());
     }
 
     pub(crate) fn push_mnemonic(&mut self, mnemonic: &str) -> Result<(), CodeError> {
         self.open.mnemonic = u16::try_from(mnemonic.len()).map_err(|_| CodeError::FieldTooLong)?;
-        self.code.text.push_str(mnemonic);
+        self.text.extend_from_slice(mnemonic.as_bytes());
         Ok(())
     }
 
     pub(crate) fn push_operands(&mut self, operands: &str) {
         self.open.operands = operands.len() as u32;
-        self.code.text.push_str(operands);
+        self.text.extend_from_slice(operands.as_bytes());
+    }
+
+    /// As [`CodeBuilder::push`] for pieces of text that others follow: each is the beginning, of the length given, of a
+    /// longer text.
+    #[inline]
+    pub(crate) fn push_beginnings(
+        &mut self,
+        offset: Va,
+        [bytes, mnemonic, operands]: [(&str, usize); 3],
+    ) -> Result<(), CodeError> {
+        self.open = Row {
+            offset: offset.get(),
+            start: self.text.len() as u32,
+            bytes: bytes.1 as u32,
+            operands: operands.1 as u32,
+            mnemonic: u16::try_from(mnemonic.1).map_err(|_| CodeError::FieldTooLong)?,
+        };
+        for (text, length) in [bytes, mnemonic, operands] {
+            self.push_beginning(text.as_bytes(), length);
+        }
+        self.end_instruction()
+    }
+
+    #[inline]
+    fn push_beginning(&mut self, text: &[u8], length: usize) {
+        match text.first_chunk::<SHORT>() {
+            Some(chunk) if length <= SHORT => {
+                let end = self.text.len() + length;
+                self.text.extend_from_slice(chunk);
+                self.text.truncate(end);
+            }
+            _ => self.text.extend_from_slice(&text[..length.min(text.len())]),
+        }
     }
 
     /// Closes the instruction. Every span of it fits when the end of the text does.
+    #[inline]
     pub(crate) fn end_instruction(&mut self) -> Result<(), CodeError> {
-        if u32::try_from(self.code.text.len()).is_err() || self.code.rows.len() >= u32::MAX as usize {
+        if u32::try_from(self.text.len()).is_err() || self.rows.len() >= u32::MAX as usize {
             return Err(CodeError::FunctionTooLong);
         }
-        self.code.rows.push(self.open);
-        if let Some(block) = self.code.blocks.last_mut() {
+        self.rows.push(self.open);
+        if let Some(block) = self.blocks.last_mut() {
             block.count += 1;
         }
         Ok(())
@@ -204,50 +244,54 @@ impl CodeBuilder {
 
     /// Sorts the blocks and checks that none starts twice.
     pub fn finish(mut self) -> Result<Code, CodeError> {
-        self.sort()?;
-        Ok(self.code)
+        self.take()
     }
 
     /// As [`CodeBuilder::finish`], leaving the builder empty and ready for the next function.
     pub fn take(&mut self) -> Result<Code, CodeError> {
-        let sorted = self.sort();
-        let code = sorted.map(|()| self.code.clone());
+        let code = self.sorted();
         self.clear();
         code
     }
 
     /// Forgets everything but the memory.
     pub fn clear(&mut self) {
-        self.code.text.clear();
-        self.code.rows.clear();
-        self.code.blocks.clear();
+        self.text.clear();
+        self.rows.clear();
+        self.blocks.clear();
     }
 
-    /// Brings everything into the order of blocks, so that equal code is equal whatever order it came in.
-    fn sort(&mut self) -> Result<(), CodeError> {
-        if self.code.blocks.is_sorted_by(|a, b| a.start < b.start) {
-            return Ok(());
+    /// The code in the order of its blocks, so that equal code is equal whatever order it came in.
+    fn sorted(&mut self) -> Result<Code, CodeError> {
+        if self.blocks.is_sorted_by(|a, b| a.start < b.start) {
+            return Ok(Code {
+                text: whole(&self.text),
+                rows: self.rows.clone(),
+                blocks: self.blocks.clone(),
+            });
         }
-        self.code.blocks.sort_by_key(|block| block.start);
-        if let Some(pair) = self.code.blocks.windows(2).find(|pair| pair[0].start == pair[1].start) {
+        self.blocks.sort_by_key(|block| block.start);
+        if let Some(pair) = self.blocks.windows(2).find(|pair| pair[0].start == pair[1].start) {
             return Err(CodeError::DuplicateBlock(pair[0].start));
         }
-        let mut sorted = Code {
-            text: String::with_capacity(self.code.text.len()),
-            rows: Vec::with_capacity(self.code.rows.len()),
-            blocks: Vec::with_capacity(self.code.blocks.len()),
-        };
-        for block in &self.code.blocks {
-            sorted.blocks.push(Block { first: sorted.rows.len() as u32, ..*block });
-            for row in &self.code.rows[block.first as usize..][..block.count as usize] {
+        let mut text = Vec::with_capacity(self.text.len());
+        let mut rows = Vec::with_capacity(self.rows.len());
+        let mut blocks = Vec::with_capacity(self.blocks.len());
+        for block in &self.blocks {
+            blocks.push(Block { first: rows.len() as u32, ..*block });
+            for row in &self.rows[block.first as usize..][..block.count as usize] {
                 let length = row.bytes as usize + usize::from(row.mnemonic) + row.operands as usize;
-                sorted.rows.push(Row { start: sorted.text.len() as u32, ..*row });
-                sorted.text.push_str(&self.code.text[row.start as usize..][..length]);
+                rows.push(Row { start: text.len() as u32, ..*row });
+                text.extend_from_slice(&self.text[row.start as usize..][..length]);
             }
         }
-        self.code = sorted;
-        Ok(())
+        Ok(Code { text: whole(&text), rows, blocks })
     }
+}
+
+/// The text of a builder, which is well-formed: only whole strings go in.
+fn whole(text: &[u8]) -> String {
+    String::from_utf8_lossy(text).into_owned()
 }
 
 /// What the disassembler says about a function beyond its code.

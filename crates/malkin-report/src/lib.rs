@@ -17,6 +17,7 @@ pub mod limits;
 pub mod matching;
 pub mod mcrit;
 pub mod report;
+pub mod unique_blocks;
 pub mod version_gate;
 pub mod wire;
 
@@ -31,3 +32,6 @@ pub use matching::{
     OtherSamples, Weighted,
 };
 pub use report::{Architecture, DataRefs, Report, ReportMetadata, Statistics, Status};
+pub use unique_blocks::{
+    BlockInstruction, BlockName, BlockNotation, SampleBlocks, UniqueBlock, UniqueBlocks, UniqueBlocksStatistics,
+};

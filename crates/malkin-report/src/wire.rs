@@ -6,10 +6,11 @@
 //! | part | holds |
 //! |---|---|
 //! | `report`, `metadata`, `function`, `blocks`, `refs`, `data_refs`, `value` | readers of those objects |
+//! | `fast` | the short way for functions of the usual form, which are nearly all |
 //! | `field`, `context`, `error` | what the readers share: fields of objects, the place in the file, errors |
 //! | `text`, `write` | writer of JSON text in Python's layout, writers of reports and functions |
 //! | `entry`, `entry_text` | records of samples, families and functions, as trees and as text |
-//! | `matching`, `compact`, `raw` | results of matching, and JSON text that is passed on or cut down without a tree |
+//! | `matching`, `unique_blocks`, `compact`, `raw` | results of matching, and JSON text that is passed on or cut down without a tree |
 
 mod blocks;
 mod compact;
@@ -18,6 +19,7 @@ mod data_refs;
 pub mod entry;
 pub mod entry_text;
 mod error;
+mod fast;
 mod field;
 mod function;
 pub mod matching;
@@ -26,6 +28,7 @@ mod raw;
 mod refs;
 mod report;
 mod text;
+pub mod unique_blocks;
 mod value;
 mod write;
 
@@ -45,6 +48,7 @@ pub use error::{ReadError, ReadErrorKind};
 pub use matching::{cross_result_to_json, function_match_to_json, matching_result_to_json};
 pub use raw::{Members, raw_members, raw_text};
 pub use text::python_float;
+pub use unique_blocks::{UniqueBlocksError, unique_blocks_from_json, unique_blocks_to_json};
 
 /// Reads an SMDA report of any version MCRIT accepts (`algorithms.md` 1.1 to 1.3, 1.5).
 ///
@@ -52,7 +56,13 @@ pub use text::python_float;
 /// Stricter than the reference on purpose: keys that repeat, addresses outside of 64 bits, a function under another key
 /// than its offset, and wrong types in fields that MCRIT never looks at are errors.
 pub fn read_report(bytes: &[u8]) -> Result<Report, ReadError> {
-    context::read(bytes, |context, json| report::ReportSeed { context }.deserialize(json))
+    let text = context::text(bytes)?;
+    fast::report(text).map_or_else(|| thorough_report(text), Ok)
+}
+
+/// Reads a report of whatever form, and says what is wrong with it.
+fn thorough_report(text: &str) -> Result<Report, ReadError> {
+    context::read_text(text, |context, json| report::ReportSeed { context }.deserialize(json))
 }
 
 /// Whether a document that begins with these bytes can still be a report. Callers that receive a large document piece by
@@ -71,7 +81,12 @@ pub fn check_report_start(start: &[u8]) -> Result<(), ReadError> {
 
 /// Reads the JSON object of one function, as it stands in a report under its address or in a record as `xcfg`.
 pub fn function_from_json(bytes: &[u8]) -> Result<Function, ReadError> {
-    context::read(bytes, |context, json| function::FunctionSeed { context, key: None }.deserialize(json))
+    let text = context::text(bytes)?;
+    fast::function(text).map_or_else(|| thorough_function(text), Ok)
+}
+
+fn thorough_function(text: &str) -> Result<Function, ReadError> {
+    context::read_text(text, |context, json| function::FunctionSeed { context, key: None }.deserialize(json))
 }
 
 /// Reads any JSON document as a tree under the rules of this crate: no repeated keys, bounded depth and size, no integer

@@ -31,8 +31,14 @@ pub(crate) const ROUTES: &[Route<Handler>] = &[
     Route { pattern: &[Is("config")], verbs: &[("GET", instance::config)] },
     Route { pattern: &[Is("complete_minhashes")], verbs: &[("GET", maintenance::complete_minhashes)] },
     Route { pattern: &[Is("rebuild_index")], verbs: &[("GET", maintenance::rebuild_index)] },
-    Route { pattern: &[Is("rebuild_picblockhash_index")], verbs: &[("GET", maintenance::rebuild_block_index)] },
-    Route { pattern: &[Is("recompute_family_stats")], verbs: &[("POST", maintenance::recompute_family_stats)] },
+    Route {
+        pattern: &[Is("rebuild_picblockhash_index")],
+        verbs: &[("GET", maintenance::rebuild_block_index)],
+    },
+    Route {
+        pattern: &[Is("recompute_family_stats")],
+        verbs: &[("POST", maintenance::recompute_family_stats)],
+    },
     Route { pattern: &[Is("recalculate_pichashes")], verbs: &[("GET", maintenance::recalculate_pichashes)] },
     Route { pattern: &[Is("recalculate_minhashes")], verbs: &[("GET", maintenance::recalculate_minhashes)] },
     Route { pattern: &[Is("repair_minhashes")], verbs: &[("POST", maintenance::repair_minhashes)] },

@@ -44,8 +44,12 @@ impl Query {
     pub(crate) fn to_object(&self) -> Map<String, Value> {
         let mut object = Map::new();
         for name in self.names() {
-            let mut values: Vec<Value> =
-                self.0.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str().into()).collect();
+            let mut values: Vec<Value> = self
+                .0
+                .iter()
+                .filter(|(key, _)| key == name)
+                .map(|(_, value)| value.as_str().into())
+                .collect();
             let value = if values.len() == 1 { values.remove(0) } else { Value::Array(values) };
             object.insert(name.to_owned(), value);
         }

@@ -45,6 +45,11 @@ pub fn second_time(at: Timestamp) -> String {
     format(at, "%Y-%m-%dT%H:%M:%S")
 }
 
+/// `YYYY-MM-DDTHH-MM-SS`: the time of a report's analysis.
+pub fn report_time(at: Timestamp) -> String {
+    format(at, "%Y-%m-%dT%H-%M-%S")
+}
+
 /// `YYYY-MM-DDTHH:MM:SS.ffffff`: the time of a match.
 pub fn micro_time(at: Timestamp) -> String {
     format(at, "%Y-%m-%dT%H:%M:%S.%6f")

@@ -134,8 +134,12 @@ impl Engine {
 
     /// Queues a change whose job id the client does not learn: it finds the job at the top of the listing, waiting.
     pub fn enqueue_change(&self, request: &Request) -> Result<JobId, StoreError> {
-        self.board.rest();
-        self.enqueue(request, true)
+        let id = self.board.queue_at_rest(|| {
+            let now = self.now();
+            self.store.enqueue(&request.to_job(None, Vec::new(), true), live_since(now), now)
+        })?;
+        self.board.announce();
+        Ok(id)
     }
 
     /// Queues the comparison of several samples with each other: a job for each of them and one that combines their

@@ -50,11 +50,7 @@ pub(crate) fn config(engine: &Engine) -> Config {
 
 impl Engine {
     /// Prepares an export of some samples (unknown numbers are passed over) or of all, in ascending order.
-    pub fn export(
-        &self,
-        selection: Option<&[SampleId]>,
-        is_compressed: bool,
-    ) -> Result<Export, StoreError> {
+    pub fn export(&self, selection: Option<&[SampleId]>, is_compressed: bool) -> Result<Export, StoreError> {
         let store = self.store();
         let samples = match selection {
             None => store.samples(Page::default())?,

@@ -68,8 +68,7 @@ impl Engine {
         if theirs.version.as_str() <= REFUSED_VERSION || !is_alike {
             return Ok(None);
         }
-        let mut imported =
-            Imported { escaper_mismatch: is_mismatch(&ours, theirs), ..Imported::default() };
+        let mut imported = Imported { escaper_mismatch: is_mismatch(&ours, theirs), ..Imported::default() };
         let names = family_names(&reader)?;
         self.import_families(&reader.header().family_mapping, &mut imported)?;
         while let Some(sample) = reader.samples().get(imported_so_far(&imported)) {
@@ -116,7 +115,9 @@ impl Engine {
         let mut functions = Vec::with_capacity(records.len());
         for record in records {
             let function = &record.entry;
-            if let Some(label) = function.function_labels.iter().find(|label| !is_label_time(&label.timestamp)) {
+            if let Some(label) =
+                function.function_labels.iter().find(|label| !is_label_time(&label.timestamp))
+            {
                 let text = format!("label time {:?} is not of the form YYYY-MM-DDTHH:MM:SS", label.timestamp);
                 return Err(unusable(&entry, text));
             }
@@ -128,9 +129,8 @@ impl Engine {
             functions.push(self.imported_function(record).map_err(|what| unusable(&entry, what))?);
         }
         let sample = imported_sample(entry, names, functions)?;
-        let added = self
-            .memory()
-            .add(&sample, || self.store().add_sample(&sample, &labels, IMPORTER, self.now()))?;
+        let added =
+            self.memory().add(&sample, || self.store().add_sample(&sample, &labels, IMPORTER, self.now()))?;
         match added {
             Added::New { first_function, .. } => {
                 imported.samples += 1;

@@ -91,7 +91,8 @@ pub(crate) fn ingest_on(
     let mut labels = Vec::new();
     let mut scratch = Scratch::new();
     for function in &report.functions {
-        let hashes = hash_function_in(function, &context, hasher, path, &mut scratch).map_err(IngestError::Unhashable)?;
+        let hashes = hash_function_in(function, &context, hasher, path, &mut scratch)
+            .map_err(IngestError::Unhashable)?;
         unhashed.extend(hashes.unsigned.map(|error| (function.offset, error)));
         functions.push(new_function(function, hashes));
         if is_label(&function.metadata.function_name) {

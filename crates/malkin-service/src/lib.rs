@@ -7,6 +7,7 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod clock;
+mod disassembly;
 mod engine;
 mod export;
 mod import;
@@ -17,14 +18,17 @@ mod python_json;
 mod queue;
 mod request;
 mod run;
+#[cfg(test)]
+mod test_corpus;
 
 pub use clock::Clock;
-pub use malkin_matching::MatchParameters;
+pub use disassembly::{DEFAULT_TIME, DisassemblyError, DisassemblyOptions, disassemble};
 pub use engine::{Engine, ServiceError, Submitted};
 pub use export::{Export, ExportError};
 pub use import::{ImportError, Imported};
 pub use ingest::{IngestError, Ingested, check_report_start, ingest, read_report};
 pub use lookup::FunctionPlace;
+pub use malkin_matching::MatchParameters;
 pub use memory::{Memory, Touched};
 pub use queue::{Board, Cancelled, JobControl, LEASE_MILLIS, Workers};
 pub use request::{ATTEMPTS, Changes, Maintenance, MatchArguments, Request, UnknownRequest, display_text};

@@ -7,7 +7,9 @@ use malkin_codehash::Projection;
 use malkin_index::{
     Index, IndexError, IndexStats, IndexedFunction, NewSample as IndexSample, SampleFacts, Snapshot,
 };
-use malkin_report::{BlockHash, FamilyId, FunctionEntry, FunctionId, MinHash, PicHash, SampleEntry, SampleId};
+use malkin_report::{
+    BlockHash, FamilyId, FunctionEntry, FunctionId, MinHash, PicHash, SampleEntry, SampleId,
+};
 use malkin_store::{Added, FunctionQuery, IndexRow, NewHashes, NewSample, Store, StoreError, Timestamp};
 use parking_lot::{Mutex, RwLock};
 
@@ -240,11 +242,7 @@ fn insert_rows(index: &mut Index, samples: &[(&SampleEntry, Vec<Row<'_>>)]) -> R
     let samples: Vec<IndexSample<'_>> = samples
         .iter()
         .zip(&functions)
-        .map(|((sample, _), functions)| IndexSample {
-            id: sample.sample_id,
-            facts: facts(sample),
-            functions,
-        })
+        .map(|((sample, _), functions)| IndexSample { id: sample.sample_id, facts: facts(sample), functions })
         .collect();
     index.insert_samples(&samples).map_err(damaged)
 }
@@ -253,3 +251,6 @@ fn insert_rows(index: &mut Index, samples: &[(&SampleEntry, Vec<Row<'_>>)]) -> R
 fn damaged(error: IndexError) -> StoreError {
     StoreError::Damaged { what: "sample".to_owned(), detail: error.to_string() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use malkin_report::JobId;
-use malkin_store::{Job, StoreError, Timestamp};
+use malkin_store::{Job, JobFilter, JobState, StoreError, Timestamp};
 use parking_lot::{Condvar, Mutex};
 
 use crate::engine::Engine;
@@ -24,9 +24,11 @@ pub const LEASE_MILLIS: i64 = 300_000;
 /// Workers look for work at least this often, so that jobs of other processes on the same store are found.
 const IDLE: Duration = Duration::from_secs(2);
 
-/// How long workers leave a change alone whose job id its client has yet to look up. MCRIT's workers look for work ten
-/// times a second, and its clients count on finding such a job waiting.
+/// How long workers leave a job alone whose id its client has yet to look up. MCRIT's workers look for work ten times a
+/// second, and its clients count on finding such a job waiting.
 const REST: Duration = Duration::from_millis(100);
+/// Waiting jobs that are looked through for the next one.
+const GLANCE: u64 = 100;
 
 /// The moment since which a lease counts as alive.
 pub(crate) fn live_since(now: Timestamp) -> Timestamp {
@@ -40,7 +42,8 @@ pub struct Board {
     news: Mutex<u64>,
     changed: Condvar,
     stopping: AtomicBool,
-    resting_until: Mutex<Option<Instant>>,
+    /// Jobs that are not to be taken up yet, each with the end of its rest. Held while a job is taken.
+    resting: Mutex<Vec<(JobId, Instant)>>,
 }
 
 impl Board {
@@ -64,27 +67,21 @@ impl Board {
         }
     }
 
-    /// Keeps the workers of this process from taking up work for a moment. They work at least as long as they rest, however
-    /// often this is asked for.
-    pub fn rest(&self) {
-        let now = Instant::now();
-        let mut until = self.resting_until.lock();
-        if until.is_none_or(|last| now >= last + REST) {
-            *until = Some(now + REST);
-        }
+    /// Queues a job that workers of this process leave alone for a moment.
+    pub(crate) fn queue_at_rest(
+        &self,
+        enqueue: impl FnOnce() -> Result<JobId, StoreError>,
+    ) -> Result<JobId, StoreError> {
+        let mut resting = self.resting.lock();
+        let id = enqueue()?;
+        resting.push((id, Instant::now() + REST));
+        Ok(id)
     }
 
-    fn wait_for_rest(&self) {
-        let until = *self.resting_until.lock();
-        if let Some(left) = until.and_then(|until| until.checked_duration_since(Instant::now())) {
-            std::thread::sleep(left);
-        }
-    }
-
-    fn wait(&self, seen: u64) {
+    fn wait(&self, seen: u64, at_most: Duration) {
         let mut news = self.news.lock();
         if *news == seen && !self.stopping.load(Ordering::Relaxed) {
-            self.changed.wait_for(&mut news, IDLE);
+            self.changed.wait_for(&mut news, at_most);
         }
     }
 }
@@ -166,11 +163,10 @@ impl Workers {
 fn work(engine: &Engine, worker: &str) {
     let board = engine.board();
     while !board.stopping.load(Ordering::Relaxed) {
-        board.wait_for_rest();
         let seen = *board.news.lock();
         match run_next(engine, worker) {
-            Ok(true) => {}
-            Ok(false) => board.wait(seen),
+            Ok(None) => {}
+            Ok(Some(pause)) => board.wait(seen, pause),
             Err(error) => {
                 tracing::error!(worker, %error, "the queue failed");
                 std::thread::sleep(IDLE);
@@ -179,12 +175,13 @@ fn work(engine: &Engine, worker: &str) {
     }
 }
 
-/// Takes one job and runs it to its end; false if there is none.
-pub(crate) fn run_next(engine: &Engine, worker: &str) -> Result<bool, StoreError> {
+/// Takes one job and runs it to its end; if there is none, answers for how long to wait for news.
+fn run_next(engine: &Engine, worker: &str) -> Result<Option<Duration>, StoreError> {
     let now = engine.now();
     engine.store().release_expired(live_since(now), None, now)?;
-    let Some(job) = engine.store().claim(worker, now)? else {
-        return Ok(false);
+    let job = match claim(engine, worker)? {
+        Claim::Job(job) => job,
+        Claim::Nothing(pause) => return Ok(Some(pause)),
     };
     let board = engine.board();
     let cancelled = Arc::new(AtomicBool::new(board.stopping.load(Ordering::Relaxed)));
@@ -198,7 +195,30 @@ pub(crate) fn run_next(engine: &Engine, worker: &str) -> Result<bool, StoreError
     end(engine, &job, worker, outcome)?;
     tracing::debug!(job.id = %job.id, job.method = job.method, duration_ms = started.elapsed().as_millis() as u64, "job ended");
     board.announce();
-    Ok(true)
+    Ok(None)
+}
+
+enum Claim {
+    Job(Box<Job>),
+    /// Nothing to do for so long, unless something is announced.
+    Nothing(Duration),
+}
+
+/// Takes the next job, unless that one is at rest.
+fn claim(engine: &Engine, worker: &str) -> Result<Claim, StoreError> {
+    let mut resting = engine.board().resting.lock();
+    let now = Instant::now();
+    resting.retain(|(_, until)| *until > now);
+    if let Some(first) = resting.iter().map(|(_, until)| *until).min() {
+        let queued = JobFilter { state: Some(JobState::Queued), ..JobFilter::default() };
+        let queued = engine.store().jobs(&queued, 0, GLANCE, true)?;
+        let next = queued.iter().find(|job| job.unfinished_dependencies.is_empty());
+        if next.is_none_or(|next| resting.iter().any(|(id, _)| *id == next.id)) {
+            return Ok(Claim::Nothing(first.saturating_duration_since(now)));
+        }
+    }
+    let job = engine.store().claim(worker, engine.now())?;
+    Ok(job.map_or(Claim::Nothing(IDLE), |job| Claim::Job(Box::new(job))))
 }
 
 fn end(
@@ -232,3 +252,6 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("unknown cause")
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! The commands. Exit status: 0 done, 1 failed, 2 wrong usage, 3 partly done.
 
+pub(crate) mod disassemble;
 pub(crate) mod hash;
 pub(crate) mod match_;
 pub(crate) mod query;
@@ -22,12 +23,14 @@ pub(crate) const PARTLY_DONE: u8 = 3;
 pub(crate) enum Command {
     /// Start the server: REST API and workers in one process.
     Serve(serve::Options),
-    /// Store samples: SMDA reports (.json, .smda, also .gz), single files or folders.
+    /// Store samples: executables or SMDA reports (also .gz), single files or folders.
     Submit(submit::Options),
     /// Where has the code of this file been seen? Nothing is stored.
     Query(query::Options),
     /// Where has the code of a stored sample been seen?
     Match(match_::Options),
+    /// Write the SMDA report of executables or memory dumps.
+    Disassemble(disassemble::Options),
     /// Print the hashes of every function, one JSON line each.
     Hash(hash::Options),
     /// What the corpus holds.
@@ -42,6 +45,7 @@ impl Command {
             Self::Submit(options) => submit::run(&options),
             Self::Query(options) => query::run(&options),
             Self::Match(options) => match_::run(&options),
+            Self::Disassemble(options) => disassemble::run(&options),
             Self::Hash(options) => hash::run(&options),
             Self::Status(options) => status::run(&options),
         }

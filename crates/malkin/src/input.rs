@@ -4,9 +4,12 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use clap::Args;
+use malkin_loader::{Buffer, Input};
 use malkin_report::Report;
-use malkin_service::{check_report_start, read_report};
+use malkin_service::{Clock, DEFAULT_TIME, DisassemblyOptions, check_report_start, disassemble, read_report};
 
 use crate::failure::Failure;
 
@@ -121,34 +124,75 @@ fn read_up_to(file: &mut File, buffer: &mut [u8]) -> std::io::Result<usize> {
     Ok(got)
 }
 
-/// Reads a file as a report. Executables are recognised and named.
-pub(crate) fn report(path: &Path) -> Result<Report, Failure> {
-    let not_a_report = |source| Failure::Report { path: path.to_owned(), source };
-    let bytes = read(path, &|start| check_report_start(start).map_err(not_a_report))?;
-    parse_report(path, &bytes)
+/// Options that say how an input that is no report is to be read.
+#[derive(Args, Clone, Debug, Default)]
+#[group(skip)]
+pub(crate) struct CodeOptions {
+    /// The files are memory dumps or raw code, not executables
+    #[arg(long)]
+    pub(crate) dump: bool,
+
+    /// Address a dump is mapped at, for example 0x400000 [default: what its header says, else 0]
+    #[arg(long, value_name = "HEX", value_parser = parse_address)]
+    pub(crate) base_address: Option<u64>,
+
+    /// Bitness of a dump [default: guessed]
+    #[arg(long, value_name = "32|64", value_parser = clap::builder::PossibleValuesParser::new(["32", "64"]))]
+    pub(crate) bitness: Option<String>,
+
+    /// Seconds a file may be disassembled; what was found by then is used
+    #[arg(long, value_name = "S", default_value_t = DEFAULT_TIME.as_secs(), value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) timeout: u64,
 }
 
-/// Reads bytes of a file as a report.
-pub(crate) fn parse_report(path: &Path, bytes: &[u8]) -> Result<Report, Failure> {
-    if let Some(kind) = executable_kind(bytes) {
-        let what =
-            format!("is {kind}; this version takes SMDA reports only, disassemble the file with SMDA first");
-        return Err(Failure::refused(path, what));
+fn parse_address(text: &str) -> Result<u64, String> {
+    let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text);
+    u64::from_str_radix(digits, 16).map_err(|error| format!("{text} is no hexadecimal address: {error}"))
+}
+
+impl CodeOptions {
+    fn is_dump(&self) -> bool {
+        self.dump || self.base_address.is_some() || self.bitness.is_some()
     }
-    read_report(bytes).map_err(|source| Failure::Report { path: path.to_owned(), source })
-}
 
-fn executable_kind(bytes: &[u8]) -> Option<&'static str> {
-    match bytes {
-        [b'M', b'Z', ..] => Some("a PE executable"),
-        [0x7f, b'E', b'L', b'F', ..] => Some("an ELF executable"),
-        [0xcf | 0xce, 0xfa, 0xed, 0xfe, ..] | [0xfe, 0xed, 0xfa, 0xce | 0xcf, ..] => {
-            Some("a Mach-O executable")
+    fn for_file(&self, path: &Path) -> DisassemblyOptions {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let mut options = DisassemblyOptions::file(&name);
+        if self.is_dump() {
+            let bitness = self.bitness.as_deref().and_then(|text| text.parse().ok());
+            let buffer = Buffer { base_address: self.base_address, bitness, ..Buffer::default() };
+            options.load.input = Input::Buffer(buffer);
         }
-        [b'd', b'e', b'x', b'\n', ..] => Some("a DEX file"),
-        [b'P', b'K', 3, 4, ..] => Some("a ZIP archive"),
-        _ => None,
+        options.time = Duration::from_secs(self.timeout);
+        options
     }
+}
+
+/// A file as a report: read if it is one, disassembled if it is an executable (or declared a dump).
+pub(crate) fn report(path: &Path, code: &CodeOptions) -> Result<Report, Failure> {
+    let not_a_report = |source| Failure::Report { path: path.to_owned(), source };
+    let is_code = |start: &[u8]| code.is_dump() || is_executable(start);
+    let check =
+        |start: &[u8]| if is_code(start) { Ok(()) } else { check_report_start(start).map_err(not_a_report) };
+    let bytes = read(path, &check)?;
+    if is_code(&bytes) {
+        let report = disassemble(&bytes, &code.for_file(path), &Clock::System);
+        return report.map_err(|error| Failure::refused(path, error.to_string()));
+    }
+    read_report(&bytes).map_err(not_a_report)
+}
+
+/// Formats the loader knows by their first bytes; everything else is taken for a report.
+fn is_executable(bytes: &[u8]) -> bool {
+    matches!(
+        bytes,
+        [b'M', b'Z', ..]
+            | [0x7f, b'E', b'L', b'F', ..]
+            | [0xcf | 0xce, 0xfa, 0xed, 0xfe, ..]
+            | [0xfe, 0xed, 0xfa, 0xce | 0xcf, ..]
+            | [0xca, 0xfe, 0xba, 0xbe | 0xbf, ..]
+            | [b'd', b'e', b'x', b'\n', ..]
+    )
 }
 
 #[cfg(test)]
@@ -202,8 +246,32 @@ mod tests {
     }
 
     #[test]
-    fn executables_are_named() {
-        let error = parse_report(Path::new("x"), b"MZ\x90\x00").unwrap_err();
-        assert!(error.to_string().contains("a PE executable"), "{error}");
+    fn executables_are_told_from_reports() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.exe");
+        std::fs::write(&path, b"MZ\x90\x00").unwrap();
+        let error = report(&path, &CodeOptions::default()).unwrap_err();
+        assert!(matches!(error, Failure::Refused { .. }), "{error}");
+        std::fs::write(&path, b"PK\x03\x04").unwrap();
+        let error = report(&path, &CodeOptions::default()).unwrap_err();
+        assert!(matches!(error, Failure::Report { .. }), "{error}");
+    }
+
+    #[test]
+    fn dumps_are_read_as_declared() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("dump.bin");
+        std::fs::write(&path, b"\x55\x8b\xec\x5d\xc3").unwrap();
+        let code = CodeOptions {
+            base_address: Some(0x1000),
+            bitness: Some("32".to_owned()),
+            timeout: 60,
+            ..CodeOptions::default()
+        };
+        let report = report(&path, &code).unwrap();
+        assert_eq!((report.base_addr, report.bitness), (Some(0x1000), Some(32)));
+        assert_eq!(report.functions.len(), 1);
+        assert_eq!(parse_address("0x40"), Ok(64));
+        assert!(parse_address("zz").is_err());
     }
 }

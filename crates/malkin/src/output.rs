@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
@@ -59,26 +60,31 @@ fn error_style() -> Style {
     if std::io::stderr().is_terminal() { AnsiColor::Red.on_default().bold() } else { Style::new() }
 }
 
-/// Counts inputs done on one line of stderr, if that is a terminal.
+/// Counts inputs done and the time left on one line of stderr, if that is a terminal.
 #[derive(Debug)]
 pub(crate) struct Progress {
     total: usize,
     done: AtomicUsize,
+    started: Instant,
     shown: bool,
 }
 
 impl Progress {
     /// Progress over a number of inputs; a single one needs none.
     pub(crate) fn over(total: usize) -> Self {
-        Self { total, done: AtomicUsize::new(0), shown: total > 1 && std::io::stderr().is_terminal() }
+        let shown = total > 1 && std::io::stderr().is_terminal();
+        Self { total, done: AtomicUsize::new(0), started: Instant::now(), shown }
     }
 
     /// One more is done.
     pub(crate) fn step(&self) {
         let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
         if self.shown {
+            let left =
+                self.started.elapsed().mul_f64((self.total - done.min(self.total)) as f64 / done as f64);
             let end = if done == self.total { "\n" } else { "" };
-            let _ = write!(std::io::stderr(), "\r{done} of {} files{end}", self.total);
+            let line = format!("{done} of {} files, about {} s left", self.total, left.as_secs());
+            let _ = write!(std::io::stderr(), "\r{line:<60}{end}");
         }
     }
 }

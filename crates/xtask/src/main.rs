@@ -7,6 +7,7 @@
 mod bench_reference;
 mod conformance;
 mod deny;
+mod fuzz;
 mod process;
 mod python_env;
 mod server;
@@ -43,6 +44,11 @@ const COMMANDS: &[Command] = &[
         name: "conformance",
         run: conformance::run,
         help: "black-box scenarios against target/debug/malkin",
+    },
+    Command {
+        name: "fuzz",
+        run: fuzz::run,
+        help: "fuzz targets: [TARGET...] [--runs N] [--seconds S], 20 s each unless said otherwise",
     },
     Command {
         name: "python-env",

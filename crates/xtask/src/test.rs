@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use crate::process::{self, cargo};
 use crate::tally::{self, Tally};
-use crate::{conformance, deny, tidy};
+use crate::{conformance, deny, fuzz, tidy};
 
 /// A step: the name to ask for it, its heading, what runs it.
 struct Step {
@@ -23,6 +23,7 @@ const STEPS: &[Step] = &[
     Step { name: "clippy", heading: "clippy, warnings are errors", run: clippy },
     Step { name: "doc", heading: "documentation, private items too", run: documentation },
     Step { name: "unit", heading: "unit, golden, property and black-box tests", run: tests },
+    Step { name: "fuzz", heading: "fuzz targets, a few seconds each", run: fuzz::short },
     Step { name: "doctest", heading: "examples in the documentation", run: documentation_tests },
     Step {
         name: "conformance",

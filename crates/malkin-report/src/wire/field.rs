@@ -19,7 +19,7 @@ pub(super) fn fields<'de, A: MapAccess<'de>>(
     map: &mut A,
     mut read: impl FnMut(&'static str, &mut A) -> Result<(), A::Error>,
 ) -> Result<Present, A::Error> {
-    let mut present = Present { known, bits: 0 };
+    let mut present = Present::none_of(known);
     let mut unknown: HashSet<Cow<'de, str>> = HashSet::new();
     while let Some(key) = map.next_key_seed(Key { known })? {
         match key {
@@ -55,6 +55,19 @@ pub(super) struct Present {
 }
 
 impl Present {
+    /// An object without fields so far. At most 32 may be `known`.
+    pub(super) fn none_of(known: &'static [&'static str]) -> Self {
+        Self { known, bits: 0 }
+    }
+
+    /// Notes a field. `None` if it is not known or was there before.
+    pub(super) fn add(&mut self, name: &str) -> Option<&'static str> {
+        let at = self.known.iter().position(|known| *known == name)?;
+        let before = self.bits;
+        self.bits |= 1 << at;
+        (self.bits != before).then(|| self.known[at])
+    }
+
     /// Fails with the names of fields that are missing.
     pub(super) fn require<E: Error>(&self, names: &[&'static str]) -> Result<(), E> {
         let missing: Vec<&str> = names.iter().copied().filter(|name| !self.has(name)).collect();

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::blocks::Blocks;
 use super::context::{Context, Step};
-use super::field::{Scalar, fields, text_or_null};
+use super::field::{Present, Scalar, fields, text_or_null};
 use super::refs::{Addresses, Names, References};
 use super::value::Strict;
 use crate::address::Va;
@@ -15,7 +15,7 @@ use crate::blockrefs::{BlockRefsError, normalise};
 use crate::function::{Function, FunctionMetadata};
 use crate::hash::PicHash;
 
-const FIELDS: &[&str] = &[
+pub(super) const FIELDS: &[&str] = &[
     "apirefs",
     "architecture_metadata",
     "blockrefs",
@@ -29,7 +29,7 @@ const FIELDS: &[&str] = &[
 ];
 const REQUIRED: &[&str] = &["offset", "blocks", "apirefs", "blockrefs", "inrefs", "outrefs", "metadata"];
 
-const METADATA_FIELDS: &[&str] = &[
+pub(super) const METADATA_FIELDS: &[&str] = &[
     "binweight",
     "characteristics",
     "confidence",
@@ -39,7 +39,7 @@ const METADATA_FIELDS: &[&str] = &[
     "strongly_connected_components",
     "tfidf",
 ];
-const METADATA_REQUIRED: &[&str] = &[
+pub(super) const METADATA_REQUIRED: &[&str] = &[
     "binweight",
     "characteristics",
     "confidence",
@@ -91,37 +91,47 @@ impl<'de> Visitor<'de> for FunctionSeed<'_> {
             }
             Ok(())
         })?;
-        present.require(REQUIRED)?;
-        if self.key.is_some_and(|key| key != function.offset.get()) {
-            return Err(A::Error::custom(format_args!(
-                "the function has another offset ({}) than its key",
-                function.offset.get()
-            )));
-        }
-        for value in [&mut function.stringrefs, &mut function.architecture_metadata] {
-            if value.is_null() {
-                *value = Value::Object(Map::new());
-            }
-        }
-        let stated = std::mem::take(&mut function.blockrefs);
-        function.blockrefs = normalise(&function.code, stated, &function.architecture_metadata).map_err(
-            |error| match error {
-                BlockRefsError::Malformed(_) => A::Error::custom(error),
-                BlockRefsError::TooMany => context.limit(error),
-            },
-        )?;
-        Ok(function)
+        complete(context, function, &present, self.key.map(Va::new))
     }
 }
 
-fn string_references<E: Error>(value: Value) -> Result<Value, E> {
+/// What is left to do when all fields of a function are read: nothing may be missing, the key has to be right, and edges
+/// come into their normal form.
+pub(super) fn complete<E: Error>(
+    context: &Context,
+    mut function: Function,
+    present: &Present,
+    key: Option<Va>,
+) -> Result<Function, E> {
+    present.require(REQUIRED)?;
+    if key.is_some_and(|key| key != function.offset) {
+        return Err(E::custom(format_args!(
+            "the function has another offset ({}) than its key",
+            function.offset.get()
+        )));
+    }
+    for value in [&mut function.stringrefs, &mut function.architecture_metadata] {
+        if value.is_null() {
+            *value = Value::Object(Map::new());
+        }
+    }
+    let stated = std::mem::take(&mut function.blockrefs);
+    function.blockrefs =
+        normalise(&function.code, stated, &function.architecture_metadata).map_err(|error| match error {
+            BlockRefsError::Malformed(_) => E::custom(error),
+            BlockRefsError::TooMany => context.limit(error),
+        })?;
+    Ok(function)
+}
+
+pub(super) fn string_references<E: Error>(value: Value) -> Result<Value, E> {
     match value {
         Value::Null | Value::Object(_) | Value::Array(_) => Ok(value),
         _ => Err(E::custom("expected an object or a list")),
     }
 }
 
-fn object<E: Error>(value: Value) -> Result<Value, E> {
+pub(super) fn object<E: Error>(value: Value) -> Result<Value, E> {
     if value.is_object() { Ok(value) } else { Err(E::custom("expected an object")) }
 }
 

@@ -89,12 +89,17 @@ impl<'de> Visitor<'de> for ReportSeed<'_> {
             read_field(self.context, &mut report, name, map)
         })?;
         present.require(REQUIRED)?;
-        if report.architecture == Architecture::Dalvik {
-            for function in &mut report.functions {
-                list_string_references(&mut function.stringrefs);
-            }
-        }
+        complete(&mut report);
         Ok(report)
+    }
+}
+
+/// What is left to do when all functions of a report are there.
+pub(super) fn complete(report: &mut Report) {
+    if report.architecture == Architecture::Dalvik {
+        for function in &mut report.functions {
+            list_string_references(&mut function.stringrefs);
+        }
     }
 }
 
@@ -257,11 +262,16 @@ impl<'de> Visitor<'de> for Functions<'_> {
             let seed = FunctionSeed { context, key: Some(key) };
             functions.push(context.at(Step::Address(key), || map.next_value_seed(seed))?);
         }
-        functions.sort_by_key(|function| function.offset);
-        match functions.windows(2).find(|pair| pair[0].offset == pair[1].offset) {
-            Some(pair) => Err(repeated(pair[0].offset.get())),
-            None => Ok(functions),
-        }
+        in_order(functions)
+    }
+}
+
+/// Functions in ascending order of their offsets, none of which may repeat.
+pub(super) fn in_order<E: Error>(mut functions: Vec<Function>) -> Result<Vec<Function>, E> {
+    functions.sort_by_key(|function| function.offset);
+    match functions.windows(2).find(|pair| pair[0].offset == pair[1].offset) {
+        Some(pair) => Err(repeated(pair[0].offset.get())),
+        None => Ok(functions),
     }
 }
 

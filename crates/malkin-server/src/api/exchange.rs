@@ -28,8 +28,7 @@ pub(super) fn export_some(app: &App, call: &Call) -> Result<Answer, Answer> {
 }
 
 fn export(app: &App, call: &Call, selection: Option<&[SampleId]>) -> Result<Answer, Answer> {
-    let export =
-        app.engine.export(selection, call.query.is_true("compress")).map_err(store_failed)?;
+    let export = app.engine.export(selection, call.query.is_true("compress")).map_err(store_failed)?;
     let engine = Arc::clone(&app.engine);
     Ok(Answer::streamed_data(move |out: &mut dyn Write| {
         engine.write_export(&export, out).map_err(io::Error::other)

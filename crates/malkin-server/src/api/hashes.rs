@@ -15,9 +15,8 @@ use crate::call::Call;
 /// `GET /query/pichash/{hash}`: `[family, sample, function]` for each function.
 pub(super) fn pichash(app: &App, call: &Call) -> Result<Answer, Answer> {
     let places = functions(app, call)?;
-    let rows = places
-        .iter()
-        .map(|place| json!([place.family.get(), place.sample.get(), place.function.get()]));
+    let rows =
+        places.iter().map(|place| json!([place.family.get(), place.sample.get(), place.function.get()]));
     Ok(Answer::data(&rows.collect()))
 }
 

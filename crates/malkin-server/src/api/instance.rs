@@ -2,8 +2,8 @@
 
 use malkin_codehash::{ESCAPER_FINGERPRINT, SMDA_VERSION};
 use malkin_report::version_gate::MINHASH_COMPATIBILITY_THRESHOLD;
-use malkin_service::{ATTEMPTS, LEASE_MILLIS, MCRIT_VERSION, MatchParameters};
 use malkin_service::clock::second_time;
+use malkin_service::{ATTEMPTS, LEASE_MILLIS, MCRIT_VERSION, MatchParameters};
 use serde_json::json;
 
 use super::shape::store_failed;

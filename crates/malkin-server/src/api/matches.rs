@@ -34,7 +34,9 @@ pub(super) fn cross(app: &App, call: &Call) -> Result<Answer, Answer> {
         return Err(Answer::bad_request("Sample ids have to be integers, separated by commas."));
     };
     if ids.len() > CROSS_LIMIT {
-        return Err(Answer::bad_request(&format!("At most {CROSS_LIMIT} samples can be compared crosswise.")));
+        return Err(Answer::bad_request(&format!(
+            "At most {CROSS_LIMIT} samples can be compared crosswise."
+        )));
     }
     let samples: Vec<SampleId> = ids.into_iter().map(SampleId::new).collect();
     let id = app

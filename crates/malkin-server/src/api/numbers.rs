@@ -43,8 +43,7 @@ pub(super) fn hash(text: &str) -> HashText {
     // Single underscores between digits mean nothing, white space at the end neither.
     let text = text.trim_end();
     let pieces: Vec<&str> = text.split('_').collect();
-    let is_hex =
-        |piece: &&str| !piece.is_empty() && piece.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_hex = |piece: &&str| !piece.is_empty() && piece.bytes().all(|byte| byte.is_ascii_hexdigit());
     if !pieces.iter().all(|piece| is_hex(piece)) {
         return HashText::Garbage;
     }
@@ -68,8 +67,9 @@ mod tests {
         assert_eq!(decimal_list("0\t,1"), Some(vec![0, 1]));
         assert_eq!(decimal_list("00"), Some(vec![0]));
         assert_eq!(decimal_list("99999999999999999999"), Some(vec![i64::MAX]));
-        let bad =
-            ["", "1,a,3", "[1,2]", "1,2,", ",1", "-1", "+1", "1.0", "1,,2", " 1", "1 ", "1_0", "0 1", "0\n\n"];
+        let bad = [
+            "", "1,a,3", "[1,2]", "1,2,", ",1", "-1", "+1", "1.0", "1,,2", " 1", "1 ", "1_0", "0 1", "0\n\n",
+        ];
         for bad in bad {
             assert_eq!(decimal_list(bad), None, "{bad:?}");
         }
@@ -90,7 +90,9 @@ mod tests {
         assert_eq!(hash("0000000000000000"), HashText::Hash(0));
         assert_eq!(hash("4cc55ab1f5c9815c00"), HashText::TooLarge);
         assert_eq!(hash("4cc55ab1f5c9815c_0"), HashText::TooLarge);
-        for garbage in ["4cc55ab1f5c9815czz", "4cc55ab1f5c9815c 0", "4cc55ab1f5c9815c__0", "4cc55ab1f5c9815c_"] {
+        for garbage in
+            ["4cc55ab1f5c9815czz", "4cc55ab1f5c9815c 0", "4cc55ab1f5c9815c__0", "4cc55ab1f5c9815c_"]
+        {
             assert_eq!(hash(garbage), HashText::Garbage, "{garbage}");
         }
         for short in ["", "00", "zz", "0x4cc55ab1f5c9815c", "4cc55ab1f5c9815", "\u{e9}cc55ab1f5c9815c"] {

@@ -28,6 +28,7 @@ pub(super) fn function(app: &App, call: &Call) -> Result<Answer, Answer> {
     if arguments.has_group_restriction() {
         return Err(Answer::bad_request("sample_group_only is understood by cross comparisons only."));
     }
-    let result = app.engine.query_function(&call.body, &arguments.of_one_function()).map_err(service_failed)?;
+    let result =
+        app.engine.query_function(&call.body, &arguments.of_one_function()).map_err(service_failed)?;
     Ok(Answer::raw_data(&result))
 }

@@ -87,11 +87,7 @@ fn changes_are_kept_as_they_were_sent() {
 
 #[test]
 fn deletions_and_maintenance_have_the_texts_of_the_reference() {
-    check(
-        &Request::DeleteSample(SampleId::new(-1)),
-        r#"{"0": -1}"#,
-        r#"["deleteSample", {"0": -1}, {}]"#,
-    );
+    check(&Request::DeleteSample(SampleId::new(-1)), r#"{"0": -1}"#, r#"["deleteSample", {"0": -1}, {}]"#);
     check(
         &Request::DeleteFamily { id: FamilyId::new(5), keep_samples: false },
         r#"{"keep_samples": false, "0": 5}"#,

@@ -21,10 +21,12 @@ pub(super) fn combine(
         if control.is_cancelled() {
             return Err(crate::queue::Cancelled.into());
         }
-        let result = result_of(engine, *job)?
-            .ok_or_else(|| JobError::failed(format!("the comparison of sample {sample} failed or is gone")))?;
-        let mut found = matched_samples(&result)
-            .map_err(|error| JobError::failed(format!("the result for sample {sample} is unusable: {error}")))?;
+        let result = result_of(engine, *job)?.ok_or_else(|| {
+            JobError::failed(format!("the comparison of sample {sample} failed or is gone"))
+        })?;
+        let mut found = matched_samples(&result).map_err(|error| {
+            JobError::failed(format!("the result for sample {sample} is unusable: {error}"))
+        })?;
         // Everything the corpus holds may be in it, but only these are compared.
         found.retain(|other| jobs.iter().any(|(wanted, _)| *wanted == other.sample_id));
         results.push((*sample, found));

@@ -26,11 +26,7 @@ const REFERENCE_BATCH: usize = 10_000;
 const PAGE_SAMPLES: u64 = 1000;
 
 /// Runs one kind of maintenance.
-pub(super) fn run(
-    engine: &Engine,
-    work: Maintenance,
-    control: &JobControl<'_>,
-) -> Result<Vec<u8>, JobError> {
+pub(super) fn run(engine: &Engine, work: Maintenance, control: &JobControl<'_>) -> Result<Vec<u8>, JobError> {
     match work {
         Maintenance::CompleteMinHashes => complete_minhashes(engine, control),
         Maintenance::RebuildIndex => {
@@ -144,7 +140,8 @@ fn repair_minhashes(engine: &Engine, control: &JobControl<'_>) -> Result<Vec<u8>
         }
         repaired += 1;
         dropped += functions.iter().filter(|function| !function.stored.minhash.is_empty()).count();
-        rehashed += functions.iter().filter_map(|function| function.fresh.as_ref()).filter(has_minhash).count();
+        rehashed +=
+            functions.iter().filter_map(|function| function.fresh.as_ref()).filter(has_minhash).count();
         store_hashes(engine, sample.sample_id, &changed_minhashes(&functions, true), SMDA_VERSION)
     })?;
     let report = json!({
@@ -245,9 +242,8 @@ fn changed_pichash(function: &Rehashed, counts: &mut PicHashCounts) -> Option<Ne
     counts.blocks_updatable += stored.picblockhashes.len() as u64;
     let known: HashSet<_> =
         stored.picblockhashes.iter().map(|block| (block.offset.get(), block.hash.get())).collect();
-    let is_new = |block: &&malkin_report::BlockOccurrence| {
-        !known.contains(&(block.offset.get(), block.hash.get()))
-    };
+    let is_new =
+        |block: &&malkin_report::BlockOccurrence| !known.contains(&(block.offset.get(), block.hash.get()));
     counts.blocks_updated += fresh.blocks.iter().filter(is_new).count() as u64;
     let is_changed = pichash != stored.pichash || fresh.blocks != stored.picblockhashes;
     is_changed.then(|| NewHashes {

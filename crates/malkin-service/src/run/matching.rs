@@ -63,8 +63,7 @@ pub(super) fn sample_vs_group(
     let others = other_ids.iter().map(|other| Own::load(engine, *other)).collect::<Result<Vec<_>, _>>()?;
     let samples: Vec<OwnSample<'_>> = others.iter().map(Own::sample).collect();
     let snapshot = engine.memory().snapshot();
-    let scored =
-        match_vs(snapshot.projection(), own.sample(), &samples, arguments.parameters(), control)?;
+    let scored = match_vs(snapshot.projection(), own.sample(), &samples, arguments.parameters(), control)?;
     let ids: Vec<String> = other_ids.iter().map(SampleId::to_string).collect();
     let asked = Asked {
         kind: MatcherKind::VsGroup,

@@ -16,9 +16,12 @@ use crate::{input, output};
 #[derive(Args, Debug)]
 #[group(skip)]
 pub(crate) struct Options {
-    /// SMDA reports (also .gz), or folders of them
+    /// SMDA reports (also .gz) and executables, or folders of them
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+
+    #[command(flatten)]
+    code: input::CodeOptions,
 }
 
 /// Hashes all files.
@@ -27,7 +30,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let hasher = MinHasher::default();
     let mut failed = 0;
     for file in &files {
-        let lines = input::report(file).and_then(|report| {
+        let lines = input::report(file, &options.code).and_then(|report| {
             lines(&report, &hasher).map_err(|error| Failure::refused(file, error.to_string()))
         });
         match lines {

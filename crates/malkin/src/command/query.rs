@@ -17,7 +17,7 @@ use crate::place::{self, Place};
 #[derive(Args, Debug)]
 #[group(skip)]
 pub(crate) struct Options {
-    /// An SMDA report (also .gz)
+    /// An SMDA report (also .gz) or an executable
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
@@ -34,12 +34,15 @@ pub(crate) struct Options {
     format: Format,
 
     #[command(flatten)]
+    code: input::CodeOptions,
+
+    #[command(flatten)]
     place: place::Options,
 }
 
 /// Asks and prints.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
-    let report = input::report(&options.file)?;
+    let report = input::report(&options.file, &options.code)?;
     let result = match options.place.open()? {
         Place::Local(engine) => {
             let mut arguments = MatchArguments::none();

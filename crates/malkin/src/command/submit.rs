@@ -20,7 +20,7 @@ use crate::place::{self, Place};
 #[derive(Args, Debug)]
 #[group(skip)]
 pub(crate) struct Options {
-    /// SMDA reports (also .gz), or folders of them
+    /// SMDA reports (also .gz) and executables, or folders of them
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
 
@@ -39,6 +39,9 @@ pub(crate) struct Options {
     /// The code is a library
     #[arg(long)]
     library: bool,
+
+    #[command(flatten)]
+    code: input::CodeOptions,
 
     #[command(flatten)]
     place: place::Options,
@@ -144,7 +147,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
 type Store<'a> = Box<dyn FnOnce() -> Result<(bool, usize), Failure> + 'a>;
 
 fn prepare<'a>(options: &Options, place: &'a Place, file: &'a Path) -> Result<Store<'a>, Failure> {
-    let mut report = input::report(file)?;
+    let mut report = input::report(file, &options.code)?;
     options.apply(&mut report);
     match place {
         Place::Local(engine) => {

@@ -1,0 +1,1 @@
+DELETE FROM function_search WHERE id BETWEEN ?1 AND ?2

@@ -1,0 +1,1 @@
+DELETE FROM name_trigram WHERE rowid = ?1

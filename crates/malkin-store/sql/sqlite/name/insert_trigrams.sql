@@ -1,0 +1,1 @@
+INSERT INTO name_trigram (rowid, text) VALUES (?1, ?2)

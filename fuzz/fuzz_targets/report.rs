@@ -1,0 +1,4 @@
+//! SMDA reports: read, refresh, hash, write, read again.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| malkin_fuzz::report::whole(data));

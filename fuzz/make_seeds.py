@@ -1,0 +1,216 @@
+#!/usr/bin/env python3
+"""Writes the seeds of the fuzz targets into seeds/TARGET. Everything in them is made here or taken from fixtures/escaper; no third-party code.
+
+    python3 fuzz/make_seeds.py
+"""
+import base64
+import io
+import json
+import random
+import struct
+import zipfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+CODE = {
+    "intel": [("55", "push", "ebp"), ("8bec", "mov", "ebp, esp"), ("a100204000", "mov", "eax, dword ptr [0x402000]"), ("e8fbffffff", "call", "0x401000"),
+              ("7405", "je", "0x401007"), ("c3", "ret", "")],
+    "aarch64": [("fd7bbfa9", "stp", "x29, x30, [sp, #-0x10]!"), ("20008052", "mov", "w0, #1"), ("04000094", "bl", "#0x401010"), ("c0035fd6", "ret", "")],
+    "arm": [("00482de9", "push", "{fp, lr}"), ("0100a0e3", "mov", "r0, #1"), ("feffffeb", "bl", "#0x401010"), ("0088bde8", "pop", "{fp, pc}")],
+    "cil": [("00", "nop", ""), ("7201000070", "ldstr", "\"a, b\""), ("2804000006", "call", "method.06000004"), ("2b05", "br.s", "0x6b"), ("2a", "ret", "")],
+    "dalvik": [("1a000500", "const-string", "v0, \"text\""), ("6e2004001000", "invoke-virtual", "{v0, v1}, Lfoo;->m(I)V"), ("2802", "goto", "+2"), ("0e00", "return-void", "")],
+}
+INTEL = CODE["intel"] + [
+    ("ff1500204000", "call", "dword ptr [0x402000]"), ("488d05f9ffffff", "lea", "rax, [rip - 7]"), ("488b0510000000", "mov", "rax, qword ptr [rip + 0x10]"),
+    ("48b80000008001000000", "movabs", "rax, 0x180000000"), ("48a10000008001000000", "movabs", "rax, qword ptr [0x180000000]"), ("eb02", "jmp", "0x401004"),
+    ("0f8400000000", "je", "0x401006"), ("f00fb10d00204000", "lock cmpxchg", "dword ptr [0x402000], ecx"), ("c5f877", "vzeroupper", ""), ("ea000000000000", "ljmp", "0:0"),
+    ("0f", "error", "error"), ("62f1fd484881c0004040", "vmovups", "zmm0 {k1} {z}, zmmword ptr [rcx]"), ("68002040 00".replace(" ", ""), "push", "0x402000"),
+    ("c70500204000" "00204000", "mov", "dword ptr [0x402000], 0x402000"), ("d9c0", "fld", "st(0)"), ("e4ff", "in", "al, 0xff"),
+]
+
+
+def seed(target, name, data):
+    folder = HERE / "seeds" / target
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(data)
+
+
+def parts(flags, *texts):
+    return bytes([flags]) + b"\xff".join(text.encode() for text in texts)
+
+
+def escapers():
+    for number, (code, mnemonic, operands) in enumerate(INTEL):
+        seed("intel", f"{number:02}", parts(1 + number % 2 * 5, code, mnemonic, operands))
+    lines = (HERE.parent / "fixtures/escaper/other_architectures.tsv").read_text().splitlines()
+    for architecture in ["aarch64", "arm", "cil", "dalvik"]:
+        rows = [line.split("\t") for line in lines if line.startswith(architecture + "\t")]
+        rows = [row for row in rows if row[1] == "report"] if architecture == "aarch64" else rows
+        chosen = random.Random(1).sample(rows, 14)
+        own = [["", "", "", "0", "", "", "1", *row] for row in CODE[architecture]]
+        for number, row in enumerate(own + chosen):
+            flags = 1 | (32 if row[3] == "1" else 0) | (0 if row[6] == "1" else 8)
+            seed(architecture, f"{number:02}", parts(flags, *row[7:10]))
+
+
+def function(architecture, count=12):
+    code = (CODE[architecture] * count)[:count]
+    blocks = {"4096": [[4096 + at, *one] for at, one in enumerate(code)], "8192": [[8192, *code[-1]]]}
+    metadata = {"binweight": 2.0, "characteristics": "-----------", "confidence": 0.5, "function_name": "f", "pic_hash": 2**64 - 1, "nesting_depth": 0,
+                "strongly_connected_components": [[4096], [8192]], "tfidf": -1.5}
+    more = {"thumb": True} if architecture == "arm" else {"try_ranges": [{"start_addr": 4096, "end_addr": 4100, "handlers": [{"target_addr": 8192}], "catch_all_addr": 8200}]} if architecture == "dalvik" else {}
+    return {"offset": 4096, "blocks": blocks, "apirefs": {"4096": "a!b"}, "blockrefs": {"4096": [8192], "8192": []}, "inrefs": [5], "outrefs": {"4097": [9]},
+            "stringrefs": {"4096": "text"}, "architecture_metadata": more, "is_exported": False, "metadata": metadata}
+
+
+def report(architecture, version):
+    return {"architecture": architecture, "base_addr": 4194304, "binary_size": 8192, "bitness": 32, "code_areas": [[4096, 8192]], "code_sections": [[".text", 4096, 8192]],
+            "confidence_threshold": 0.0, "disassembly_errors": {}, "execution_time": 0.5, "identified_alignment": 16, "message": "fine",
+            "metadata": {"binweight": 3.0, "family": "f", "language": {"go": 0.5}}, "sha256": "00", "smda_version": version, "status": "ok", "statistics": {},
+            "timestamp": "2021-02-04T15-13-54", "xheader": "4d5a", "xmetadata": {"symbols": {"1": "a"}}, "xdata_refs_from": {"4096": [5000]},
+            "xcfg": {"4096": function(architecture)}}
+
+
+def text(value):
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def documents():
+    for architecture in CODE:
+        seed("report", architecture, text(report(architecture, "5.0.1" if architecture == "arm" else "4.1")))
+        seed("function", architecture, text(function(architecture)))
+    minimal = {key: value for key, value in report("intel", None).items() if not key.startswith("x")}
+    seed("report", "error", text(minimal | {"status": "error", "xcfg": {}}))
+    record = {"architecture": "intel", "binweight": 1.0, "family_id": 3, "function_id": 7, "function_name": "x", "function_labels": [{"function_label": "l", "username": "u",
+              "timestamp": "2021-02-04T15-13-54"}], "matches": {}, "minhash": "00ff", "minhash_shingle_composition": {}, "num_blocks": 1, "num_instructions": 1,
+              "offset": 4096, "pichash": 2**64 - 1, "picblockhashes": [{"offset": 4096, "length": 4, "size": 9, "hash": 5}], "sample_id": 9, "xcfg": function("intel", 2)}
+    seed("records", "functions", text({"7": record, "8": record | {"function_id": 8, "xcfg": None}}))
+    seed("records", "result", text({"info": {"x": 1.0}, "matches": {"aggregation": {}, "functions": [[1]], "samples": [100]}, "y": None}))
+    seed("records", "tree", b'{"a":[1,-2,3.5e-7,true,null,"\\ud83d\\ude00"],"b":{"c":18446744073709551615}}')
+    sample = {"architecture": "intel", "base_addr": -4096, "binary_size": 5, "binweight": 3, "bitness": 32, "component": "", "family_id": 3, "family": "f", "filename": "n",
+              "is_library": False, "sample_id": 9, "sha256": "ab", "smda_version": "1.5", "statistics": {"num_functions": 1}, "timestamp": "2021-02-04T15-13-54", "version": ""}
+    parcel = io.BytesIO()
+    with zipfile.ZipFile(parcel, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(zipfile.ZipInfo("content", (1980, 1, 1, 0, 0, 0)), text({"7": record}), zipfile.ZIP_DEFLATED)
+    packed = base64.b85encode(parcel.getvalue())
+    for name, functions in [("plain", {"7": record}), ("packed", packed.decode())]:
+        seed("mcrit", name, text({
+            "content": {"is_compressed": name == "packed", "num_families": 1, "num_samples": 1, "num_functions": 1}, "config": {"version": "1.9.0", "shingler": "aa", "minhash": "bb"},
+            "family_mapping": {"3": "f"}, "sample_entries": {"ab": sample}, "function_entries": {"ab": functions}}))
+    seed("archive", "text", base64.b85encode(b"any text"))
+    seed("archive", "packed", packed[:400])
+    seed("archive", "zip", parcel.getvalue())
+    seed("archive", "damaged", b"content content content\xff\x1e\x00")
+
+
+def functions():
+    for number, (architecture, code) in enumerate(CODE.items()):
+        block = b"".join(b"\xff".join(part.encode() for part in one) + b"\xff" for one in code[:4])
+        seed("hash", architecture, bytes([1, number]) + b"".join(bytes([at, at + 1, 4]) + block for at in range(3)))
+
+
+def values():
+    versions = ["4.3.5", "4.3.5rc1", "v1.3", "MCRIT4IDA v1.0 (IDA 8.3) 4.2.0", "4.4.5a2", "5.0.1.1", "04.3", "4..3"]
+    for number, (first, second) in enumerate(zip(versions, versions[1:])):
+        seed("version", str(number), first.encode() + b"\xff" + second.encode())
+    for number, value in enumerate(["10", "-0x_1F", "0b101", "0o17", "00_0", "dead", "1_0.0_1e+1_0", "-infinity", "nan", "\x1c5", " .5\v"]):
+        seed("number", f"{number:02}", value.encode())
+    for width in [0, 7, 63, 65]:
+        seed("signature", str(width), bytes([width, 3, 2]) + bytes(at // 9 % 3 for at in range(64 * 5 + 3)))
+
+
+def executables():
+    for name, sizes in [("pe32", (0x10, 0x1000, 0x200, 0x200)), ("pe32_cut", (0x1000, 0x1000, 0x8000, 0x200))]:
+        seed("loader", name, pe(*sizes))
+    seed("loader", "pe64_imports", pe64())
+    for name, little, wide in [("elf64", True, True), ("elf32", True, False), ("elf32_big", False, False)]:
+        seed("loader", name, elf(little, wide))
+    seed("loader", "macho", macho())
+    seed("loader", "macho_fat", struct.pack(">7I", 0xCAFEBABE, 1, 0x1000007, 3, 64, len(macho()), 0) + bytes(36) + macho())
+    seed("loader", "dex", b"dex\n035\0" + bytes(24) + struct.pack("<3I", 112, 112, 0x12345678) + bytes(68))
+    seed("loader", "delphi", b"IDR Knowledge Base File" + bytes(60))
+    seed("loader", "code", b"\x55\x8b\xec\xe8\0\0\0\0\x5d\xc3" * 8)
+
+
+def put(image, at, data):
+    image[at:at + len(data)] = data
+
+
+def pe(*section):
+    image = bytearray(0x400)
+    put(image, 0, b"MZ")
+    put(image, 0x3C, struct.pack("<I", 0x40))
+    put(image, 0x40, b"PE\0\0\x4c\x01\x01\0")
+    put(image, 0x54, b"\xe0\0\x02\x01\x0b\x01")
+    put(image, 0x68, struct.pack("<I", 0x1000))
+    put(image, 0x74, struct.pack("<3I", 0x400000, 0x1000, 0x200))
+    put(image, 0xB4, struct.pack("<I", 16))
+    put(image, 0x138, b".text\0\0\0" + struct.pack("<4I", *section) + bytes(12) + struct.pack("<I", 0x60000020))
+    put(image, 0x200, b"\x55\x8b\xec\xc3")
+    return bytes(image)
+
+
+def pe64():
+    """One section with code, an import, an export and an exception record."""
+    image = bytearray(0x400)
+    put(image, 0, b"MZ")
+    put(image, 0x3C, struct.pack("<I", 0x40))
+    put(image, 0x40, b"PE\0\0" + struct.pack("<HHIIIHH", 0x8664, 1, 0, 0, 0, 0xF0, 0x22))
+    put(image, 0x58, struct.pack("<HBBIIIIIQIIHHHHHHIIIIHHQQQQII", 0x20B, 14, 0, 0x200, 0, 0, 0x1000, 0x1000, 0x180000000, 0x1000, 0x200, 6, 0, 0, 0, 6, 0, 0, 0x2000, 0x200, 0, 3,
+                                 0, 1 << 20, 1 << 12, 1 << 20, 1 << 12, 0, 16))
+    directories = {0: (0x1100, 0x60), 1: (0x1020, 40), 3: (0x1190, 12)}
+    put(image, 0xC8, b"".join(struct.pack("<II", *directories.get(at, (0, 0))) for at in range(16)))
+    put(image, 0x148, b".text\0\0\0" + struct.pack("<4I", 0x200, 0x1000, 0x200, 0x200) + bytes(12) + struct.pack("<I", 0x60000020))
+    put(image, 0x200, b"\xff\x15\x4a\0\0\0\xc3")
+    put(image, 0x220, struct.pack("<5I", 0x1050, 0, 0, 0x1080, 0x1050))
+    put(image, 0x250, struct.pack("<QQ", 0x1090, 0))
+    put(image, 0x280, b"kernel32.dll\0")
+    put(image, 0x290, b"\0\0ExitProcess\0")
+    put(image, 0x300, struct.pack("<IIHHIIIIIII", 0, 0, 0, 0, 0x1150, 1, 1, 1, 0x1130, 0x1138, 0x1140))
+    put(image, 0x330, struct.pack("<III", 0x1000, 0, 0x1158))
+    put(image, 0x350, b"own.dll\0?f@@YAXXZ\0")
+    put(image, 0x390, struct.pack("<III", 0x1000, 0x1007, 0x11A0))
+    return bytes(image)
+
+
+def elf(little, wide):
+    """A loaded segment, a symbol table with two names, a note of neither."""
+    order = "<" if little else ">"
+    word = "Q" if wide else "I"
+    header, row, section = (64, 56, 64) if wide else (52, 32, 40)
+    machine = 62 if wide else 3 if little else 8
+    names, strings = b"\0.text\0.symtab\0.strtab\0", b"\0main\0_ZN3foo3barEv\0"
+    code_at = header + row
+    code = b"\x55\x48\x89\xe5\xe8\0\0\0\0\xc3\0\0"
+    symbol = (lambda name, value: struct.pack(order + "IBBHQQ", name, 0x12, 0, 1, value, 6)) if wide else (lambda name, value: struct.pack(order + "IIIBBH", name, value, 6, 0x12, 0, 1))
+    symbols = bytes(24 if wide else 16) + symbol(1, 0x1000 + code_at) + symbol(6, 0x1004 + code_at)
+    symbols_at = code_at + len(code)
+    strings_at = symbols_at + len(symbols)
+    names_at = strings_at + len(strings)
+    table = names_at + len(names)
+    total = table + 5 * section
+    out = b"\x7fELF" + bytes([2 if wide else 1, 1 if little else 2, 1]) + bytes(9)
+    out += struct.pack(order + "HHI" + word * 3 + "IHHHHHH", 2, machine, 1, 0x1000 + code_at, header, table, 0, header, row, 1, section, 5, 4)
+    out += struct.pack(order + "IIQQQQQQ", 1, 5, 0, 0x1000, 0x1000, total, total, 0x1000) if wide else struct.pack(order + "8I", 1, 0, 0x1000, 0x1000, total, total, 5, 0x1000)
+    out += code + symbols + strings + names
+    for name, kind, at, size, link, entry in [(0, 0, 0, 0, 0, 0), (1, 1, code_at, len(code), 0, 0), (7, 2, symbols_at, len(symbols), 3, 24 if wide else 16),
+                                              (15, 3, strings_at, len(strings), 0, 0), (0, 3, names_at, len(names), 0, 0)]:
+        out += struct.pack(order + "II" + word * 4 + "II" + word * 2, name, kind, 6, 0x1000 + at, at, size, link, 0, 1, entry)
+    return out
+
+
+def macho():
+    """One segment with a section of code, a symbol table, an entry point."""
+    code, strings = b"\x55\x48\x89\xe5\xc3\0\0\0", b"\0_main\0\0"
+    size = 152 + 24 + 24
+    code_at = 32 + size
+    section = b"__text".ljust(16, b"\0") + b"__TEXT".ljust(16, b"\0") + struct.pack("<QQ8I", 0x100000000 + code_at, len(code), code_at, 0, 0, 0, 0x80000400, 0, 0, 0)
+    segment = struct.pack("<II16sQQQQ4I", 0x19, 152, b"__TEXT", 0x100000000, 0x1000, 0, 0x1000, 7, 5, 1, 0) + section
+    symtab = struct.pack("<6I", 2, 24, code_at + 8, 1, code_at + 24, len(strings))
+    entry = struct.pack("<IIQQ", 0x80000028, 24, code_at, 0)
+    header = struct.pack("<8I", 0xFEEDFACF, 0x1000007, 3, 2, 3, size, 0, 0)
+    return header + segment + symtab + entry + code + struct.pack("<IBBHQ", 1, 0xF, 1, 0, 0x100000000 + code_at) + strings
+
+
+for make in [escapers, documents, functions, values, executables]:
+    make()
