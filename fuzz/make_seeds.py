@@ -53,7 +53,7 @@ def escapers():
             seed(architecture, f"{number:02}", parts(flags, *row[7:10]))
 
 
-def function(architecture, count=12):
+def function(architecture, count):
     code = (CODE[architecture] * count)[:count]
     blocks = {"4096": [[4096 + at, *one] for at, one in enumerate(code)], "8192": [[8192, *code[-1]]]}
     metadata = {"binweight": 2.0, "characteristics": "-----------", "confidence": 0.5, "function_name": "f", "pic_hash": 2**64 - 1, "nesting_depth": 0,
@@ -63,24 +63,37 @@ def function(architecture, count=12):
             "stringrefs": {"4096": "text"}, "architecture_metadata": more, "is_exported": False, "metadata": metadata}
 
 
+# Fields without which a report is refused.
+REQUIRED = {"architecture", "base_addr", "binary_size", "bitness", "code_areas", "confidence_threshold", "disassembly_errors", "execution_time", "identified_alignment",
+            "message", "sha256", "smda_version", "status", "xcfg"}
+
+
 def report(architecture, version):
     return {"architecture": architecture, "base_addr": 4194304, "binary_size": 8192, "bitness": 32, "code_areas": [[4096, 8192]], "code_sections": [[".text", 4096, 8192]],
             "confidence_threshold": 0.0, "disassembly_errors": {}, "execution_time": 0.5, "identified_alignment": 16, "message": "fine",
             "metadata": {"binweight": 3.0, "family": "f", "language": {"go": 0.5}}, "sha256": "00", "smda_version": version, "status": "ok", "statistics": {},
-            "timestamp": "2021-02-04T15-13-54", "xheader": "4d5a", "xmetadata": {"symbols": {"1": "a"}}, "xdata_refs_from": {"4096": [5000]},
-            "xcfg": {"4096": function(architecture)}}
+            "timestamp": "2021-02-04T15-13-54", "xheader": "4d5a", "xmetadata": {"symbols": {"1": "a"}}, "xdata_refs_from": {"4096": [5000]}}
 
 
 def text(value):
     return json.dumps(value, separators=(",", ":")).encode()
 
 
+def zip_of(content):
+    parcel = io.BytesIO()
+    with zipfile.ZipFile(parcel, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(zipfile.ZipInfo("content", (1980, 1, 1, 0, 0, 0)), content, zipfile.ZIP_DEFLATED)
+    return parcel.getvalue()
+
+
 def documents():
     for architecture in CODE:
-        seed("report", architecture, text(report(architecture, "5.0.1" if architecture == "arm" else "4.1")))
-        seed("function", architecture, text(function(architecture)))
-    minimal = {key: value for key, value in report("intel", None).items() if not key.startswith("x")}
-    seed("report", "error", text(minimal | {"status": "error", "xcfg": {}}))
+        count = 11 if architecture == "intel" else 4
+        version = "5.0.1" if architecture == "arm" else "4.1"
+        small = report(architecture, version) if architecture == "intel" else {key: value for key, value in report(architecture, version).items() if key in REQUIRED}
+        seed("report", architecture, text(small | {"xcfg": {"4096": function(architecture, count)}}))
+        seed("function", architecture, text(function(architecture, count)))
+    seed("report", "error", text({key: value for key, value in report("intel", None).items() if key in REQUIRED} | {"status": "error", "xcfg": {}}))
     record = {"architecture": "intel", "binweight": 1.0, "family_id": 3, "function_id": 7, "function_name": "x", "function_labels": [{"function_label": "l", "username": "u",
               "timestamp": "2021-02-04T15-13-54"}], "matches": {}, "minhash": "00ff", "minhash_shingle_composition": {}, "num_blocks": 1, "num_instructions": 1,
               "offset": 4096, "pichash": 2**64 - 1, "picblockhashes": [{"offset": 4096, "length": 4, "size": 9, "hash": 5}], "sample_id": 9, "xcfg": function("intel", 2)}
@@ -89,18 +102,16 @@ def documents():
     seed("records", "tree", b'{"a":[1,-2,3.5e-7,true,null,"\\ud83d\\ude00"],"b":{"c":18446744073709551615}}')
     sample = {"architecture": "intel", "base_addr": -4096, "binary_size": 5, "binweight": 3, "bitness": 32, "component": "", "family_id": 3, "family": "f", "filename": "n",
               "is_library": False, "sample_id": 9, "sha256": "ab", "smda_version": "1.5", "statistics": {"num_functions": 1}, "timestamp": "2021-02-04T15-13-54", "version": ""}
-    parcel = io.BytesIO()
-    with zipfile.ZipFile(parcel, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(zipfile.ZipInfo("content", (1980, 1, 1, 0, 0, 0)), text({"7": record}), zipfile.ZIP_DEFLATED)
-    packed = base64.b85encode(parcel.getvalue())
+    packed = base64.b85encode(zip_of(text({"7": record})))
     for name, functions in [("plain", {"7": record}), ("packed", packed.decode())]:
         seed("mcrit", name, text({
             "content": {"is_compressed": name == "packed", "num_families": 1, "num_samples": 1, "num_functions": 1}, "config": {"version": "1.9.0", "shingler": "aa", "minhash": "bb"},
             "family_mapping": {"3": "f"}, "sample_entries": {"ab": sample}, "function_entries": {"ab": functions}}))
-    seed("archive", "text", base64.b85encode(b"any text"))
-    seed("archive", "packed", packed[:400])
-    seed("archive", "zip", parcel.getvalue())
-    seed("archive", "damaged", b"content content content\xff\x1e\x00")
+    small = zip_of(b'{"7":{}}')
+    seed("archive", "text", b"\0" + base64.b85encode(b"any text"))
+    seed("archive", "packed", b"\0" + base64.b85encode(small))
+    seed("archive", "zip", b"\1" + small)
+    seed("archive", "damaged", b"\2content content content\xff\x1e\x00")
 
 
 def functions():
@@ -115,6 +126,9 @@ def values():
         seed("version", str(number), first.encode() + b"\xff" + second.encode())
     for number, value in enumerate(["10", "-0x_1F", "0b101", "0o17", "00_0", "dead", "1_0.0_1e+1_0", "-infinity", "nan", "\x1c5", " .5\v"]):
         seed("number", f"{number:02}", value.encode())
+    queries = ["zlib", "NOT (family:zlib OR version:\"1.2\")", "sample_id:>=7 num_blocks:<3", "pichash:0x1f AND function_name:?\"a b\"", "a OR b c", "timestamp:!=2021", "label:!?x"]
+    for number, query in enumerate(queries):
+        seed("search", str(number), query.encode())
     for width in [0, 7, 63, 65]:
         seed("signature", str(width), bytes([width, 3, 2]) + bytes(at // 9 % 3 for at in range(64 * 5 + 3)))
 

@@ -13,5 +13,6 @@ pub mod mcrit;
 pub mod number;
 mod parts;
 pub mod report;
+pub mod search;
 pub mod signature;
 pub mod version;

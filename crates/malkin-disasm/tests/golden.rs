@@ -2,6 +2,12 @@
 //!
 //! Shares are counted as `tools/compare_reports.py` counts them: in percent of the reference's functions.
 
+#![expect(clippy::unwrap_used, reason = "golden data is ours; a test panics when it is not as expected")]
+#![expect(
+    clippy::float_cmp,
+    reason = "sums of byte counts are whole numbers, and scores have to be equal to the last bit"
+)]
+
 use std::collections::BTreeMap;
 use std::time::Instant;
 

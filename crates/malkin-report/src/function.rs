@@ -175,6 +175,11 @@ impl CodeBuilder {
         self.text.len()
     }
 
+    /// The text of all instructions so far.
+    pub(crate) fn text(&self) -> &[u8] {
+        &self.text
+    }
+
     /// Opens an instruction whose text follows piece by piece: bytes, mnemonic, operands, each once and in this order.
     pub(crate) fn begin_instruction(&mut self, offset: Va) {
         self.open = Row { offset: offset.get(), start: self.text.len() as u32, ..Row::default() };
@@ -202,7 +207,7 @@ impl CodeBuilder {
     pub(crate) fn push_beginnings(
         &mut self,
         offset: Va,
-        [bytes, mnemonic, operands]: [(&str, usize); 3],
+        [bytes, mnemonic, operands]: [(&[u8], usize); 3],
     ) -> Result<(), CodeError> {
         self.open = Row {
             offset: offset.get(),
@@ -212,7 +217,7 @@ impl CodeBuilder {
             mnemonic: u16::try_from(mnemonic.1).map_err(|_| CodeError::FieldTooLong)?,
         };
         for (text, length) in [bytes, mnemonic, operands] {
-            self.push_beginning(text.as_bytes(), length);
+            self.push_beginning(text, length);
         }
         self.end_instruction()
     }
@@ -291,7 +296,7 @@ impl CodeBuilder {
 
 /// The text of a builder, which is well-formed: only whole strings go in.
 fn whole(text: &[u8]) -> String {
-    String::from_utf8_lossy(text).into_owned()
+    std::str::from_utf8(text).unwrap_or_default().to_owned()
 }
 
 /// What the disassembler says about a function beyond its code.

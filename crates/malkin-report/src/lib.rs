@@ -33,5 +33,6 @@ pub use matching::{
 };
 pub use report::{Architecture, DataRefs, Report, ReportMetadata, Statistics, Status};
 pub use unique_blocks::{
-    BlockInstruction, BlockName, BlockNotation, SampleBlocks, UniqueBlock, UniqueBlocks, UniqueBlocksStatistics,
+    BlockInstruction, BlockName, BlockNotation, SampleBlocks, UniqueBlock, UniqueBlocks,
+    UniqueBlocksStatistics,
 };

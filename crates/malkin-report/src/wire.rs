@@ -45,10 +45,13 @@ pub use entry::{
 };
 pub use entry_text::{FunctionRecord, read_function_entries, read_function_entry, write_function_entry};
 pub use error::{ReadError, ReadErrorKind};
-pub use matching::{cross_result_to_json, function_match_to_json, matching_result_to_json};
+pub use matching::{
+    ResultReadError, cross_result_to_json, function_match_to_json, matching_result_from_json,
+    matching_result_to_json,
+};
 pub use raw::{Members, raw_members, raw_text};
 pub use text::python_float;
-pub use unique_blocks::{UniqueBlocksError, unique_blocks_from_json, unique_blocks_to_json};
+pub use unique_blocks::{unique_blocks_from_json, unique_blocks_to_json};
 
 /// Reads an SMDA report of any version MCRIT accepts (`algorithms.md` 1.1 to 1.3, 1.5).
 ///

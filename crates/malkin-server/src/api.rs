@@ -15,7 +15,9 @@ mod numbers;
 mod query;
 mod results;
 mod samples;
+mod search;
 mod shape;
+mod uniqueblocks;
 
 use crate::app::Handler;
 use crate::route::Part::{Int, Is, Text};
@@ -62,6 +64,8 @@ pub(crate) const ROUTES: &[Route<Handler>] = &[
     Route { pattern: &[Is("matches"), Is("sample"), Is("cross"), Text], verbs: &[("GET", matches::cross)] },
     Route { pattern: &[Is("matches"), Is("function"), Int], verbs: &[("GET", matches::function)] },
     Route { pattern: &[Is("matches"), Is("function"), Int, Int], verbs: &[("GET", matches::function_vs)] },
+    Route { pattern: &[Is("uniqueblocks"), Is("samples"), Text], verbs: &[("GET", uniqueblocks::samples)] },
+    Route { pattern: &[Is("uniqueblocks"), Is("family"), Int], verbs: &[("GET", uniqueblocks::family)] },
     Route { pattern: &[Is("query")], verbs: &[("POST", query::report)] },
     Route { pattern: &[Is("query"), Is("function")], verbs: &[("POST", query::function)] },
     Route { pattern: &[Is("query"), Is("pichash"), Text], verbs: &[("GET", hashes::pichash)] },
@@ -83,4 +87,7 @@ pub(crate) const ROUTES: &[Route<Handler>] = &[
     Route { pattern: &[Is("jobs"), Text, Is("result")], verbs: &[("GET", jobs::result)] },
     Route { pattern: &[Is("results"), Text], verbs: &[("GET", results::one)] },
     Route { pattern: &[Is("results"), Text, Is("job")], verbs: &[("GET", results::job)] },
+    Route { pattern: &[Is("search"), Is("families")], verbs: &[("GET", search::families)] },
+    Route { pattern: &[Is("search"), Is("samples")], verbs: &[("GET", search::samples)] },
+    Route { pattern: &[Is("search"), Is("functions")], verbs: &[("GET", search::functions)] },
 ];

@@ -249,7 +249,7 @@ fn imported_sample(
 
 /// Disassembly as the store keeps it: compact, empty if it was dropped.
 fn stored_xcfg(text: &str) -> Result<Vec<u8>, String> {
-    if text.trim_start().strip_prefix('{').is_some_and(|rest| rest.trim_start() == "}") {
+    if text.trim_start().strip_prefix('{').is_some_and(|rest| rest.trim() == "}") {
         return Ok(Vec::new());
     }
     let function = wire::function_from_json(text.as_bytes()).map_err(|error| error.to_string())?;

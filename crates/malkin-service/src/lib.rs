@@ -28,10 +28,12 @@ pub use export::{Export, ExportError};
 pub use import::{ImportError, Imported};
 pub use ingest::{IngestError, Ingested, check_report_start, ingest, read_report};
 pub use lookup::FunctionPlace;
-pub use malkin_matching::MatchParameters;
+pub use malkin_matching::{MatchParameters, RuleOptions, YaraRule, yara_rule};
 pub use memory::{Memory, Touched};
 pub use queue::{Board, Cancelled, JobControl, LEASE_MILLIS, Workers};
-pub use request::{ATTEMPTS, Changes, Maintenance, MatchArguments, Request, UnknownRequest, display_text};
+pub use request::{
+    ATTEMPTS, BlockArguments, Changes, Maintenance, MatchArguments, Request, UnknownRequest, display_text,
+};
 pub use run::{FunctionPair, JobError};
 
 /// Version of MCRIT whose API and results this is.

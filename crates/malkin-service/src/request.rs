@@ -7,6 +7,7 @@
 mod arguments;
 mod changes;
 mod display;
+mod unique_blocks;
 
 use malkin_report::{FamilyId, FunctionId, JobId, SampleId, UploadId};
 use malkin_store::{NewJob, Upload};
@@ -17,6 +18,7 @@ use crate::python_json;
 pub use arguments::MatchArguments;
 pub use changes::Changes;
 pub use display::display_text;
+pub use unique_blocks::BlockArguments;
 
 /// Attempts of a job before it counts as failed (MCRIT 1.9.0).
 pub const ATTEMPTS: u32 = 3;
@@ -37,6 +39,8 @@ pub enum Request {
     MatchFunction(FunctionId, MatchArguments),
     /// Several samples side by side: combines the results of a job for each of them.
     CombineToCross(Vec<(SampleId, JobId)>),
+    /// Blocks that several samples have and no other sample has.
+    UniqueBlocks(Vec<SampleId>, BlockArguments),
     /// A report against everything, without storing it.
     QueryReport(UploadId, MatchArguments),
     /// Changes a sample.
@@ -117,6 +121,7 @@ impl Request {
             Self::MatchSampleVsGroup(..) => "getMatchesForSampleVsGroup",
             Self::MatchFunction(..) => "getMatchesForFunction",
             Self::CombineToCross(_) => "combineMatchesToCross",
+            Self::UniqueBlocks(..) => "getUniqueBlocks",
             Self::QueryReport(..) => "getMatchesForSmdaReport",
             Self::ModifySample(..) => "modifySample",
             Self::ModifyFamily(..) => "modifyFamily",
@@ -133,6 +138,7 @@ impl Request {
             | Self::MatchSampleVsGroup(_, _, arguments)
             | Self::MatchFunction(_, arguments)
             | Self::QueryReport(_, arguments) => arguments.named().collect(),
+            Self::UniqueBlocks(_, arguments) => arguments.named().collect(),
             Self::DeleteFamily { keep_samples, .. } => vec![("keep_samples", json!(keep_samples))],
             Self::UpdateMinHashesForSample(_)
             | Self::CombineToCross(_)
@@ -156,6 +162,9 @@ impl Request {
             }
             Self::MatchFunction(function, _) => vec![json!(function.get())],
             Self::CombineToCross(jobs) => vec![jobs_by_sample(jobs)],
+            Self::UniqueBlocks(samples, _) => {
+                vec![samples.iter().map(|sample| json!(sample.get())).collect()]
+            }
             Self::QueryReport(..) | Self::Maintain(Maintenance::CompleteMinHashes) => vec![Value::Null],
             Self::ModifySample(sample, changes) => vec![json!(sample.get()), changes.to_value()],
             Self::ModifyFamily(family, changes) => vec![json!(family.get()), changes.to_value()],
@@ -224,8 +233,7 @@ impl Request {
                 Self::MatchSampleVs(SampleId::new(number("0")?), SampleId::new(number("1")?), arguments)
             }
             "getMatchesForSampleVsGroup" => {
-                let others = params.get("1")?.as_array()?.iter().map(|id| id.as_i64().map(SampleId::new));
-                let others = others.collect::<Option<_>>()?;
+                let others = sample_list(params.get("1")?)?;
                 Self::MatchSampleVsGroup(SampleId::new(number("0")?), others, arguments)
             }
             "getMatchesForFunction" => Self::MatchFunction(FunctionId::new(number("0")?), arguments),
@@ -234,6 +242,9 @@ impl Request {
                     Some((SampleId::new(sample.parse().ok()?), JobId::parse(job.as_str()?)?))
                 });
                 Self::CombineToCross(jobs.collect::<Option<_>>()?)
+            }
+            "getUniqueBlocks" => {
+                Self::UniqueBlocks(sample_list(params.get("0")?)?, BlockArguments::read(&params))
             }
             "getMatchesForSmdaReport" => {
                 Self::QueryReport(UploadId::parse(files.get("0")?.as_str()?)?, arguments)
@@ -264,6 +275,10 @@ impl Request {
                 | "getMatchesForUnmappedBinary"
         )
     }
+}
+
+fn sample_list(value: &Value) -> Option<Vec<SampleId>> {
+    value.as_array()?.iter().map(|id| id.as_i64().map(SampleId::new)).collect()
 }
 
 fn jobs_by_sample(jobs: &[(SampleId, JobId)]) -> Value {

@@ -6,6 +6,7 @@ mod matching;
 mod modify;
 mod now;
 mod rehash;
+mod unique_blocks;
 
 use std::ops::ControlFlow;
 
@@ -83,6 +84,9 @@ pub(crate) fn run(engine: &Engine, job: &Job, control: &JobControl<'_>) -> Resul
         }
         Request::QueryReport(upload, arguments) => matching::query(engine, upload, &arguments, reporting),
         Request::CombineToCross(jobs) => cross::combine(engine, &jobs, control),
+        Request::UniqueBlocks(samples, arguments) => {
+            unique_blocks::run(engine, &samples, &arguments, reporting)
+        }
         Request::ModifySample(sample, changes) => modify::sample(engine, sample, &changes),
         Request::ModifyFamily(family, changes) => modify::family(engine, family, &changes),
         Request::DeleteSample(sample) => modify::delete_sample(engine, sample),

@@ -8,6 +8,7 @@
 mod catalogue;
 mod jobs;
 mod modify;
+pub mod search;
 
 use malkin_report::{Architecture, BlockHash, BlockOccurrence, MinHash, PicHash, Statistics, Va};
 
@@ -21,7 +22,7 @@ pub type Check = (&'static str, fn(&dyn Store));
 
 /// All checks.
 pub fn checks() -> Vec<Check> {
-    [catalogue::CHECKS, jobs::CHECKS, modify::CHECKS].concat()
+    [catalogue::CHECKS, jobs::CHECKS, modify::CHECKS, search::CHECKS].concat()
 }
 
 /// Runs all checks, each on a store of its own.

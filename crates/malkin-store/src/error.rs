@@ -43,6 +43,9 @@ pub enum StoreError {
         /// The limit in bytes.
         limit: usize,
     },
+    /// A search that cannot be made as it stands.
+    #[error(transparent)]
+    Search(#[from] crate::search::SearchError),
     /// Anything else the engine reports.
     #[error("the store failed: {0}")]
     Engine(#[source] rusqlite::Error),

@@ -12,6 +12,7 @@ pub mod catalogue;
 pub mod conformance;
 pub mod error;
 pub mod jobs;
+pub mod search;
 pub mod sqlite;
 pub mod time;
 
@@ -21,11 +22,12 @@ pub use catalogue::{
 };
 pub use error::StoreError;
 pub use jobs::{Job, JobFilter, JobState, JobStats, Jobs, NewJob, Upload};
+pub use search::{Border, Filter, Found, Noun, Order, Search, SearchError, Searches};
 pub use sqlite::SqliteStore;
 pub use time::Timestamp;
 
 /// Everything a server keeps. Object safe: used as `Arc<dyn Store>` from any thread.
-pub trait Store: Catalogue + Jobs + Send + Sync {
+pub trait Store: Catalogue + Searches + Jobs + Send + Sync {
     /// Name of the engine as `/status` tells it (`storage_type`). Clients written for MCRIT know only `mongodb`.
     fn engine(&self) -> &'static str;
 

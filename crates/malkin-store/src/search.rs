@@ -69,16 +69,22 @@ impl Order {
     pub fn new(noun: Noun, sort_by: Option<&str>, ascending: bool) -> Result<Self, SearchError> {
         let names = noun.sort_fields();
         let wanted = sort_by.unwrap_or(names.first().copied().unwrap_or_default());
-        let name = names.iter().find(|name| **name == wanted).copied().ok_or_else(|| SearchError::Sort {
-            noun: noun.name(),
-            field: wanted.to_owned(),
-        })?;
+        let name = names
+            .iter()
+            .find(|name| **name == wanted)
+            .copied()
+            .ok_or_else(|| SearchError::Sort { noun: noun.name(), field: wanted.to_owned() })?;
         Ok(Self { field: Field::named(noun, name), name, id: noun.id(), ascending })
     }
 
     /// Refuses the one field that is known but cannot be sorted by.
     pub fn check(&self) -> Result<(), SearchError> {
         if self.field == Field::PicHash { Err(SearchError::PicHashSort) } else { Ok(()) }
+    }
+
+    /// The direction of the first field.
+    pub fn is_ascending(&self) -> bool {
+        self.ascending
     }
 
     /// Name of the field that is sorted by.
@@ -102,11 +108,13 @@ impl Order {
         let further = |ascending: bool| {
             if ascending == border.backward { Operator::Less } else { Operator::Greater }
         };
-        let read = |name: &str, value: Option<&Value>| match value.ok_or(SearchError::Cursor)? {
-            Value::Text(text) if field::takes_integers(name) => {
-                Ok(value::read_integer(text).map_or_else(|| Value::Text(text.clone()), Value::Integer))
-            }
-            other => Ok(other.clone()),
+        let read = |name: &str, value: Option<&Value>| -> Result<Value, SearchError> {
+            Ok(match value.ok_or(SearchError::Cursor)? {
+                Value::Text(text) if field::takes_integers(name) => {
+                    value::read_integer(text).map_or_else(|| Value::Text(text.clone()), Value::Integer)
+                }
+                other => other.clone(),
+            })
         };
         let first = read(self.name, border.values.first())?;
         if self.field == self.id {

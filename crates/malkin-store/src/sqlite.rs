@@ -22,6 +22,7 @@ mod modify;
 mod object_ids;
 mod queue;
 mod samples;
+mod search;
 mod stats;
 
 /// Name of the database in the data directory.

@@ -1,10 +1,13 @@
 //! The commands. Exit status: 0 done, 1 failed, 2 wrong usage, 3 partly done.
 
+pub(crate) mod blocks;
+pub(crate) mod cross;
 pub(crate) mod disassemble;
 pub(crate) mod hash;
 pub(crate) mod match_;
 pub(crate) mod query;
 pub(crate) mod result_table;
+pub(crate) mod search;
 pub(crate) mod serve;
 pub(crate) mod status;
 pub(crate) mod submit;
@@ -29,10 +32,16 @@ pub(crate) enum Command {
     Query(query::Options),
     /// Where has the code of a stored sample been seen?
     Match(match_::Options),
+    /// How similar are several stored samples to each other?
+    Cross(cross::Options),
+    /// Code that only some samples have, and a YARA rule made of it.
+    Blocks(blocks::Options),
     /// Write the SMDA report of executables or memory dumps.
     Disassemble(disassemble::Options),
     /// Print the hashes of every function, one JSON line each.
     Hash(hash::Options),
+    /// Search families, samples or functions by name and by conditions.
+    Search(search::Options),
     /// What the corpus holds.
     Status(status::Options),
 }
@@ -45,8 +54,11 @@ impl Command {
             Self::Submit(options) => submit::run(&options),
             Self::Query(options) => query::run(&options),
             Self::Match(options) => match_::run(&options),
+            Self::Cross(options) => cross::run(&options),
+            Self::Blocks(options) => blocks::run(&options),
             Self::Disassemble(options) => disassemble::run(&options),
             Self::Hash(options) => hash::run(&options),
+            Self::Search(options) => search::run(&options),
             Self::Status(options) => status::run(&options),
         }
     }

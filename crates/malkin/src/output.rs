@@ -101,7 +101,7 @@ pub(crate) enum Align {
 /// A table of text.
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
-    columns: Vec<(&'static str, Align)>,
+    columns: Vec<(String, Align)>,
     rows: Vec<Vec<String>>,
 }
 
@@ -111,15 +111,19 @@ const MAX_CELL: usize = 40;
 impl Table {
     /// A table with these columns.
     pub(crate) fn new(columns: &[(&'static str, Align)]) -> Self {
-        Self { columns: columns.to_vec(), rows: Vec::new() }
+        Self::with_names(columns.iter().map(|(name, align)| ((*name).to_owned(), *align)).collect())
+    }
+
+    /// The same with columns that are only known when the table is made. Their names are cleaned as cells are.
+    pub(crate) fn with_names(columns: Vec<(String, Align)>) -> Self {
+        let columns = columns.into_iter().map(|(name, align)| (clean(&name), align));
+        Self { columns: columns.collect(), rows: Vec::new() }
     }
 
     /// Adds a row. Text from samples may hold anything: control characters are replaced, so that it cannot steer the
     /// terminal.
     pub(crate) fn row(&mut self, cells: Vec<String>) {
-        let clean =
-            |cell: String| cell.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-        self.rows.push(cells.into_iter().map(clean).collect());
+        self.rows.push(cells.iter().map(|cell| clean(cell)).collect());
     }
 
     /// For a terminal or a text file.
@@ -139,7 +143,7 @@ impl Table {
             })
             .collect();
         let bold = if std::io::stdout().is_terminal() { Style::new().bold() } else { Style::new() };
-        let names = self.columns.iter().map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>();
+        let names = self.columns.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
         let mut text = format!("{bold}{}{bold:#}\n", self.line(&names, &widths));
         for row in &rows {
             text.push_str(&self.line(row, &widths));
@@ -178,6 +182,10 @@ impl Table {
         }
         text
     }
+}
+
+fn clean(cell: &str) -> String {
+    cell.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 fn cut(cell: &str) -> String {

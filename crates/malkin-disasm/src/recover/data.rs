@@ -8,7 +8,9 @@ use super::state::State;
 impl Recovery<'_> {
     /// Records the data an instruction addresses absolutely, without registers.
     pub(super) fn note_absolute(&mut self, instruction: &Instruction, address: u64, state: &mut State) {
-        if instruction.memory_base() != Register::None
+        // Absolute operands always have a displacement, and most instructions have none.
+        if instruction.memory_displ_size() == 0
+            || instruction.memory_base() != Register::None
             || instruction.memory_index() != Register::None
             || !has_memory_operand(instruction)
             || matches!(instruction.segment_prefix(), Register::FS | Register::GS)

@@ -131,8 +131,8 @@ impl Recovery<'_> {
         let mut graph = std::mem::take(&mut self.spare_graph);
         graph.rebuild(&state.edges);
         self.count_degrees(state.number, &graph);
-        let mut heads: Vec<u64> =
-            state.edges.iter().filter(|edge| edge.alive && edge.jump).map(|edge| edge.to).collect();
+        let mut heads: Vec<u64> = Vec::with_capacity(state.edges.len() / 2 + 1);
+        heads.extend(state.edges.iter().filter(|edge| edge.alive && edge.jump).map(|edge| edge.to));
         heads.push(state.start);
         heads.sort_unstable();
         heads.dedup();
@@ -201,8 +201,12 @@ impl Recovery<'_> {
             |from: u64| self.memory.offset(from).is_some_and(|at| self.has_mark(state, at, mark::START));
         let (data, loose_data): (Vec<_>, Vec<_>) =
             data.into_iter().partition(|reference| is_own(reference.from));
-        let edges = graph.alive().map(|edge| (edge.from, edge.to));
-        let (edges, loose_edges): (Vec<_>, Vec<_>) = edges.partition(|edge| is_own(edge.0));
+        let mut edges = Vec::with_capacity(graph.edges().len());
+        let mut loose_edges = Vec::new();
+        for edge in graph.alive() {
+            let list = if is_own(edge.from) { &mut edges } else { &mut loose_edges };
+            list.push((edge.from, edge.to));
+        }
         self.functions.loose_data.extend(loose_data);
         self.functions.loose_edges.extend(loose_edges);
         let number = self.functions.add(Stored {

@@ -201,12 +201,9 @@ impl<'r, 'a> Assembler<'r, 'a> {
 
     /// Edges of the last instruction of every block to other blocks.
     fn block_edges(&self, stored: &Stored) -> Vec<(Va, Vec<Va>)> {
-        let heads: Vec<u64> = stored
-            .blocks
-            .iter()
-            .filter_map(|block| stored.rows.get(block.first as usize))
-            .map(|row| self.address(*row))
-            .collect();
+        let mut heads: Vec<u64> = Vec::with_capacity(stored.blocks.len());
+        let first_rows = stored.blocks.iter().filter_map(|block| stored.rows.get(block.first as usize));
+        heads.extend(first_rows.map(|row| self.address(*row)));
         let mut targets = Vec::new();
         let mut edges = Vec::with_capacity(heads.len());
         for (block, &head) in stored.blocks.iter().zip(&heads) {
@@ -312,8 +309,12 @@ fn rows_of(stored: &Stored, block: BlockRun) -> &[Row] {
 /// Appends lower-case hex digits.
 pub(super) fn push_hex(bytes: &[u8], out: &mut String) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    for byte in bytes {
-        out.push(DIGITS[usize::from(byte >> 4)] as char);
-        out.push(DIGITS[usize::from(byte & 15)] as char);
+    for chunk in bytes.chunks(16) {
+        let mut digits = [0; 32];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(chunk) {
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 15)];
+        }
+        out.push_str(std::str::from_utf8(&digits[..2 * chunk.len()]).unwrap_or_default());
     }
 }

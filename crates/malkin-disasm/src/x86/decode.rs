@@ -77,7 +77,7 @@ impl Decoder {
         if self.bits == 32 && opcode.first() == Some(&0x62) {
             return self.decode_narrow_vector(window, prefixes.len(), address);
         }
-        for wanted in [[0xf2, 0xf3], [0x66, 0x66], [0xf0, 0xf0]] {
+        for wanted in [[0xf2, 0xf3], [0x66, 0x66]] {
             let Some(at) = prefixes.iter().rposition(|byte| wanted.contains(byte)) else { continue };
             if let Some(instruction) = self.without_prefix(window, address, at) {
                 return Some(instruction);

@@ -3,6 +3,17 @@
 //! This text is what SMDA reports store and what their fuzzy hashes are made of. It is written directly from the decoded
 //! operands: capstone's conventions (signs of immediates, size words, explicit and implicit operands) differ from those of
 //! every formatter iced-x86 has. Not a general formatter: there is one syntax and there are no options.
+//!
+//! What is known to differ, all of it in encodings compilers do not emit (`tests/text.rs` counts them):
+//!
+//! | class | example |
+//! |---|---|
+//! | 66 with REX.W on `in`, `out`, `ins`, `outs`, `pushf`, `ret imm16` | `66 48 ed`: capstone prints `in ax, dx` |
+//! | F2 or F3 with 66 on 0F opcodes: capstone prints a 32-bit memory size for a 16-bit register | `66 f3 0f 45 31` |
+//! | 67 on a near `jcc` of 32-bit code: capstone uses half of the displacement | `67 0f 89 43 e2 18 34` |
+//! | 66 on `jo` and `jno` of 64-bit code: capstone reads a 16-bit displacement | `66 0f 80 65 ef` |
+//! | EVEX with reserved combinations of `z`, `b`, `L'L` or a register above 7 in 32-bit code | `62 f1 ed c6 f5 37` |
+//! | VIA PadLock without its REP, 16-bit `bndldx`, `rep` before `xchg r8, rax` | `0f a7 c8` |
 
 mod memory;
 mod names;
@@ -32,7 +43,7 @@ impl TextWriter {
     /// depends on nothing but the mnemonic iced-x86 gives the instruction.
     pub fn mnemonic(&self, instruction: &Instruction, code: &[u8], out: &mut String) -> bool {
         let start = out.len();
-        if code.first().is_some_and(|&byte| prefix::may_be_prefix(byte, self.bits)) {
+        if prefix::may_have_words(code, self.bits) {
             prefix::Prefixes::read(code, self.bits).write(instruction, out);
         }
         if let Some(name) = names::special_mnemonic(instruction, code, self.bits) {

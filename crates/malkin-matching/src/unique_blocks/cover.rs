@@ -26,10 +26,7 @@ struct Queued {
 impl Ord for Queued {
     fn cmp(&self, other: &Self) -> Ordering {
         // Of equals the last one goes first, as in the reference.
-        self.reach
-            .cmp(&other.reach)
-            .then(self.score.total_cmp(&other.score))
-            .then(self.at.cmp(&other.at))
+        self.reach.cmp(&other.reach).then(self.score.total_cmp(&other.score)).then(self.at.cmp(&other.at))
     }
 }
 
@@ -49,7 +46,8 @@ impl Eq for Queued {}
 
 /// Chooses blocks until each of the (distinct) samples has `required` of them or no block helps any more.
 pub(super) fn cover(blocks: &[&UniqueBlock], samples: &[SampleId], required: u64) -> Cover {
-    let slots: HashMap<SampleId, usize> = samples.iter().zip(0..).map(|(sample, slot)| (*sample, slot)).collect();
+    let slots: HashMap<SampleId, usize> =
+        samples.iter().zip(0..).map(|(sample, slot)| (*sample, slot)).collect();
     let mut counts = vec![0_u64; samples.len()];
     let lacking = |counts: &[u64], at: usize| -> Vec<usize> {
         let slots = blocks[at].samples.iter().filter_map(|sample| slots.get(sample).copied());

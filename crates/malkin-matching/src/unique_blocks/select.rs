@@ -190,11 +190,10 @@ mod tests {
         assert_eq!(hashes, [1, 2]);
         assert_eq!(result.blocks[1].samples, [SampleId::new(4), SampleId::new(5)]);
         assert_eq!(result.blocks[1].function_id, FunctionId::new(2));
-        let counts = result
-            .statistics
-            .by_sample
-            .iter()
-            .map(|row| (row.sample_id.get(), row.total_blocks, row.characteristic_blocks, row.unique_blocks));
+        let counts =
+            result.statistics.by_sample.iter().map(|row| {
+                (row.sample_id.get(), row.total_blocks, row.characteristic_blocks, row.unique_blocks)
+            });
         assert_eq!(counts.collect::<Vec<_>>(), [(5, 2, 1, 0), (4, 2, 2, 1)]);
         assert_eq!(result.statistics.unique_blocks_overall, 2);
         assert_eq!(result.yara_rule, [BlockHash::new(2), BlockHash::new(1)]);
@@ -206,8 +205,7 @@ mod tests {
     fn short_blocks_are_counted_but_not_considered() {
         let blocks = [block(1, 4), block(2, 5)];
         let options = UniqueBlocksOptions { covers_required: 0, min_instructions: 5 };
-        let result =
-            unique_blocks(&[SampleId::new(0)], vec![function(0, 0, &blocks)], options, |_| false);
+        let result = unique_blocks(&[SampleId::new(0)], vec![function(0, 0, &blocks)], options, |_| false);
         assert_eq!(result.statistics.unique_blocks_overall, 2);
         assert_eq!(result.statistics.blocks_considered, 1);
         assert_eq!(result.statistics.covers_required, 1);

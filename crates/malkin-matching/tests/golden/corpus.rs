@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use malkin_codehash::{
     MinHashConfig, MinHasher, Projection, SampleContext, hash_function, hash_function_with_report,
@@ -9,7 +10,9 @@ use malkin_codehash::{
 use malkin_index::{Index, IndexedFunction, SampleFacts};
 use malkin_matching::{MatchParameters, OwnFunction, OwnSample};
 use malkin_report::wire::read_report;
-use malkin_report::{FamilyId, FunctionId, PicHash, Report, SampleEntry, SampleId};
+use malkin_report::{
+    BlockHash, BlockOccurrence, FamilyId, FunctionId, PicHash, Report, SampleEntry, SampleId,
+};
 use serde_json::Value;
 
 /// The time stamp all golden samples were given.
@@ -19,6 +22,9 @@ const FIXED_TIME: &str = "2026-01-01T00-00-00";
 pub(crate) struct Sample {
     pub(crate) entry: SampleEntry,
     pub(crate) functions: Vec<OwnFunction>,
+    /// Blocks of each function.
+    pub(crate) blocks: Vec<Vec<BlockOccurrence>>,
+    pub(crate) report: Rc<Report>,
 }
 
 impl Sample {
@@ -37,7 +43,7 @@ impl Sample {
             family_id: FamilyId::NAMELESS,
             ..self.entry.clone()
         };
-        Self { entry, functions }
+        Self { entry, functions, blocks: self.blocks.clone(), report: Rc::clone(&self.report) }
     }
 }
 
@@ -59,13 +65,15 @@ impl Reports {
         if !self.read.contains_key(name) {
             let report = self.report(name);
             let context = SampleContext::of(&report);
-            let mut functions = Vec::new();
+            let (mut functions, mut blocks) = (Vec::new(), Vec::new());
             for function in &report.functions {
                 let hashes =
                     hash_function(function, &context, &self.hasher).expect("golden functions can be hashed");
                 functions.push(own_function(function, hashes.pichash, hashes.minhash));
+                blocks.push(hashes.blocks);
             }
-            self.read.insert(name.to_owned(), Sample { entry: entry(&report, name), functions });
+            let sample = Sample { entry: entry(&report, name), functions, blocks, report: Rc::new(report) };
+            self.read.insert(name.to_owned(), sample);
         }
         &self.read[name]
     }
@@ -78,7 +86,7 @@ impl Reports {
         let hashes =
             hash_function_with_report(function, &SampleContext::of(&report), &self.hasher).expect("hashable");
         let functions = vec![own_function(function, hashes.pichash, hashes.minhash)];
-        Sample { entry: entry(&report, name), functions }
+        Sample { entry: entry(&report, name), functions, blocks: Vec::new(), report: Rc::new(report) }
     }
 
     fn report(&self, name: &str) -> Report {
@@ -139,14 +147,24 @@ impl Corpus {
                 function.id = FunctionId::new(next_function);
                 next_function += 1;
             }
-            insert(&mut index, &entry, &functions);
-            samples.push(Sample { entry, functions });
+            let (blocks, report) = (known.blocks.clone(), Rc::clone(&known.report));
+            let sample = Sample { entry, functions, blocks, report };
+            insert(&mut index, &sample);
+            samples.push(sample);
         }
         Self { index, samples }
     }
 
     pub(crate) fn sample(&self, id: &Value) -> &Sample {
         &self.samples[id.as_u64().expect("a sample number") as usize]
+    }
+
+    /// The code of a function by its number, with its sample.
+    pub(crate) fn code(&self, id: FunctionId) -> (&Sample, &malkin_report::Function) {
+        let find = |sample: &Sample| sample.functions.iter().position(|function| function.id == id);
+        let found = self.samples.iter().find_map(|sample| Some((sample, find(sample)?)));
+        let (sample, at) = found.expect("an indexed function");
+        (sample, &sample.report.functions[at])
     }
 
     pub(crate) fn entry(&self, id: SampleId) -> Option<SampleEntry> {
@@ -162,14 +180,17 @@ impl Corpus {
     }
 }
 
-pub(crate) fn insert(index: &mut Index, entry: &SampleEntry, functions: &[OwnFunction]) {
+fn insert(index: &mut Index, sample: &Sample) {
+    let hashes = |blocks: &Vec<BlockOccurrence>| blocks.iter().map(|block| block.hash).collect();
+    let blocks: Vec<Vec<BlockHash>> = sample.blocks.iter().map(hashes).collect();
+    let entry = &sample.entry;
+    let functions = sample.functions.iter().zip(&blocks);
     let indexed: Vec<IndexedFunction<'_>> = functions
-        .iter()
-        .map(|function| IndexedFunction {
+        .map(|(function, blocks)| IndexedFunction {
             id: function.id,
             pichash: function.pichash,
             minhash: function.minhash.as_bytes(),
-            blocks: &[],
+            blocks,
         })
         .collect();
     let facts = SampleFacts { family_id: entry.family_id, is_library: entry.is_library };

@@ -1,6 +1,8 @@
 //! Results of MCRIT 1.9.0 on real reports against ours, from the report's bytes to the JSON of the result.
 
 mod corpus;
+mod reading;
+mod unique;
 
 use corpus::{Corpus, Reports, Sample, parameters};
 use malkin_matching::{

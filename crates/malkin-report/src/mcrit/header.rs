@@ -56,7 +56,11 @@ impl Content {
                 .map_or(Ok(0), |count| count.as_u64().ok_or(fault("content", field, "is not a count")))
         };
         Ok(Self {
-            is_compressed: value.get("is_compressed").and_then(Value::as_bool).unwrap_or_default(),
+            is_compressed: value.get("is_compressed").and_then(Value::as_bool).ok_or(fault(
+                "content",
+                "is_compressed",
+                "is not a boolean",
+            ))?,
             num_families: count("num_families")?,
             num_samples: count("num_samples")?,
             num_functions: count("num_functions")?,

@@ -33,10 +33,6 @@ pub(super) fn report(text: &str) -> Option<Report> {
     let (functions_at, mut cursor) = functions_of(text)?;
     let functions = functions(&context, &mut cursor)?;
     let (before, behind) = (text.get(..functions_at)?, text.get(cursor.at()..)?);
-    // Copying pays only where functions are the greater part, as they are in every report that takes time.
-    if before.len() + behind.len() > text.len() / 2 {
-        return None;
-    }
     let rest = [before, "{}", behind].concat();
     let mut report = whole(&rest, ReportSeed { context: &context })?;
     report.functions = functions;

@@ -62,7 +62,13 @@ impl Present {
 
     /// Notes a field. `None` if it is not known or was there before.
     pub(super) fn add(&mut self, name: &str) -> Option<&'static str> {
-        let at = self.known.iter().position(|known| *known == name)?;
+        // Fields mostly come in the order of the list, so the first guess is the one behind the last.
+        let guess = (u32::BITS - self.bits.leading_zeros()) as usize;
+        let at = if self.known.get(guess) == Some(&name) {
+            guess
+        } else {
+            self.known.iter().position(|known| *known == name)?
+        };
         let before = self.bits;
         self.bits |= 1 << at;
         (self.bits != before).then(|| self.known[at])

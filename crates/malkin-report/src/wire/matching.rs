@@ -2,6 +2,8 @@
 //!
 //! A result may hold millions of matches, so it goes straight into one byte vector and never through a tree of values.
 
+mod read;
+
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, SerializeTuple, Serializer};
 
 use super::entry::sample_entry_to_json;
@@ -10,6 +12,8 @@ use crate::matching::{
     Amount, CrossMatrix, CrossResult, FunctionMatch, MatchCounts, MatchInfo, MatchTuple, MatchedFunction,
     MatchedSample, MatchingResult, OtherSamples, Weighted,
 };
+
+pub use read::{ResultReadError, matching_result_from_json};
 
 /// The JSON text of a result. `compact` leaves `matches.functions` out.
 pub fn matching_result_to_json(result: &MatchingResult, compact: bool) -> Vec<u8> {

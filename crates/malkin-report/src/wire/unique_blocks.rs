@@ -5,6 +5,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value, json};
 
 use super::entry::EntryError;
+use super::matching::ResultReadError;
 use crate::address::Va;
 use crate::hash::BlockHash;
 use crate::id::{FunctionId, SampleId};
@@ -69,8 +70,9 @@ struct Blocks<'a>(&'a Whole<'a>);
 impl Serialize for Blocks<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Whole { result, notation } = self.0;
-        serializer
-            .collect_map(result.blocks.iter().map(|block| (notation.name(block.hash).to_string(), One(block))))
+        serializer.collect_map(
+            result.blocks.iter().map(|block| (notation.name(block.hash).to_string(), One(block))),
+        )
     }
 }
 
@@ -99,7 +101,7 @@ impl Serialize for One<'_> {
 }
 
 /// Reads a result and the notation its blocks are named in (hex if it has none).
-pub fn unique_blocks_from_json(bytes: &[u8]) -> Result<(UniqueBlocks, BlockNotation), UniqueBlocksError> {
+pub fn unique_blocks_from_json(bytes: &[u8]) -> Result<(UniqueBlocks, BlockNotation), ResultReadError> {
     let stated: Stated = serde_json::from_slice(bytes)?;
     let mut notation = BlockNotation::Hex;
     let mut blocks = Vec::with_capacity(stated.unique_blocks.len());
@@ -110,18 +112,6 @@ pub fn unique_blocks_from_json(bytes: &[u8]) -> Result<(UniqueBlocks, BlockNotat
     }
     let yara_rule = stated.yara_rule.iter().map(chosen).collect::<Option<_>>().ok_or(BAD_KEY)?;
     Ok((UniqueBlocks { statistics: stated.statistics.into(), blocks, yara_rule }, notation))
-}
-
-/// Why a document is no result with unique blocks.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum UniqueBlocksError {
-    /// It is no JSON, or members are missing or of another type.
-    #[error(transparent)]
-    Json(#[from] serde_json::Error),
-    /// A member has an impossible value.
-    #[error(transparent)]
-    Entry(#[from] EntryError),
 }
 
 const BAD_KEY: EntryError =

@@ -44,7 +44,7 @@ pub(super) fn hash(text: &str) -> HashText {
     let text = text.trim_end();
     let pieces: Vec<&str> = text.split('_').collect();
     let is_hex = |piece: &&str| !piece.is_empty() && piece.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if !pieces.iter().all(|piece| is_hex(piece)) {
+    if !pieces.iter().all(is_hex) {
         return HashText::Garbage;
     }
     let digits = pieces.concat();

@@ -37,6 +37,21 @@ fn arguments_keep_their_order_and_the_descriptor_is_sorted() {
 }
 
 #[test]
+fn unique_blocks_tell_samples_and_family() {
+    let mut arguments = BlockArguments::none();
+    arguments.family(FamilyId::new(1));
+    arguments.min_instructions(8);
+    arguments.covers_required(2);
+    assert_eq!(arguments.options().covers_required, 2);
+    assert_eq!(arguments.options().min_instructions, 8);
+    check(
+        &Request::UniqueBlocks(vec![SampleId::new(1), SampleId::new(0)], arguments),
+        r#"{"family_id": 1, "min_instructions": 8, "covers_required": 2, "0": [1, 0]}"#,
+        r#"["getUniqueBlocks", {"0": [1, 0], "covers_required": 2, "family_id": 1, "min_instructions": 8}, {}]"#,
+    );
+}
+
+#[test]
 fn uploads_are_identified_by_their_content() {
     let upload = Upload { id: UploadId(ObjectId::from_bytes([1; 12])), sha256: Sha256::new([0; 32]) };
     let request = Request::QueryReport(upload.id, MatchArguments::none());

@@ -1,14 +1,47 @@
 //! The job that puts the results of several samples side by side.
 
-use malkin_matching::cross;
+use malkin_matching::{Unlimited, cross};
 use malkin_report::{
     Amount, FamilyId, JobId, MatchedFunctionCounts, MatchedSample, SampleId, Weighted, wire,
 };
 use serde::Deserialize;
 
-use super::JobError;
-use crate::engine::Engine;
+use super::{JobError, matching};
+use crate::engine::{Engine, ServiceError};
 use crate::queue::JobControl;
+use crate::request::MatchArguments;
+
+impl Engine {
+    /// Several samples side by side, here and now. A sample that is named twice counts once.
+    pub fn cross_now(
+        &self,
+        samples: &[SampleId],
+        arguments: &MatchArguments,
+    ) -> Result<Vec<u8>, ServiceError> {
+        let mut wanted: Vec<SampleId> = Vec::with_capacity(samples.len());
+        for sample in samples {
+            if !wanted.contains(sample) {
+                wanted.push(*sample);
+            }
+        }
+        let group_only = arguments.has_group_restriction();
+        let arguments = arguments.clone().without_group_restriction();
+        let results = wanted.iter().map(|sample| {
+            let result = if group_only {
+                let others: Vec<SampleId> = wanted.iter().copied().filter(|other| other != sample).collect();
+                matching::sample_vs_group(self, *sample, &others, &arguments, &mut Unlimited)?
+            } else {
+                matching::sample(self, *sample, &arguments, &mut Unlimited)?
+            };
+            Ok((*sample, compared(*sample, &result, &wanted)?))
+        });
+        let results = results.collect::<Result<Vec<_>, JobError>>();
+        results.and_then(|results| side_by_side(&results)).map_err(|error| match error {
+            JobError::Store(error) => ServiceError::Store(error),
+            other => ServiceError::Unanswerable(other.to_string()),
+        })
+    }
+}
 
 /// Combines the results of one job for each sample. Fails if one of these jobs failed or is gone.
 pub(super) fn combine(
@@ -16,6 +49,7 @@ pub(super) fn combine(
     jobs: &[(SampleId, JobId)],
     control: &JobControl<'_>,
 ) -> Result<Vec<u8>, JobError> {
+    let wanted: Vec<SampleId> = jobs.iter().map(|(sample, _)| *sample).collect();
     let mut results: Vec<(SampleId, Vec<MatchedSample>)> = Vec::with_capacity(jobs.len());
     for (sample, job) in jobs {
         if control.is_cancelled() {
@@ -24,13 +58,20 @@ pub(super) fn combine(
         let result = result_of(engine, *job)?.ok_or_else(|| {
             JobError::failed(format!("the comparison of sample {sample} failed or is gone"))
         })?;
-        let mut found = matched_samples(&result).map_err(|error| {
-            JobError::failed(format!("the result for sample {sample} is unusable: {error}"))
-        })?;
-        // Everything the corpus holds may be in it, but only these are compared.
-        found.retain(|other| jobs.iter().any(|(wanted, _)| *wanted == other.sample_id));
-        results.push((*sample, found));
+        results.push((*sample, compared(*sample, &result, &wanted)?));
     }
+    side_by_side(&results)
+}
+
+/// The samples of a result that are compared with each other; everything else the corpus holds may be in it, too.
+fn compared(sample: SampleId, result: &[u8], wanted: &[SampleId]) -> Result<Vec<MatchedSample>, JobError> {
+    let mut found = matched_samples(result)
+        .map_err(|error| JobError::failed(format!("the result for sample {sample} is unusable: {error}")))?;
+    found.retain(|other| wanted.contains(&other.sample_id));
+    Ok(found)
+}
+
+fn side_by_side(results: &[(SampleId, Vec<MatchedSample>)]) -> Result<Vec<u8>, JobError> {
     let results: Vec<(SampleId, &[MatchedSample])> =
         results.iter().map(|(sample, found)| (*sample, found.as_slice())).collect();
     let result = cross(&results).map_err(|error| JobError::failed(error.to_string()))?;

@@ -111,7 +111,7 @@ fn recalculate_minhashes(engine: &Engine, control: &JobControl<'_>) -> Result<Ve
     let mut hashed = 0;
     each_sample(engine, control, |sample| {
         let functions = rehash(engine, sample, |_| true)?;
-        hashed += functions.iter().filter_map(|function| function.fresh.as_ref()).filter(has_minhash).count();
+        hashed += count_hashed(&functions);
         if functions.iter().any(|function| function.fresh.is_some()) {
             let version = engine.store().minhash_version(sample.sample_id)?.unwrap_or_default();
             let changed = changed_minhashes(&functions, version != SMDA_VERSION);
@@ -140,8 +140,7 @@ fn repair_minhashes(engine: &Engine, control: &JobControl<'_>) -> Result<Vec<u8>
         }
         repaired += 1;
         dropped += functions.iter().filter(|function| !function.stored.minhash.is_empty()).count();
-        rehashed +=
-            functions.iter().filter_map(|function| function.fresh.as_ref()).filter(has_minhash).count();
+        rehashed += count_hashed(&functions);
         store_hashes(engine, sample.sample_id, &changed_minhashes(&functions, true), SMDA_VERSION)
     })?;
     let report = json!({
@@ -156,8 +155,10 @@ fn repair_minhashes(engine: &Engine, control: &JobControl<'_>) -> Result<Vec<u8>
     Ok(report.to_string().into_bytes())
 }
 
-fn has_minhash(hashes: &&malkin_codehash::FunctionHashes) -> bool {
-    !hashes.minhash.is_empty()
+/// Functions that have a signature today.
+fn count_hashed(functions: &[Rehashed]) -> usize {
+    let fresh = functions.iter().filter_map(|function| function.fresh.as_ref());
+    fresh.filter(|hashes| !hashes.minhash.is_empty()).count()
 }
 
 fn with_fresh_minhash(function: &Rehashed) -> Option<NewHashes> {

@@ -53,7 +53,7 @@ pub(super) fn rehash(
 }
 
 /// What hashing needs to know of a sample. A size of 0 stands for an image that is not known.
-fn context(sample: &SampleEntry) -> SampleContext {
+pub(super) fn context(sample: &SampleEntry) -> SampleContext {
     let is_known = sample.binary_size > 0;
     SampleContext {
         architecture: sample.architecture.clone(),

@@ -1,5 +1,8 @@
 DELETE FROM label;
 DELETE FROM function;
+DELETE FROM function_search;
+DELETE FROM name WHERE id <> 0;
+INSERT INTO name_trigram (name_trigram) VALUES ('delete-all');
 DELETE FROM chunk;
 DELETE FROM sample;
 DELETE FROM family WHERE id <> 0;

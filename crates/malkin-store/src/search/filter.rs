@@ -1,11 +1,11 @@
 //! A query as tests of the fields of one noun: negations carried to the tests, values read by the rules of their fields.
 
+use super::SearchError;
 use super::ast::{Expression, Operator};
 use super::field::{Field, Kind, Noun, takes_integers};
 use super::fold::fold;
 use super::parse::parse;
 use super::value::{Comparison, Value, read_integer};
-use super::SearchError;
 
 /// Which records are wanted.
 #[derive(Clone, PartialEq, Debug)]
@@ -43,7 +43,9 @@ impl Filter {
 
     /// The filter of an expression, or of its opposite. Depth is bounded by the parser.
     pub(super) fn of(noun: Noun, expression: &Expression, negated: bool) -> Result<Self, SearchError> {
-        let of_all = |parts: &[Expression]| parts.iter().map(|part| Self::of(noun, part, negated)).collect();
+        let of_all = |parts: &[Expression]| -> Result<Vec<Self>, SearchError> {
+            parts.iter().map(|part| Self::of(noun, part, negated)).collect()
+        };
         Ok(match expression {
             Expression::Not(inner) => Self::of(noun, inner, !negated)?,
             Expression::And(parts) if negated => Self::Any(of_all(parts)?),
@@ -84,7 +86,11 @@ impl Filter {
         if is_pichash && number.is_none() && operator == Operator::Equal {
             return Err(SearchError::PicHashNumber);
         }
-        Ok(Self::compares(field, operator, &number.map_or_else(|| Value::Text(value.to_owned()), Value::Integer)))
+        Ok(Self::compares(
+            field,
+            operator,
+            &number.map_or_else(|| Value::Text(value.to_owned()), Value::Integer),
+        ))
     }
 
     /// The comparison of a field with a value.

@@ -149,7 +149,8 @@ impl<'a> Parser<'a> {
         loop {
             let before = self.at;
             let joined = self.keyword(joint);
-            let goes_on = joined || (joint == "AND" && !self.rest().starts_with("AND") && !self.rest().starts_with("OR"));
+            let goes_on = joined
+                || (joint == "AND" && !self.rest().starts_with("AND") && !self.rest().starts_with("OR"));
             match if goes_on { part(self)? } else { None } {
                 Some(next) => parts.push(next),
                 None => {
@@ -219,7 +220,8 @@ impl<'a> Parser<'a> {
             return None;
         }
         let value_at = before + field.len() + 1;
-        let operator = Operator::ALL.into_iter().find(|o| after.get(1..).is_some_and(|t| t.starts_with(o.spelling())));
+        let operator =
+            Operator::ALL.into_iter().find(|o| after.get(1..).is_some_and(|t| t.starts_with(o.spelling())));
         let readings = [operator.map(|o| (o, o.spelling().len())), Some((Operator::Equal, 0))];
         for (operator, length) in readings.into_iter().flatten() {
             self.at = value_at + length;

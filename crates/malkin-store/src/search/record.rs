@@ -114,10 +114,12 @@ impl Filter {
             Self::Test(field @ (Field::LabelText | Field::LabelUser | Field::LabelTime), test) => {
                 any_label(&record.labels(*field), test)
             }
-            Self::Test(Field::PicHash, Test::Contains { needle, not }) => match record.value(Field::PicHash) {
-                Value::Integer(bits) => contains(&format!("{:#x}", bits as u64), needle) != *not,
-                _ => *not,
-            },
+            Self::Test(Field::PicHash, Test::Contains { needle, not }) => {
+                match record.value(Field::PicHash) {
+                    Value::Integer(bits) => contains(&format!("{:#x}", bits as u64), needle) != *not,
+                    _ => *not,
+                }
+            }
             Self::Test(field, test) => wants(test, &record.value(*field)),
         }
     }
@@ -131,7 +133,9 @@ fn any_label(labels: &[&str], test: &Test) -> bool {
         Test::Contains { needle, not: false } => any(&|label| contains(label, needle)),
         Test::Contains { needle, not: true } => !labels.is_empty() && !any(&|label| contains(label, needle)),
         Test::Compares(Comparison::Text(Operator::NotEqual, value)) => !any(&|label| label == value),
-        Test::Compares(Comparison::Text(operator, value)) => any(&|label| holds(*operator, label.cmp(value.as_str()))),
+        Test::Compares(Comparison::Text(operator, value)) => {
+            any(&|label| holds(*operator, label.cmp(value.as_str())))
+        }
         Test::Compares(_) => false,
     }
 }

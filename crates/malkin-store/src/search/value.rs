@@ -47,7 +47,9 @@ impl Comparison {
             (Kind::Text, Value::Text(text)) => Self::Text(operator, text.clone()),
             (Kind::Integer, Value::Integer(number)) => Self::integer(operator, *number),
             (Kind::Real, Value::Integer(number)) => Self::Real(operator, *number as f64),
-            (Kind::Integer | Kind::Real, Value::Real(number)) if !number.is_nan() => Self::Real(operator, *number),
+            (Kind::Integer | Kind::Real, Value::Real(number)) if !number.is_nan() => {
+                Self::Real(operator, *number)
+            }
             (Kind::Flag, Value::Flag(flag)) => Self::Integer(operator, i64::from(*flag)),
             (Kind::Integer | Kind::Real, Value::Flag(flag)) if !operator.is_range() => {
                 Self::Integer(operator, i64::from(*flag))
@@ -108,7 +110,7 @@ fn digits_of(text: &str, radix: u32, may_begin_with_underscore: bool) -> Option<
     let mut number = 0_i128;
     let mut after_digit = may_begin_with_underscore;
     for c in text.chars() {
-        match c.to_digit(radix) {
+        match digit(c).to_digit(radix) {
             Some(digit) => {
                 number = number.saturating_mul(radix.into()).saturating_add(digit.into());
                 after_digit = true;
@@ -119,6 +121,28 @@ fn digits_of(text: &str, radix: u32, may_begin_with_underscore: bool) -> Option<
     }
     (after_digit && !text.is_empty()).then_some(number)
 }
+
+/// The ASCII digit of the same value, as Python reads decimal digits of any script; other characters as they are.
+fn digit(c: char) -> char {
+    if c.is_ascii() {
+        return c;
+    }
+    let code = u32::from(c);
+    let at = ZEROS.partition_point(|zero| *zero <= code);
+    let value = at.checked_sub(1).and_then(|at| ZEROS.get(at)).map(|zero| code - zero);
+    value.and_then(|value| char::from_digit(value, 10)).unwrap_or(c)
+}
+
+/// The digits 0 of scripts other than Latin (category Nd of Unicode 14); 1 to 9 follow each.
+#[rustfmt::skip]
+const ZEROS: [u32; 65] = [
+    0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xd66, 0xde6, 0xe50, 0xed0,
+    0xf20, 0x1040, 0x1090, 0x17e0, 0x1810, 0x1946, 0x19d0, 0x1a80, 0x1a90, 0x1b50, 0x1bb0, 0x1c40, 0x1c50,
+    0xa620, 0xa8d0, 0xa900, 0xa9d0, 0xa9f0, 0xaa50, 0xabf0, 0xff10, 0x104a0, 0x10d30, 0x11066, 0x110f0,
+    0x11136, 0x111d0, 0x112f0, 0x11450, 0x114d0, 0x11650, 0x116c0, 0x11730, 0x118e0, 0x11950, 0x11c50,
+    0x11d50, 0x11da0, 0x16a60, 0x16ac0, 0x16b50, 0x1d7ce, 0x1d7d8, 0x1d7e2, 0x1d7ec, 0x1d7f6, 0x1e140,
+    0x1e2f0, 0x1e950, 0x1fbf0,
+];
 
 #[cfg(test)]
 mod tests {
@@ -138,14 +162,17 @@ mod tests {
             ("0_0", 0),
             ("0x_1", 1),
             ("1_0", 10),
+            ("\u{661}\u{662}", 12),
         ] {
             assert_eq!(read_integer(text), Some(number), "{text}");
         }
-        for text in ["", "-", "01", "0_1", "1.0", "1e0", "0x", "_1", "1_", "1__0", "- 1", "abc"] {
+        for text in ["", "-", "01", "0_1", "1.0", "1e0", "0x", "_1", "1_", "1__0", "- 1", "abc", "\u{b2}"] {
             assert_eq!(read_integer(text), None, "{text:?}");
         }
         assert_eq!(read_integer(&"9".repeat(50)), Some(i128::MAX));
-        for (text, number) in [("02", 2), (" +2 ", 2), ("-0", 0), ("0x2 ", 2), ("0x1_0", 16), ("0_1", 1)] {
+        for (text, number) in
+            [("02", 2), (" +2 ", 2), ("-0", 0), ("0x2 ", 2), ("0x1_0", 16), ("0_1", 1), ("\u{ff12}", 2)]
+        {
             assert_eq!(read_id(text), Some(number), "{text}");
         }
         for text in ["0X2", " 0x2", "0b1", "2.0", "0x", "0x-1", "3_", "0x 2"] {

@@ -10,9 +10,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
+use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::error::StoreError;
+use crate::search::{contains, fold};
 
 /// Text of a statement by its path below `sql/sqlite`.
 macro_rules! sql {
@@ -160,6 +162,20 @@ fn prepare(connection: &Connection, cache_kib: i64) -> Result<(), StoreError> {
     // Plans do not depend on bound values. Otherwise every statement that a partial index might serve is compiled anew
     // for each value, which is ten times the cost of reading a sample.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    add_functions(connection)
+}
+
+/// What SQLite's own functions cannot say: texts compared without case, by the rules of a search.
+fn add_functions(connection: &Connection) -> Result<(), StoreError> {
+    let flags =
+        FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_DIRECTONLY;
+    connection.create_scalar_function("malkin_fold", 1, flags, |context: &Context<'_>| {
+        Ok(fold(context.get_raw(0).as_str().unwrap_or_default()))
+    })?;
+    connection.create_scalar_function("malkin_contains", 2, flags, |context: &Context<'_>| {
+        let text = |at: usize| context.get_raw(at).as_str().unwrap_or_default();
+        Ok(contains(text(0), text(1)))
+    })?;
     Ok(())
 }
 

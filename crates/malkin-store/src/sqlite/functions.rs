@@ -12,6 +12,7 @@ use super::chunks::PackedDisassembly;
 use super::codec::{pack_blocks, unpack_blocks};
 use super::engine::sql;
 use super::samples::{self, FunctionRange, Numbers, finite};
+use super::search;
 use crate::catalogue::{FunctionQuery, IndexRow, NewFunction, NewLabel, Page};
 use crate::error::StoreError;
 
@@ -23,6 +24,7 @@ pub(super) fn insert(
     disassembly: &PackedDisassembly,
 ) -> Result<(), StoreError> {
     let mut insert = transaction.prepare_cached(sql!("function/insert"))?;
+    let mut insert_search = transaction.prepare_cached(sql!("function_search/insert"))?;
     for (position, function) in functions.iter().enumerate() {
         let place = disassembly.place(position);
         insert.execute(params![
@@ -40,6 +42,17 @@ pub(super) fn insert(
             place.map(|place| place.offset),
             place.map(|place| place.length),
         ])?;
+        // Functions of queries are not searched.
+        if numbers.family.is_some() {
+            insert_search.execute(params![
+                number_of(numbers, position).get(),
+                numbers.sample.get(),
+                function.offset.to_signed(),
+                function.num_blocks,
+                function.num_instructions,
+                search::name_number(transaction, &function.function_name)?,
+            ])?;
+        }
     }
     Ok(())
 }

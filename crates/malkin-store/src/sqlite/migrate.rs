@@ -6,8 +6,10 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::error::StoreError;
 
 /// Migration `n` (counted from 1) leads from format `n - 1` to format `n`.
-const MIGRATIONS: [&str; 1] =
-    [include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/sqlite/0001_initial.sql"))];
+const MIGRATIONS: [&str; 2] = [
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/sqlite/0001_initial.sql")),
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/sqlite/0002_search.sql")),
+];
 
 /// Marks a database as ours in its header: "Mlkn".
 const APPLICATION_ID: i64 = 0x4d6c_6b6e;

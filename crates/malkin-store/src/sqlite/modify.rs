@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use super::codec::pack_blocks;
 use super::engine::sql;
 use super::samples::SampleParts;
-use super::{counters, samples};
+use super::{counters, samples, search};
 use crate::catalogue::{FamilyChange, NewHashes, SampleChange};
 use crate::error::StoreError;
 use crate::time::Timestamp;
@@ -162,6 +162,7 @@ fn delete_rows(transaction: &Transaction<'_>, id: SampleId) -> Result<Option<Sam
     let chunks = [parts.first_chunk, parts.first_chunk + parts.num_chunks - 1];
     transaction.prepare_cached(sql!("label/delete_range"))?.execute(functions)?;
     transaction.prepare_cached(sql!("function/delete_range"))?.execute(functions)?;
+    search::forget_functions(transaction, functions)?;
     transaction.prepare_cached(sql!("chunk/delete_range"))?.execute(chunks)?;
     transaction.prepare_cached(sql!("sample/delete"))?.execute([id.get()])?;
     Ok(Some(parts))

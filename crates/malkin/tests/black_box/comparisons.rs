@@ -26,7 +26,7 @@ fn samples_are_compared_crosswise() {
     let folder = tempfile::tempdir().unwrap();
     let server = start(folder.path());
     for query in ["", "?sample_group_only=true"] {
-        let cross = result(&server, &format!("/matches/sample/cross/2,0, 1{query}"));
+        let cross = result(&server, &format!("/matches/sample/cross/2,0,%201{query}"));
         let matrix = &cross["nonlib_score_weighted"];
         assert_eq!(matrix["matching_matches"]["0"], json!({"2": 5, "0": 0, "1": 10}), "{query}");
         assert_eq!(matrix["matching_percent"]["2"], json!({"2": 100, "0": 100.0, "1": 100.0}));

@@ -1,5 +1,7 @@
 //! Black-box tests: the real binary, on real directories and over real HTTP. Nothing here looks inside.
 
+#![expect(clippy::unwrap_used, reason = "a test panics when an answer is not as expected")]
+
 mod changes;
 mod commands;
 mod comparisons;
@@ -8,5 +10,6 @@ mod exchange;
 mod hostile;
 mod report;
 mod routes;
+mod search;
 mod server;
 mod upkeep;

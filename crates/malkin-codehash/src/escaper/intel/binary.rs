@@ -28,8 +28,14 @@ pub(in crate::escaper) fn escape_binary(
     if table::mnemonic(last_word(instruction.mnemonic)).is_jump() {
         let cut = jump_cut(bytes, context.intra);
         if cut > 0 {
+            let kept = if bytes.is_ascii() {
+                bytes.len().saturating_sub(cut)
+            } else {
+                // Characters are cut, and hostile text has some of several bytes.
+                instruction.bytes.char_indices().rev().nth(cut - 1).map_or(0, |(at, _)| at)
+            };
+            out.truncate(start + kept);
             // The number of question marks is fixed even when fewer digits can be cut.
-            out.truncate(start + bytes.len().saturating_sub(cut));
             out.resize(out.len() + cut, b'?');
         }
         return;
@@ -53,7 +59,7 @@ fn jump_cut(bytes: &[u8], intra: bool) -> usize {
     match code {
         [b'7', ..] | [b'e', b'0' | b'1' | b'2' | b'3' | b'b', ..] if intra => 2,
         [b'0', b'f', b'8', ..] if intra => 8,
-        [b'f', b'f', ..] if code.len() <= 8 => 0,
+        [b'f', b'f', ..] if num_chars(code) <= 8 => 0,
         [b'e', b'8' | b'9', ..]
         | [b'f', b'f', b'1' | b'2', b'4' | b'5', ..]
         | [b'f', b'f', b'a', b'a', ..]
@@ -62,6 +68,11 @@ fn jump_cut(bytes: &[u8], intra: bool) -> usize {
         [b'e' | b'9', b'a', ..] => 12,
         _ => 0,
     }
+}
+
+/// Characters of UTF-8 text.
+fn num_chars(text: &[u8]) -> usize {
+    text.iter().filter(|byte| **byte & 0xc0 != 0x80).count()
 }
 
 /// Which of the two rules the operand text asks for.

@@ -10,11 +10,12 @@ pub(super) fn unsigned(value: u64, out: &mut String) {
         out.push((b'0' + value as u8) as char);
         return;
     }
-    out.push_str("0x");
-    let digits = (67 - value.leading_zeros()) / 4;
-    for digit in (0..digits).rev() {
-        out.push(DIGITS[(value >> (4 * digit)) as usize & 15] as char);
+    let mut text = *b"0x0000000000000000";
+    let digits = (67 - value.leading_zeros()) as usize / 4;
+    for (place, shift) in text[2..2 + digits].iter_mut().rev().zip((0..).step_by(4)) {
+        *place = DIGITS[(value >> shift) as usize & 15];
     }
+    out.push_str(std::str::from_utf8(&text[..2 + digits]).unwrap_or_default());
 }
 
 /// Appends a signed number: `-1`, `-0x10`, `0x10`.

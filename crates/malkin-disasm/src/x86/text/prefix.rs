@@ -81,13 +81,12 @@ fn is_string(mnemonic: Mnemonic, instruction: &Instruction, repeat: u8) -> bool 
     instruction.is_string_instruction() && !(repeat == 0xf2 && mnemonic == Mnemonic::Movsd)
 }
 
-/// Cheap test on the first byte: whether looking for prefixes is worth it.
-pub(super) fn may_be_prefix(byte: u8, bits: u32) -> bool {
-    match byte {
-        0xf0 | 0xf2 | 0xf3 | 0x3e | 0x26 | 0x2e | 0x36 | 0x64..=0x67 => true,
-        0x40..=0x4f => bits == 64,
-        _ => false,
-    }
+/// Cheap test on the first bytes: whether looking for prefix words is worth it.
+pub(super) fn may_have_words(code: &[u8], bits: u32) -> bool {
+    let is_legacy = |byte: &u8| matches!(byte, 0xf0 | 0xf2 | 0xf3 | 0x3e | 0x26 | 0x2e | 0x36 | 0x64..=0x67);
+    let first = usize::from(bits == 64 && code.first().is_some_and(|byte| byte & 0xf0 == 0x40));
+    // A second REX is no legacy prefix, but one may follow it.
+    code.get(first).is_some_and(|byte| is_legacy(byte) || first == 1 && byte & 0xf0 == 0x40)
 }
 
 fn takes_bnd(instruction: &Instruction) -> bool {

@@ -2,70 +2,75 @@
 
 use serde::de::value::Error;
 
-use super::cursor::Cursor;
+use super::cursor::{Cursor, is_plain};
 use crate::address::Va;
-use crate::function::{Code, CodeBuilder};
+use crate::function::{Code, CodeBuilder, Instruction};
 use crate::limits::MAX_FUNCTION_TEXT;
 use crate::wire::context::Context;
 
 /// Reads `{block start: [[offset, bytes, mnemonic, operands], ...]}`.
 pub(super) fn blocks(context: &Context, cursor: &mut Cursor<'_>) -> Option<Code> {
     let builder = &mut *context.builder.borrow_mut();
-    builder.clear();
-    cursor.object(|cursor| {
-        builder.begin_block(Va::new(cursor.address_key()?));
-        cursor.array(|cursor| instruction(cursor, builder))
-    })?;
+    let start = cursor.at();
+    if plain_blocks(cursor, builder).is_none() {
+        cursor.go_back(start);
+        escaped_blocks(cursor, builder)?;
+    }
     context.spend_instructions::<Error>(builder.num_instructions()).ok()?;
     builder.take().ok()
 }
 
-/// Reads an instruction.
-#[inline]
-fn instruction(cursor: &mut Cursor<'_>, builder: &mut CodeBuilder) -> Option<()> {
+/// Reads blocks in which no string has escapes.
+fn plain_blocks(cursor: &mut Cursor<'_>, builder: &mut CodeBuilder) -> Option<()> {
+    builder.clear();
+    cursor.object(|cursor| {
+        builder.begin_block(Va::new(cursor.address_key()?));
+        cursor.array(|cursor| plain_instruction(cursor, builder))
+    })?;
+    is_plain(builder.text()).then_some(())
+}
+
+fn plain_instruction(cursor: &mut Cursor<'_>, builder: &mut CodeBuilder) -> Option<()> {
     // A copy stays in registers.
     let mut here = cursor.clone();
-    if let Some((offset, pieces)) = plain_instruction(&mut here) {
-        *cursor = here;
-        if builder.text_len() + pieces.iter().map(|piece| piece.1).sum::<usize>() > MAX_FUNCTION_TEXT {
-            return None;
-        }
-        return builder.push_beginnings(offset, pieces).ok();
-    }
-    escaped_instruction(cursor, builder)
+    here.take(b'[')?;
+    let offset = here.integer()?;
+    here.take(b',')?;
+    let bytes = here.unchecked_text()?;
+    here.take(b',')?;
+    let mnemonic = here.unchecked_text()?;
+    here.take(b',')?;
+    let operands = here.unchecked_text()?;
+    here.take(b']')?;
+    *cursor = here;
+    fits(builder, [bytes.1, mnemonic.1, operands.1])?;
+    builder.push_beginnings(Va::new(offset), [bytes, mnemonic, operands]).ok()
 }
 
-/// An instruction without escapes: its offset and, for each of its texts, the document from there on and the length.
-#[inline]
-fn plain_instruction<'a>(cursor: &mut Cursor<'a>) -> Option<(Va, [(&'a str, usize); 3])> {
-    cursor.take(b'[')?;
-    let offset = cursor.integer()?;
-    cursor.take(b',')?;
-    let bytes = cursor.beginning()?;
-    cursor.take(b',')?;
-    let mnemonic = cursor.beginning()?;
-    cursor.take(b',')?;
-    let operands = cursor.beginning()?;
-    cursor.take(b']')?;
-    Some((Va::new(offset), [bytes, mnemonic, operands]))
-}
-
+/// Reads blocks of any text.
 #[cold]
-fn escaped_instruction(cursor: &mut Cursor<'_>, builder: &mut CodeBuilder) -> Option<()> {
-    cursor.take(b'[')?;
-    builder.begin_instruction(Va::new(cursor.integer()?));
-    cursor.take(b',')?;
-    let bytes = cursor.text()?;
-    cursor.take(b',')?;
-    let mnemonic = cursor.text()?;
-    cursor.take(b',')?;
-    let operands = cursor.text()?;
-    cursor.take(b']')?;
-    if builder.text_len() + bytes.len() + mnemonic.len() + operands.len() > MAX_FUNCTION_TEXT {
-        return None;
-    }
-    builder.push_bytes(&bytes);
-    builder.push_mnemonic(&mnemonic).ok()?;
-    builder.push_operands(&operands);
-    builder.end_instruction().ok()
+fn escaped_blocks(cursor: &mut Cursor<'_>, builder: &mut CodeBuilder) -> Option<()> {
+    builder.clear();
+    cursor.object(|cursor| {
+        builder.begin_block(Va::new(cursor.address_key()?));
+        cursor.array(|cursor| {
+            cursor.take(b'[')?;
+            let offset = Va::new(cursor.integer()?);
+            cursor.take(b',')?;
+            let bytes = &cursor.text()?;
+            cursor.take(b',')?;
+            let mnemonic = &cursor.text()?;
+            cursor.take(b',')?;
+            let operands = &cursor.text()?;
+            cursor.take(b']')?;
+            fits(builder, [bytes.len(), mnemonic.len(), operands.len()])?;
+            builder.push(Instruction { offset, bytes, mnemonic, operands }).ok()
+        })
+    })
+}
+
+/// Whether the function has room for an instruction.
+#[inline]
+fn fits(builder: &CodeBuilder, lengths: [usize; 3]) -> Option<()> {
+    (builder.text().len() + lengths.iter().sum::<usize>() <= MAX_FUNCTION_TEXT).then_some(())
 }

@@ -41,12 +41,11 @@ impl<'a> Cursor<'a> {
     /// The first byte of the next token; the place moves to it.
     #[inline]
     pub(super) fn peek(&mut self) -> Option<u8> {
-        loop {
-            match *self.text.as_bytes().get(self.at)? {
-                b' ' | b'\n' | b'\r' | b'\t' => self.at += 1,
-                byte => return Some(byte),
-            }
+        let bytes = self.text.as_bytes();
+        if *bytes.get(self.at)? <= b' ' {
+            self.at = behind_space(bytes, self.at);
         }
+        bytes.get(self.at).copied()
     }
 
     /// Whether nothing but white space follows.
@@ -55,10 +54,18 @@ impl<'a> Cursor<'a> {
     }
 
     /// Moves over a token of one byte.
-    #[inline]
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "nine times for each instruction; a call takes longer than the work"
+    )]
     pub(super) fn take(&mut self, token: u8) -> Option<()> {
-        if self.peek()? != token {
-            return None;
+        let bytes = self.text.as_bytes();
+        if bytes.get(self.at) != Some(&token) {
+            self.at = behind_space(bytes, self.at);
+            if bytes.get(self.at) != Some(&token) {
+                return None;
+            }
         }
         self.at += 1;
         Some(())
@@ -94,19 +101,20 @@ impl<'a> Cursor<'a> {
         }
         loop {
             item(self)?;
-            let byte = self.peek()?;
+            let token = self.peek()?;
             self.at += 1;
-            if byte == close {
+            if token == close {
                 return Some(());
             }
-            if byte != b',' {
+            if token != b',' {
                 return None;
             }
         }
     }
 
     /// An integer without sign, fraction and exponent (what follows an integer is for the next token to refuse).
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as `Cursor::take`")]
     pub(super) fn integer(&mut self) -> Option<u64> {
         self.peek()?;
         let (value, digits) = self.digits()?;
@@ -140,29 +148,32 @@ impl<'a> Cursor<'a> {
     }
 
     /// Digits that stand here: their value and number. At least one, and no more than 64 bits.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as `Cursor::take`")]
     fn digits(&mut self) -> Option<(u64, usize)> {
-        let rest = self.text.as_bytes().get(self.at..)?;
         let mut value = 0_u64;
-        let mut count = 0;
-        while let Some(digit) = rest.get(count).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit < 10) {
-            value = if count < SAFE_DIGITS {
-                value * 10 + u64::from(digit)
+        for (count, byte) in self.text.as_bytes().get(self.at..)?.iter().enumerate() {
+            let digit = byte.wrapping_sub(b'0');
+            if digit > 9 {
+                self.at += count;
+                return (count > 0).then_some((value, count));
+            }
+            if count < SAFE_DIGITS {
+                value = value * 10 + u64::from(digit);
             } else {
-                value.checked_mul(10)?.checked_add(u64::from(digit))?
-            };
-            count += 1;
+                value = value.checked_mul(10)?.checked_add(u64::from(digit))?;
+            }
         }
-        self.at += count;
-        (count > 0).then_some((value, count))
+        // No object ends with a number.
+        None
     }
 
-    /// A key of decimal digits with its colon.
+    /// A key of decimal digits with its colon. Leading zeros are as good as none.
     #[inline]
     pub(super) fn address_key(&mut self) -> Option<u64> {
         self.take(b'"')?;
-        let (address, digits) = self.digits()?;
-        if digits > SAFE_DIGITS || *self.text.as_bytes().get(self.at)? != b'"' {
+        let (address, _) = self.digits()?;
+        if *self.text.as_bytes().get(self.at)? != b'"' {
             return None;
         }
         self.at += 1;
@@ -171,20 +182,25 @@ impl<'a> Cursor<'a> {
     }
 
     /// A string without escapes.
-    #[inline]
     pub(super) fn plain_text(&mut self) -> Option<&'a str> {
-        let (text, length) = self.beginning()?;
-        text.get(..length)
+        let (_, length) = self.unchecked_text()?;
+        let end = self.at - 1;
+        self.text.get(end - length..end).filter(|text| is_plain(text.as_bytes()))
     }
 
-    /// A string without escapes, as the document from its content on and the length of that.
-    #[inline]
-    pub(super) fn beginning(&mut self) -> Option<(&'a str, usize)> {
+    /// What stands between this quote and the next, as the document from there on and the length of it. It is a string if
+    /// it [`is_plain`]; the caller has to see to that.
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "three times for each instruction; a call takes as long as the work"
+    )]
+    pub(super) fn unchecked_text(&mut self) -> Option<(&'a [u8], usize)> {
         self.take(b'"')?;
-        let rest = self.text.get(self.at..)?;
-        let length = special(rest.as_bytes())?;
+        let rest = self.text.as_bytes().get(self.at..)?;
+        let length = quote(rest)?;
         self.at += length + 1;
-        (rest.as_bytes()[length] == b'"').then_some((rest, length))
+        Some((rest, length))
     }
 
     /// A string.
@@ -241,17 +257,15 @@ impl<'a> Cursor<'a> {
 
     fn pass_text(&mut self) -> Option<()> {
         self.take(b'"')?;
-        let bytes = self.text.as_bytes();
         loop {
-            let end = self.at + special(bytes.get(self.at..)?)?;
-            match bytes[end] {
-                b'"' => {
-                    self.at = end + 1;
-                    return Some(());
-                }
-                b'\\' => self.at = end + 2,
-                _ => return None,
+            let rest = self.text.as_bytes().get(self.at..)?;
+            let length = rest.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
+            if rest[length] == b'"' {
+                self.at += length + 1;
+                return Some(());
             }
+            // What is escaped may be a quote.
+            self.at += length + 2;
         }
     }
 
@@ -265,28 +279,47 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// The first place from `at` on without white space. For itself, so that a cursor can stay in registers.
+#[cold]
+fn behind_space(bytes: &[u8], at: usize) -> usize {
+    let rest = bytes.get(at..).unwrap_or_default();
+    at + rest.iter().take_while(|byte| matches!(byte, b' ' | b'\n' | b'\r' | b'\t')).count()
+}
+
 const ONES: u64 = u64::MAX / 0xff;
 const HIGH_BITS: u64 = ONES << 7;
 
-/// Length of the run of plain text: up to the first quote, backslash or control character.
+/// Marks (the highest bit) of the bytes of a word that are zero. The lowest mark is exact: borrows only ever reach bytes
+/// above a marked one.
 #[inline]
-fn special(bytes: &[u8]) -> Option<usize> {
+fn zeros(word: u64) -> u64 {
+    word.wrapping_sub(ONES) & !word & HIGH_BITS
+}
+
+/// Offset of the first quote.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "as `Cursor::unchecked_text`")]
+fn quote(bytes: &[u8]) -> Option<usize> {
     let mut length = 0;
     let mut rest = bytes;
     while let Some((chunk, behind)) = rest.split_first_chunk::<8>() {
-        let word = u64::from_le_bytes(*chunk);
-        // The lowest mark is exact: borrows only ever reach bytes above a marked one.
-        let equal = |byte: u8| {
-            let zero = word ^ (ONES * u64::from(byte));
-            zero.wrapping_sub(ONES) & !zero
-        };
-        let control = word.wrapping_sub(ONES * 0x20) & !word;
-        let marks = (equal(b'"') | equal(b'\\') | control) & HIGH_BITS;
+        let marks = zeros(u64::from_le_bytes(*chunk) ^ (ONES * u64::from(b'"')));
         if marks != 0 {
             return Some(length + marks.trailing_zeros() as usize / 8);
         }
         length += 8;
         rest = behind;
     }
-    rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | ..0x20)).map(|tail| length + tail)
+    rest.iter().position(|byte| *byte == b'"').map(|tail| length + tail)
+}
+
+/// Whether text between quotes means itself: no escapes, and no control characters, which JSON forbids there.
+#[inline]
+#[expect(
+    clippy::needless_bitwise_bool,
+    reason = "lazy operators would keep it from looking at many bytes at once"
+)]
+pub(super) fn is_plain(text: &[u8]) -> bool {
+    // Without an early end, so that it compiles to comparisons of many bytes at once.
+    !text.iter().fold(false, |found, byte| found | (*byte == b'\\') | (*byte < 0x20))
 }

@@ -91,6 +91,7 @@ fn flag(cursor: &mut Cursor<'_>) -> Option<bool> {
     (is_true || cursor.takes("false")).then_some(is_true)
 }
 
+#[expect(clippy::option_option, reason = "the outer one is whether the scanner goes on")]
 fn or_null<'a, T>(
     cursor: &mut Cursor<'a>,
     read: impl FnOnce(&mut Cursor<'a>) -> Option<T>,

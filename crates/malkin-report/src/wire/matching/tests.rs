@@ -122,6 +122,37 @@ fn the_compact_form_is_the_same_without_functions() {
 }
 
 #[test]
+fn what_is_written_is_read_back() {
+    for others in [
+        OtherSamples::All,
+        OtherSamples::One(Box::new(entry(1))),
+        OtherSamples::Group(vec![entry(1), entry(2)]),
+    ] {
+        let whole = result(others);
+        assert_eq!(matching_result_from_json(&matching_result_to_json(&whole, false)).unwrap(), whole);
+        let compact = matching_result_from_json(&matching_result_to_json(&whole, true)).unwrap();
+        assert_eq!(compact, MatchingResult { functions: Vec::new(), ..whole });
+    }
+}
+
+#[test]
+fn other_documents_are_no_results() {
+    let whole = text(&result(OtherSamples::All), false);
+    let odd = [
+        "[]".to_owned(),
+        "{}".to_owned(),
+        whole.replace("matcher_sample", "matcher_of_fates"),
+        whole.replace("[7,8,9,100.0,3]", "[7,8,9,100.0]"),
+        whole.replace("[7,8,9,100.0,3]", "[7,8,9,null,3]"),
+        whole.replace("[7,8,9,100.0,3]", "[7,8,9,100.0,300]"),
+        whole.replace(r#""fid":-1"#, r#""fid":1e99"#),
+    ];
+    for odd in odd {
+        assert!(matching_result_from_json(odd.as_bytes()).is_err(), "{odd}");
+    }
+}
+
+#[test]
 fn restricted_comparisons_name_the_others() {
     let (one, two) = (sample_entry_to_json(&entry(1)), sample_entry_to_json(&entry(2)));
     let vs = text(&result(OtherSamples::One(Box::new(entry(1)))), false);

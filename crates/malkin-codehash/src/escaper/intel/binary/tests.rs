@@ -33,6 +33,10 @@ fn jumps_lose_their_distance() {
     check("48ff2500000000", "jmp", "qword ptr [rip]", "48ff25????????");
     check("ea001040003300", "ljmp", "0x33:0x401000", "ea????????????");
     check("eb", "jmp", "0x401000", "??");
+    // Digits are characters, whatever their width in bytes.
+    check("ff150é20é000", "call", "dword ptr [0x402000]", "ff15????????");
+    check("ff15ééé", "call", "dword ptr [0x402000]", "ff15ééé");
+    check("ebé", "jmp", "0x401000", "e??");
     let outside = BinaryContext { intra: false, ..context(IMAGE) };
     assert_eq!(escaped("7505", "jne", "0x401000", outside), "7505");
     assert_eq!(escaped("f2e805000000", "bnd call", "0x401000", outside), "f2e8????????");

@@ -1,0 +1,55 @@
+//! `/uniqueblocks`: blocks that a set of samples has and no other sample, answered by jobs.
+
+use malkin_report::SampleId;
+use malkin_service::{BlockArguments, Request};
+use serde_json::json;
+
+use super::numbers;
+use super::shape::{store_failed, unknown};
+use crate::answer::Answer;
+use crate::app::App;
+use crate::call::Call;
+use crate::query::Query;
+
+/// `GET /uniqueblocks/samples/{ids}`: whether the samples exist is left to the job. What is no list of numbers answers an
+/// empty object, as in the reference.
+pub(super) fn samples(app: &App, call: &Call) -> Result<Answer, Answer> {
+    let Some(ids) = numbers::decimal_list(call.text(0)) else {
+        return Ok(Answer::data(&json!({})));
+    };
+    let samples = ids.into_iter().map(SampleId::new).collect();
+    enqueue(app, samples, with_options(BlockArguments::none(), &call.query))
+}
+
+/// `GET /uniqueblocks/family/{id}`
+pub(super) fn family(app: &App, call: &Call) -> Result<Answer, Answer> {
+    let store = app.engine.store();
+    let family = store.family(call.family(0)).map_err(store_failed)?.ok_or_else(|| unknown("family"))?;
+    let samples = store.samples_of_family(family.family_id).map_err(store_failed)?;
+    let mut arguments = BlockArguments::none();
+    arguments.family(family.family_id);
+    let samples = samples.into_iter().map(|sample| sample.sample_id).collect();
+    enqueue(app, samples, with_options(arguments, &call.query))
+}
+
+fn enqueue(app: &App, samples: Vec<SampleId>, arguments: BlockArguments) -> Result<Answer, Answer> {
+    let request = Request::UniqueBlocks(samples, arguments);
+    let id = app.engine.enqueue(&request, false).map_err(store_failed)?;
+    Ok(Answer::data(&json!(id.to_string())))
+}
+
+/// Parameters in the order of the query string; unparsable ones are dropped, the others clamped.
+fn with_options(mut arguments: BlockArguments, query: &Query) -> BlockArguments {
+    for name in query.names() {
+        match (name, query.int(name)) {
+            ("covers_required", Some(covers)) => {
+                arguments.covers_required(u64::try_from(covers).unwrap_or(0).max(1));
+            }
+            ("min_instructions", Some(instructions)) => {
+                arguments.min_instructions(u64::try_from(instructions).unwrap_or(0));
+            }
+            _ => {}
+        }
+    }
+    arguments
+}

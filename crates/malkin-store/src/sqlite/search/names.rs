@@ -1,0 +1,130 @@
+//! Names of functions: which distinct ones contain a text, by three characters at a time where there are three.
+
+use std::fmt::Write as _;
+
+use rusqlite::{Connection, OptionalExtension, Transaction};
+
+use super::super::engine::sql;
+use crate::error::StoreError;
+use crate::search::fold;
+
+/// Names that are remembered one by one; a text that more contain is looked for while walking over functions, where it
+/// is met soon enough.
+const MOST_NAMES: usize = 20_000;
+
+/// Functions that are sorted as a set; where there are more, walking in the wanted order meets them soon enough.
+const MOST_FUNCTIONS: i64 = 200_000;
+
+/// Trigrams of a needle that are looked up; more make nothing narrower.
+const MOST_TRIGRAMS: usize = 24;
+
+/// The distinct names that contain a text.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Names {
+    /// These, as a JSON list of numbers, and whether the functions that carry them are few enough to begin with.
+    These(String, bool),
+    /// Too many to name.
+    Many,
+}
+
+/// The names that contain a folded text.
+pub(super) fn containing(connection: &Connection, needle: &str) -> Result<Names, StoreError> {
+    let limit = MOST_NAMES as i64 + 1;
+    let found = match trigrams(needle) {
+        Some(query) => {
+            let mut select = connection.prepare_cached(sql!("name/find_by_trigrams"))?;
+            select.query_map((query, needle, limit), |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()?
+        }
+        None => {
+            let mut select = connection.prepare_cached(sql!("name/find_by_walk"))?;
+            select.query_map((needle, limit), |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()?
+        }
+    };
+    if found.len() > MOST_NAMES {
+        return Ok(Names::Many);
+    }
+    let list = json(&found);
+    let mut count = connection.prepare_cached(sql!("function_search/count_of_names"))?;
+    let functions: i64 = count.query_row((&list, MOST_FUNCTIONS + 1), |row| row.get(0))?;
+    Ok(Names::These(list, functions <= MOST_FUNCTIONS))
+}
+
+/// A list of numbers as `json_each` takes it.
+pub(super) fn json(numbers: &[i64]) -> String {
+    let mut list = String::from("[");
+    for (at, number) in numbers.iter().enumerate() {
+        // Writing to a text cannot fail.
+        let _ = write!(list, "{}{number}", if at > 0 { "," } else { "" });
+    }
+    list.push(']');
+    list
+}
+
+/// The query of the index for names that may contain a folded text; none if it is too short for one.
+fn trigrams(needle: &str) -> Option<String> {
+    let needle = indexed(needle);
+    let starts: Vec<usize> = needle.char_indices().map(|(at, _)| at).chain([needle.len()]).collect();
+    let windows: Vec<&str> = starts.windows(4).filter_map(|w| needle.get(w[0]..w[3])).collect();
+    if windows.is_empty() {
+        return None;
+    }
+    let step = windows.len().div_ceil(MOST_TRIGRAMS);
+    let mut query = String::new();
+    for window in windows.iter().step_by(step) {
+        let joint = if query.is_empty() { "" } else { " AND " };
+        let _ = write!(query, "{joint}\"{}\"", window.replace('"', "\"\""));
+    }
+    Some(query)
+}
+
+/// A folded text as it is indexed: the engine's texts end at a zero byte.
+fn indexed(folded: &str) -> String {
+    folded.replace('\0', "\u{fffd}")
+}
+
+/// The number of a name, given to it if it is new.
+pub(in super::super) fn number(transaction: &Transaction<'_>, name: &str) -> Result<i64, StoreError> {
+    if name.is_empty() {
+        return Ok(0);
+    }
+    let known =
+        transaction.prepare_cached(sql!("name/by_text"))?.query_row([name], |row| row.get(0)).optional()?;
+    if let Some(id) = known {
+        return Ok(id);
+    }
+    let id: i64 = transaction.prepare_cached(sql!("name/insert"))?.query_row([name], |row| row.get(0))?;
+    transaction.prepare_cached(sql!("name/insert_trigrams"))?.execute((id, indexed(&fold(name))))?;
+    Ok(id)
+}
+
+/// Forgets the functions of a range of numbers, and the names that no other function has.
+pub(in super::super) fn forget(transaction: &Transaction<'_>, range: [i64; 2]) -> Result<(), StoreError> {
+    let mut select = transaction.prepare_cached(sql!("function_search/names_of_range"))?;
+    let names = select.query_map(range, |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()?;
+    transaction.prepare_cached(sql!("function_search/delete_range"))?.execute(range)?;
+    let mut delete = transaction.prepare_cached(sql!("name/delete_if_unused"))?;
+    let mut delete_trigrams = transaction.prepare_cached(sql!("name/delete_trigrams"))?;
+    for name in names {
+        if delete.execute([name])? > 0 {
+            delete_trigrams.execute([name])?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn needles_become_windows_of_three() {
+        assert_eq!(trigrams("ab"), None);
+        assert_eq!(trigrams("äöü"), Some("\"äöü\"".to_owned()));
+        assert_eq!(trigrams("a\"bc"), Some("\"a\"\"b\" AND \"\"\"bc\"".to_owned()));
+        assert_eq!(trigrams("a\0b"), Some("\"a\u{fffd}b\"".to_owned()));
+        let long = trigrams(&"abcdefghij".repeat(100)).unwrap();
+        assert!(long.matches(" AND ").count() < MOST_TRIGRAMS);
+        assert_eq!(json(&[]), "[]");
+        assert_eq!(json(&[1, -2]), "[1,-2]");
+    }
+}

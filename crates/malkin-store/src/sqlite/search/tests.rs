@@ -1,0 +1,119 @@
+//! Plans of the statements that are put together, and the migration of a store that knew no search.
+
+use super::super::migrate::migrate;
+use super::*;
+use crate::conformance::search::fill;
+use crate::search::{Border, Field, Order, Value};
+use crate::{Catalogue, Page};
+
+/// The plan of every statement of a search.
+fn plans(
+    store: &SqliteStore,
+    noun: Noun,
+    query: &str,
+    sort_by: &str,
+    ascending: bool,
+    backward: bool,
+) -> Vec<String> {
+    let filter = Filter::new(noun, query).unwrap();
+    let order = Order::new(noun, Some(sort_by), ascending).unwrap();
+    let value = |field: Field| match field.kind() {
+        crate::search::Kind::Text => Value::Text("m".to_owned()),
+        _ => Value::Integer(3),
+    };
+    let values = vec![value(order.field), Value::Integer(3)];
+    let border = Border { values, backward };
+    let connection = store.engine.writer();
+    let source = Source::new(&connection, noun, &filter, None).unwrap();
+    let mut steps = order.beyond(&border).unwrap();
+    steps.push(Filter::All(Vec::new()));
+    let mut plans = Vec::new();
+    for step in &steps {
+        let statement = source.statement(&order, backward, step, 3);
+        let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {}", statement.text)).unwrap();
+        let rows =
+            plan.query_map(rusqlite::params_from_iter(&statement.bound), |row| row.get::<_, String>(3));
+        plans.push(rows.unwrap().map(Result::unwrap).collect::<Vec<_>>().join("\n"));
+    }
+    plans
+}
+
+#[test]
+fn common_orders_are_walked_and_not_sorted() {
+    let store = SqliteStore::open_in_memory().unwrap();
+    fill(&store);
+    for (noun, sort_by) in [
+        (Noun::Function, "function_id"),
+        (Noun::Function, "sample_id"),
+        (Noun::Function, "function_name"),
+        (Noun::Sample, "sample_id"),
+        (Noun::Sample, "family"),
+        (Noun::Sample, "filename"),
+        (Noun::Sample, "family_id"),
+        (Noun::Sample, "version"),
+        (Noun::Sample, "component"),
+        (Noun::Sample, "binary_size"),
+        (Noun::Sample, "statistics.num_functions"),
+    ] {
+        for (ascending, backward) in [(true, false), (true, true), (false, false), (false, true)] {
+            for plan in plans(&store, noun, "", sort_by, ascending, backward) {
+                // Ties of samples are sorted among themselves where both directions differ.
+                let sorted = plan.contains("TEMP B-TREE FOR ORDER BY");
+                assert!(!sorted, "{noun:?} by {sort_by}, {ascending} {backward}: {plan}");
+            }
+        }
+    }
+    for plan in plans(&store, Noun::Function, "", "family_id", true, false) {
+        assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+    }
+}
+
+#[test]
+fn conditions_that_name_functions_are_where_a_search_begins() {
+    let store = SqliteStore::open_in_memory().unwrap();
+    fill(&store);
+    for query in [
+        "memcpy",
+        "ab OR memcpy",
+        "function_name:abc num_blocks:>1",
+        "sample_id:3",
+        "family_id:1",
+        "function_id:3 OR mem",
+        "nosuch:1",
+        "num_blocks:>1 (memcpy OR sample_id:1)",
+    ] {
+        for sort_by in ["function_id", "offset", "function_name", "num_blocks"] {
+            for plan in plans(&store, Noun::Function, query, sort_by, true, false) {
+                let walks = plan.lines().any(|step| step.starts_with("SCAN f") || step.starts_with("SCAN n"));
+                assert!(!walks, "{query} by {sort_by}: {plan}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_store_of_format_1_becomes_searchable() {
+    let store = SqliteStore::open_in_memory().unwrap();
+    fill(&store);
+    let look = || {
+        let order = Order::new(Noun::Function, None, true).unwrap();
+        let filter = Filter::new(Noun::Function, "MEMCPY OR \u{c4}").unwrap();
+        let search = Search { filter, order, border: None, limit: 100 };
+        (store.search_functions(&search, None).unwrap(), store.samples(Page::default()).unwrap())
+    };
+    let before = look();
+    assert!(before.0.entries.len() > 2);
+    store
+        .engine
+        .writer()
+        .execute_batch(
+            "DROP TABLE name_trigram; DROP TABLE function_search; DROP TABLE name; DROP VIEW family_entry;
+             DROP INDEX sample_by_family; DROP INDEX sample_by_filename; DROP INDEX sample_by_version;
+             DROP INDEX sample_by_component; DROP INDEX sample_by_binary_size; DROP INDEX sample_by_timestamp;
+             DROP INDEX sample_by_num_functions; PRAGMA user_version = 1",
+        )
+        .unwrap();
+    migrate(&mut store.engine.writer()).unwrap();
+    assert!(look() == before);
+    store.verify().unwrap();
+}

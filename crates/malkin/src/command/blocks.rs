@@ -1,0 +1,245 @@
+//! `malkin blocks`: code that some samples have and no other sample has, and a YARA rule made of it.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use clap::Args;
+use malkin_report::{BlockNotation, SampleId, UniqueBlock, UniqueBlocks, wire};
+use malkin_service::clock::second_time;
+use malkin_service::{BlockArguments, Clock, Engine, RuleOptions, YaraRule, yara_rule};
+use malkin_store::Page;
+use serde_json::Value;
+
+use crate::failure::Failure;
+use crate::output::{self, Align, Format, Table};
+use crate::place::{self, Place};
+use crate::remote::Remote;
+
+/// Options of the command.
+#[derive(Args, Debug)]
+#[group(skip)]
+pub(crate) struct Options {
+    /// The samples of this family, by name or number
+    #[arg(long, value_name = "FAMILY", required_unless_present = "samples", conflicts_with = "samples")]
+    family: Option<String>,
+
+    /// These samples, by number: 3,5,8
+    #[arg(long, value_name = "SAMPLES", value_delimiter = ',')]
+    samples: Vec<u32>,
+
+    /// Blocks to choose for each sample
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    covers: u64,
+
+    /// Fewest instructions of a block
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    min_instructions: u64,
+
+    /// Fewest bytes of a block in the rule
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    min_bytes: u64,
+
+    /// Most bytes of a block in the rule; 0 for any number
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    max_bytes: u64,
+
+    /// Blocks that have to hit, if the rule has as many
+    #[arg(long, value_name = "N", default_value_t = 7)]
+    hits: u64,
+
+    /// Column at which byte sequences are wrapped; 0 for never
+    #[arg(long, value_name = "COLUMNS", default_value_t = 80)]
+    wrap: usize,
+
+    /// Print nothing but the rule
+    #[arg(long, conflicts_with = "format")]
+    rule: bool,
+
+    /// How to print; JSON is the result as the API gives it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+
+    #[command(flatten)]
+    place: place::Options,
+}
+
+impl Options {
+    fn rule_options(&self) -> RuleOptions {
+        RuleOptions {
+            min_bytes: self.min_bytes,
+            max_bytes: self.max_bytes,
+            required_per_sample: self.covers,
+            condition_required: self.hits,
+            wrap_at: self.wrap,
+            ..RuleOptions::default()
+        }
+    }
+}
+
+/// Asks and prints.
+pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
+    let json = match options.place.open()? {
+        Place::Local(engine) => ask_engine(options, &engine)?,
+        Place::Remote(remote) => ask_server(options, &remote)?,
+    };
+    if matches!(options.format, Format::Json | Format::Jsonl) && !options.rule {
+        output::data(&format!("{}\n", String::from_utf8_lossy(&json)))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (result, notation) = wire::unique_blocks_from_json(&json)
+        .map_err(|error| Failure::Other(format!("the result cannot be read: {error}")))?;
+    let now = second_time(Clock::System.now());
+    let date = now.split('T').next().unwrap_or_default();
+    let rule = yara_rule(&result, notation, &options.rule_options(), date);
+    if options.rule && rule.blocks.is_empty() {
+        return Err(Failure::Other(
+            "no block is fit for a rule: none occurs in these samples only".to_owned(),
+        ));
+    }
+    output::data(&if options.rule { rule.text } else { page(&result, notation, &rule, options.format) })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn ask_engine(options: &Options, engine: &Engine) -> Result<Vec<u8>, Failure> {
+    let mut arguments = BlockArguments::none();
+    arguments.covers_required(options.covers);
+    arguments.min_instructions(options.min_instructions);
+    let samples = match &options.family {
+        None => options.samples.iter().map(|id| SampleId::new(i64::from(*id))).collect(),
+        Some(wanted) => {
+            let families = engine.store().families(Page::default())?;
+            let names = families.iter().map(|family| (family.family_id.get(), family.family_name.as_str()));
+            let id = family_number(wanted, names)?;
+            let samples = engine.store().samples_of_family(malkin_report::FamilyId::new(id))?;
+            samples.iter().map(|sample| sample.sample_id).collect::<Vec<_>>()
+        }
+    };
+    let result = engine.unique_blocks_now(&samples, &arguments)?;
+    Ok(wire::unique_blocks_to_json(&result, BlockNotation::Hex))
+}
+
+fn ask_server(options: &Options, remote: &Remote) -> Result<Vec<u8>, Failure> {
+    let what = match &options.family {
+        None => {
+            let ids: Vec<String> = options.samples.iter().map(u32::to_string).collect();
+            format!("samples/{}", ids.join(","))
+        }
+        Some(wanted) => {
+            let families = remote.get("/families")?;
+            let families = families.as_object().into_iter().flat_map(serde_json::Map::values);
+            let names = families.filter_map(|family| {
+                Some((family["family_id"].as_i64()?, family["family_name"].as_str().unwrap_or_default()))
+            });
+            format!("family/{}", family_number(wanted, names)?)
+        }
+    };
+    let path = format!(
+        "/uniqueblocks/{what}?covers_required={}&min_instructions={}",
+        options.covers, options.min_instructions
+    );
+    let job: Value = remote.get(&path)?;
+    Ok(remote.await_result(&job)?.to_string().into_bytes())
+}
+
+/// The number of a family given by name or number; a name goes first.
+fn family_number<'a>(wanted: &str, families: impl Iterator<Item = (i64, &'a str)>) -> Result<i64, Failure> {
+    let number = wanted.parse::<i64>().ok();
+    let mut by_number = None;
+    for (id, name) in families {
+        if name == wanted {
+            return Ok(id);
+        }
+        by_number = by_number.or((number == Some(id)).then_some(id));
+    }
+    by_number.ok_or_else(|| Failure::Other(format!("there is no family {wanted}")))
+}
+
+fn page(result: &UniqueBlocks, notation: BlockNotation, rule: &YaraRule, format: Format) -> String {
+    let statistics = &result.statistics;
+    let markdown = format == Format::Markdown;
+    let render = |table: &Table| if markdown { table.to_markdown() } else { table.to_text() };
+    let mut text = format!(
+        "{} blocks occur in these {} samples and nowhere else; the {} chosen ones cover {} of the samples\n\n",
+        statistics.unique_blocks_overall,
+        statistics.by_sample.len(),
+        rule.blocks.len(),
+        rule.num_samples_covered
+    );
+    text.push_str(&render(&samples(result, rule)));
+    if rule.blocks.is_empty() {
+        return text;
+    }
+    text.push('\n');
+    text.push_str(&render(&chosen(result, notation, rule)));
+    let (before, after) = if markdown { ("```yara\n", "```\n") } else { ("", "") };
+    // Writing to a String cannot fail.
+    let _ = write!(text, "\n{before}{}{after}", rule.text);
+    text
+}
+
+fn samples(result: &UniqueBlocks, rule: &YaraRule) -> Table {
+    let mut table = Table::new(&[
+        ("sample", Align::Right),
+        ("blocks", Align::Right),
+        ("in these only", Align::Right),
+        ("in this only", Align::Right),
+        ("chosen", Align::Right),
+    ]);
+    for sample in &result.statistics.by_sample {
+        let is_chosen = |block: &&UniqueBlock| {
+            rule.blocks.contains(&block.hash) && block.samples.contains(&sample.sample_id)
+        };
+        table.row(vec![
+            sample.sample_id.to_string(),
+            sample.total_blocks.to_string(),
+            sample.characteristic_blocks.to_string(),
+            sample.unique_blocks.to_string(),
+            result.blocks.iter().filter(is_chosen).count().to_string(),
+        ]);
+    }
+    table
+}
+
+fn chosen(result: &UniqueBlocks, notation: BlockNotation, rule: &YaraRule) -> Table {
+    let mut table = Table::new(&[
+        ("block", Align::Left),
+        ("samples", Align::Right),
+        ("instructions", Align::Right),
+        ("bytes", Align::Right),
+        ("wildcards %", Align::Right),
+        ("score", Align::Right),
+        ("function", Align::Right),
+        ("at", Align::Right),
+    ]);
+    let blocks = rule.blocks.iter().filter_map(|hash| result.blocks.iter().find(|block| block.hash == *hash));
+    for block in blocks {
+        let digits = block.escaped_sequence.bytes().filter(|byte| *byte != b' ').count();
+        let wild = block.escaped_sequence.bytes().filter(|byte| *byte == b'?').count();
+        table.row(vec![
+            notation.name(block.hash).to_string(),
+            block.samples.len().to_string(),
+            block.length.to_string(),
+            (digits / 2).to_string(),
+            format!("{:.0}", 100.0 * wild as f64 / digits.max(1) as f64),
+            format!("{:.1}", block.score),
+            block.function_id.to_string(),
+            block.offset.to_string(),
+        ]);
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_goes_before_a_number() {
+        let families = [(0, ""), (1, "emotet"), (2, "1")];
+        assert_eq!(family_number("emotet", families.into_iter()).ok(), Some(1));
+        assert_eq!(family_number("1", families.into_iter()).ok(), Some(2));
+        assert_eq!(family_number("2", families.into_iter()).ok(), Some(2));
+        assert!(family_number("7", families.into_iter()).is_err());
+        assert!(family_number("other", families.into_iter()).is_err());
+    }
+}
