@@ -1,4 +1,7 @@
 //! The Aarch64 escaper: texts and bytes, both paths.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| malkin_fuzz::escaper::instruction(malkin_codehash::Escaper::Aarch64, data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| malkin_fuzz::escaper::instruction(
+    malkin_codehash::Escaper::Aarch64,
+    data
+));

@@ -3,8 +3,8 @@
 use std::cell::RefCell;
 
 use malkin_codehash::{
-    FunctionEscaper, FunctionHashes, HashError, HashPath, MIN_BLOCK_INSTRUCTIONS, MinHasher, SampleContext, Scratch,
-    hash_function_in, murmur3, pichash, shingle_texts,
+    FunctionEscaper, FunctionHashes, HashError, HashPath, MIN_BLOCK_INSTRUCTIONS, MinHasher, SampleContext,
+    Scratch, hash_function_in, murmur3, pichash, shingle_texts,
 };
 use malkin_report::{Architecture, CodeBuilder, Function, Instruction, Va, cfg, wire};
 use serde_json::json;
@@ -66,7 +66,8 @@ fn build(parts: &mut Parts<'_>) -> Option<Function> {
         for at in 0..u64::from(parts.byte() % 8) {
             let (bytes, mnemonic, operands) = (parts.text(), parts.text(), parts.text());
             let offset = Va::new(start.get() + at);
-            code.push(Instruction { offset, bytes: &bytes, mnemonic: &mnemonic, operands: &operands }).ok()?;
+            code.push(Instruction { offset, bytes: &bytes, mnemonic: &mnemonic, operands: &operands })
+                .ok()?;
         }
     }
     function.code = code.finish().ok()?;

@@ -31,9 +31,10 @@ fn write(header: &Header, records: &[SampleRecord]) -> Result<Vec<u8>, McritErro
     let mut writer = McritWriter::new(Vec::new(), header, &samples)?;
     for record in records {
         let functions = record.functions.iter();
-        writer.functions(functions.map(|function| {
-            (&function.entry, function.xcfg.as_ref().map(|xcfg| xcfg.get().as_bytes()))
-        }))?;
+        writer
+            .functions(functions.map(|function| {
+                (&function.entry, function.xcfg.as_ref().map(|xcfg| xcfg.get().as_bytes()))
+            }))?;
     }
     writer.finish()
 }

@@ -41,7 +41,8 @@ fn without_sign(text: &str) -> &str {
 fn is_int(text: &str, base: u32) -> bool {
     let text = trimmed(text);
     let unsigned = without_sign(&text);
-    let prefixes: &[(&str, u32)] = if base == 0 { &[("0x", 16), ("0o", 8), ("0b", 2)] } else { &[("0x", 16)] };
+    let prefixes: &[(&str, u32)] =
+        if base == 0 { &[("0x", 16), ("0o", 8), ("0b", 2)] } else { &[("0x", 16)] };
     let are_digits = |text: &str, base: u32| {
         text.split('_').all(|group| !group.is_empty() && group.chars().all(|c| c.is_digit(base)))
     };
@@ -50,7 +51,8 @@ fn is_int(text: &str, base: u32) -> bool {
             return are_digits(digits.strip_prefix('_').unwrap_or(digits), *radix);
         }
     }
-    let is_octal_of_old = base == 0 && unsigned.starts_with('0') && unsigned.contains(|c: char| c > '0' && c <= '9');
+    let is_octal_of_old =
+        base == 0 && unsigned.starts_with('0') && unsigned.contains(|c: char| c > '0' && c <= '9');
     are_digits(unsigned, if base == 0 { 10 } else { base }) && !is_octal_of_old
 }
 

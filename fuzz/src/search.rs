@@ -15,7 +15,8 @@ static FAMILY: LazyLock<FamilyEntry> = LazyLock::new(|| FamilyEntry {
 
 static SAMPLE: LazyLock<SampleEntry> = LazyLock::new(|| {
     let text = include_bytes!("../seeds/mcrit/plain");
-    let mut reader = malkin_report::mcrit::McritReader::open(std::io::Cursor::new(text)).expect("the seed reads");
+    let mut reader =
+        malkin_report::mcrit::McritReader::open(std::io::Cursor::new(text)).expect("the seed reads");
     reader.next_sample().expect("the seed reads").expect("the seed has a sample").sample
 });
 

@@ -31,7 +31,9 @@ pub fn compare(data: &[u8]) {
         assert_eq!(counts.len(), rows.len() / width);
     }
     let mut found = Vec::new();
-    for_each_pair_at_least(queries, rows, width, threshold, |query, row, equal| found.push((query, row, equal)));
+    for_each_pair_at_least(queries, rows, width, threshold, |query, row, equal| {
+        found.push((query, row, equal))
+    });
     found.sort_unstable();
     assert_eq!(found, expected);
 }

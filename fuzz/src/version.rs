@@ -5,13 +5,8 @@ use malkin_report::version_gate::{Version, is_minhash_stale, is_stale};
 
 use crate::parts::Parts;
 
-const ARCHITECTURES: [Architecture; 5] = [
-    Architecture::Intel,
-    Architecture::Aarch64,
-    Architecture::Arm,
-    Architecture::Cil,
-    Architecture::Dalvik,
-];
+const ARCHITECTURES: [Architecture; 5] =
+    [Architecture::Intel, Architecture::Aarch64, Architecture::Arm, Architecture::Cil, Architecture::Dalvik];
 
 /// Two versions: they are ordered, equal to themselves, and the newer one is not stale where the older one is fresh.
 pub fn gate(data: &[u8]) {

@@ -44,7 +44,7 @@ fn apply(store: &SqliteStore, steps: &[Step]) {
                     ..sample(seed, *functions)
                 };
                 for (function, name) in new.functions.iter_mut().zip(names) {
-                    function.function_name = NAMES[*name].to_owned();
+                    NAMES[*name].clone_into(&mut function.function_name);
                 }
                 store.add_sample(&new, &[], "x", at(0)).unwrap();
             }

@@ -31,7 +31,7 @@ const MAX_LEN: i64 = 512;
 /// Time of each target unless asked otherwise, in seconds.
 const SECONDS: u64 = 20;
 /// In CI, whichever comes first: a fast target has made these runs in a few seconds.
-const SHORT: Effort = Effort { runs: Some(200_000), seconds: Some(8) };
+const SHORT: Effort = Effort { runs: Some(200_000), seconds: Some(6) };
 /// Lines of a failed run that are shown.
 const SHOWN_LINES: usize = 40;
 

@@ -3,6 +3,8 @@
 //!
 //! The memory only remembers; nothing depends on what it has seen before. It is emptied when it grows beyond a bound.
 
+use std::sync::Arc;
+
 use malkin_report::Instruction;
 use rustc_hash::FxHashMap;
 
@@ -16,7 +18,7 @@ pub(super) struct Token(u32);
 
 /// What is kept of an escaped text.
 struct Known {
-    text: Box<[u8]>,
+    text: Arc<[u8]>,
     /// The first 16 bytes, big endian and padded with zeros: decides most comparisons.
     key: u128,
 }
@@ -25,7 +27,9 @@ struct Known {
 #[derive(Default)]
 pub(super) struct Tokens {
     known: Vec<Known>,
-    by_text: FxHashMap<Box<[u8]>, Token>,
+    by_text: FxHashMap<Arc<[u8]>, Token>,
+    /// Bytes of all texts.
+    text_bytes: usize,
     by_code: FxHashMap<u64, Token>,
     runs: FxHashMap<[Token; RUN], u32>,
     text: String,
@@ -35,15 +39,14 @@ pub(super) struct Tokens {
 impl Tokens {
     /// Texts and runs that are remembered before the memory is emptied: some megabytes.
     const MAX_TEXTS: usize = 1 << 15;
+    /// Bytes of these texts. Those of a disassembler are below 50 each; a hostile report can have any.
+    const MAX_TEXT_BYTES: usize = 4 << 20;
     const MAX_RUNS: usize = 1 << 17;
 
     /// To be called between functions: numbers of before may lose their meaning.
     pub(super) fn begin_function(&mut self) {
-        if self.known.len() > Self::MAX_TEXTS {
-            self.known = Vec::new();
-            self.by_text = FxHashMap::default();
-            self.by_code = FxHashMap::default();
-            self.runs = FxHashMap::default();
+        if self.known.len() > Self::MAX_TEXTS || self.text_bytes > Self::MAX_TEXT_BYTES {
+            *self = Self::default();
         }
         if self.runs.len() > Self::MAX_RUNS {
             self.runs.clear();
@@ -78,8 +81,10 @@ impl Tokens {
             return *token;
         }
         let token = Token(self.known.len() as u32);
-        self.known.push(Known { text: text.into(), key: leading_key(text) });
-        self.by_text.insert(text.into(), token);
+        let (text, key) = (Arc::from(text), leading_key(text));
+        self.text_bytes += self.text.len();
+        self.by_text.insert(Arc::clone(&text), token);
+        self.known.push(Known { text, key });
         token
     }
 
@@ -144,6 +149,17 @@ mod tests {
         tokens.text.clear();
         tokens.text.push_str(text);
         tokens.intern()
+    }
+
+    #[test]
+    fn long_texts_are_forgotten_between_functions() {
+        let mut tokens = Tokens::default();
+        for (number, kept) in [(0, 1), (1, 2), (2, 0)] {
+            intern(&mut tokens, &number.to_string().repeat(Tokens::MAX_TEXT_BYTES / 2));
+            tokens.begin_function();
+            assert_eq!(tokens.known.len(), kept);
+        }
+        assert_eq!((tokens.text_bytes, tokens.text.capacity(), tokens.by_text.len()), (0, 0, 0));
     }
 
     proptest! {

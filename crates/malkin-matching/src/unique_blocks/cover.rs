@@ -44,7 +44,8 @@ impl PartialEq for Queued {
 
 impl Eq for Queued {}
 
-/// Chooses blocks until each of the (distinct) samples has `required` of them or no block helps any more.
+/// Chooses blocks until each of the (distinct) samples has `required` of them or no block helps any more. With 0 required
+/// the reference finds all samples satisfied after its first choice.
 pub(super) fn cover(blocks: &[&UniqueBlock], samples: &[SampleId], required: u64) -> Cover {
     let slots: HashMap<SampleId, usize> =
         samples.iter().zip(0..).map(|(sample, slot)| (*sample, slot)).collect();
@@ -63,6 +64,11 @@ pub(super) fn cover(blocks: &[&UniqueBlock], samples: &[SampleId], required: u64
             break;
         };
         let reached = lacking(&counts, best.at);
+        if required == 0 && blocks[best.at].samples.iter().any(|sample| slots.contains_key(sample)) {
+            chosen.push(best.at);
+            num_samples_covered = samples.len() as u64;
+            continue;
+        }
         if reached.is_empty() {
             continue;
         }
@@ -139,6 +145,16 @@ mod tests {
             let ours = cover(&blocks.iter().collect::<Vec<_>>(), &samples, required);
             prop_assert_eq!(ours.blocks, naive(&blocks, &samples, required));
         }
+    }
+
+    #[test]
+    fn with_nothing_required_one_block_is_enough() {
+        let blocks = [block(&[0], 90.0), block(&[0, 1], 1.0), block(&[0, 1], 1.0)];
+        let samples = [0, 1, 2].map(SampleId::new);
+        let chosen = cover(&blocks.iter().collect::<Vec<_>>(), &samples, 0);
+        assert_eq!((chosen.blocks, chosen.num_samples_covered), (vec![2], 3));
+        let nothing = cover(&[], &samples, 0);
+        assert_eq!((nothing.blocks.len(), nothing.num_samples_covered), (0, 0));
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub struct RuleOptions {
     pub min_bytes: u64,
     /// Most bytes of a block.
     pub max_bytes: u64,
-    /// Blocks wanted for each sample; 0 is taken as 1.
+    /// Blocks wanted for each sample; 0 takes the best block alone.
     pub required_per_sample: u64,
     /// Blocks that have to hit, if there are as many.
     pub condition_required: u64,
@@ -74,7 +74,7 @@ pub fn yara_rule(
     let admitted: Vec<&UniqueBlock> =
         result.blocks.iter().filter(|block| is_sound(block) && options.admits(block)).collect();
     let samples: Vec<SampleId> = result.statistics.by_sample.iter().map(|sample| sample.sample_id).collect();
-    let chosen = cover(&admitted, &samples, options.required_per_sample.max(1));
+    let chosen = cover(&admitted, &samples, options.required_per_sample);
     let blocks: Vec<BlockHash> = chosen.blocks.iter().map(|at| admitted[*at].hash).collect();
     let mut in_order = chosen.blocks;
     in_order.sort_unstable();

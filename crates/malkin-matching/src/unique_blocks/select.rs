@@ -47,7 +47,9 @@ pub fn unique_blocks(
     // The reference walks functions as they were stored, whatever order the samples were asked for in.
     functions.sort_by_key(|function| function.function_id);
     let mut found = Found::default();
-    functions.iter().for_each(|function| found.add(function));
+    for function in &functions {
+        found.add(function);
+    }
 
     let mut counts = Counts::of(requested);
     let mut blocks = found.blocks;
@@ -222,6 +224,7 @@ mod tests {
     #[test]
     fn middling_lengths_score_best() {
         let scores = [4, 7, 10, 12].map(|length| score(1, 2, length));
-        assert_eq!(scores, [40.0 + 0.2 * (100.0 - 300.0 / 7.0), 60.0, 60.0, 50.0]);
+        let expected: [f64; 4] = [40.0 + 0.2 * (100.0 - 300.0 / 7.0), 60.0, 60.0, 50.0];
+        assert_eq!(scores.map(f64::to_bits), expected.map(f64::to_bits));
     }
 }

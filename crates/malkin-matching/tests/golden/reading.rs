@@ -122,7 +122,7 @@ fn every_public_link_hunt_is_equal() {
         let sample = corpus.sample(&step["query"]["sample_id"]);
         let clusters = link_clusters(&links, &CallGraph::of(sample.report.functions.iter()));
         assert!(clusters.is_sorted_by(|a, b| a.score >= b.score));
-        let mut ours: Vec<(i64, Vec<u64>, Vec<u64>, f64, f64)> = clusters
+        let mut ours: Vec<_> = clusters
             .iter()
             .map(|cluster| {
                 let entries =

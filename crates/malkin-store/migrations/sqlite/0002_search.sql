@@ -35,7 +35,10 @@ CREATE INDEX function_search_name ON function_search (name_id);
 CREATE VIRTUAL TABLE name_trigram
     USING fts5 (text, content = '', contentless_delete = 1, detail = 'none', tokenize = 'trigram case_sensitive 1');
 
-INSERT INTO name_trigram (rowid, text) SELECT id, malkin_fold(text) FROM name WHERE id <> 0 ORDER BY id;
+INSERT INTO name_trigram (rowid, text) SELECT id, malkin_indexed(text) FROM name WHERE id <> 0 ORDER BY id;
+
+-- The distinct trigrams, for texts of one or two characters: those that begin with them.
+CREATE VIRTUAL TABLE name_term USING fts5vocab (name_trigram, 'row');
 
 -- Orders of samples. There are hundreds of functions to a sample, so that these cost little.
 CREATE INDEX sample_by_family ON sample (family_id);

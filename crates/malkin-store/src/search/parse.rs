@@ -151,13 +151,11 @@ impl<'a> Parser<'a> {
             let joined = self.keyword(joint);
             let goes_on = joined
                 || (joint == "AND" && !self.rest().starts_with("AND") && !self.rest().starts_with("OR"));
-            match if goes_on { part(self)? } else { None } {
-                Some(next) => parts.push(next),
-                None => {
-                    self.at = before;
-                    break;
-                }
-            }
+            let Some(next) = (if goes_on { part(self)? } else { None }) else {
+                self.at = before;
+                break;
+            };
+            parts.push(next);
         }
         Ok(match parts.len() {
             1 => parts.pop(),

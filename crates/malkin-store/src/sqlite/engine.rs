@@ -14,7 +14,7 @@ use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::error::StoreError;
-use crate::search::{contains, fold};
+use crate::search::contains;
 
 /// Text of a statement by its path below `sql/sqlite`.
 macro_rules! sql {
@@ -169,8 +169,8 @@ fn prepare(connection: &Connection, cache_kib: i64) -> Result<(), StoreError> {
 fn add_functions(connection: &Connection) -> Result<(), StoreError> {
     let flags =
         FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_DIRECTONLY;
-    connection.create_scalar_function("malkin_fold", 1, flags, |context: &Context<'_>| {
-        Ok(fold(context.get_raw(0).as_str().unwrap_or_default()))
+    connection.create_scalar_function("malkin_indexed", 1, flags, |context: &Context<'_>| {
+        Ok(super::search::indexed_name(context.get_raw(0).as_str().unwrap_or_default()))
     })?;
     connection.create_scalar_function("malkin_contains", 2, flags, |context: &Context<'_>| {
         let text = |at: usize| context.get_raw(at).as_str().unwrap_or_default();

@@ -68,7 +68,7 @@ impl Options {
         RuleOptions {
             min_bytes: self.min_bytes,
             max_bytes: self.max_bytes,
-            required_per_sample: self.covers,
+            required_per_sample: self.covers.max(1),
             condition_required: self.hits,
             wrap_at: self.wrap,
             ..RuleOptions::default()

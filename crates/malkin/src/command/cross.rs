@@ -162,7 +162,7 @@ mod tests {
         let text = matrix(&result, &names).to_text();
         assert_eq!(
             text,
-            "sample  family  file      2    0\n     2                   -  50.0\n     0  f       a.exe  1.2    -\n"
+            "sample  family  file     2     0\n     2                   -  50.0\n     0  f       a.exe  1.2     -\n"
         );
     }
 }

@@ -127,7 +127,8 @@ fn path(options: &Options) -> String {
     };
     let mut path = format!("/search/{noun}?query={}&limit={}", escape(&options.query), options.limit);
     if let Some(sort) = &options.sort {
-        path.push_str(&format!("&sort_by={}", escape(sort)));
+        path.push_str("&sort_by=");
+        path.push_str(&escape(sort));
     }
     if options.descending {
         path.push_str("&is_ascending=false");

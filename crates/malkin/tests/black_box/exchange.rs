@@ -108,7 +108,7 @@ fn files_that_cannot_be_taken_are_refused() {
         assert!(answer.body["data"]["message"].as_str().unwrap().len() < 500, "{context}");
     }
     for body in [&b"{"[..], b"[]", b"null", b"{}", &b"[".repeat(1 << 20), b""] {
-        assert_eq!(server.send("POST", "/import", &[], body).status, 400, "{:.20?}", body);
+        assert_eq!(server.send("POST", "/import", &[], body).status, 400, "{body:.20?}");
     }
     assert_eq!(server.get("/samples").body["data"], json!({}));
     assert_eq!(import(&server, &file)["num_samples_imported"], 1);

@@ -300,7 +300,8 @@ proptest! {
         for (at, piece) in swaps {
             let at = at.index(tokens.len());
             let token = tokens[at];
-            tokens.splice(at..=at, [piece, &token[token.len() - 1..]]);
+            let end = token.char_indices().next_back().map_or(0, |(end, _)| end);
+            tokens.splice(at..=at, [piece, &token[end..]]);
         }
         accepted(&document(&tokens.concat()));
     }

@@ -1,3 +1,5 @@
+//! The parser against the rules of the query language, case by case.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -18,6 +18,9 @@ const MOST_FUNCTIONS: i64 = 200_000;
 /// Trigrams of a needle that are looked up; more make nothing narrower.
 const MOST_TRIGRAMS: usize = 24;
 
+/// Trigrams that are looked up together for a text of one or two characters.
+const MOST_TERMS: usize = 256;
+
 /// The distinct names that contain a text.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Names {
@@ -30,7 +33,12 @@ pub(super) enum Names {
 /// The names that contain a folded text.
 pub(super) fn containing(connection: &Connection, needle: &str) -> Result<Names, StoreError> {
     let limit = MOST_NAMES as i64 + 1;
-    let found = match trigrams(needle) {
+    let query = match trigrams(needle) {
+        Some(query) => Some(query),
+        None => beginning_with(connection, needle)?,
+    };
+    let found = match query {
+        Some(query) if query.is_empty() => Vec::new(),
         Some(query) => {
             let mut select = connection.prepare_cached(sql!("name/find_by_trigrams"))?;
             select.query_map((query, needle, limit), |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()?
@@ -62,7 +70,7 @@ pub(super) fn json(numbers: &[i64]) -> String {
 
 /// The query of the index for names that may contain a folded text; none if it is too short for one.
 fn trigrams(needle: &str) -> Option<String> {
-    let needle = indexed(needle);
+    let needle = replaced(needle);
     let starts: Vec<usize> = needle.char_indices().map(|(at, _)| at).chain([needle.len()]).collect();
     let windows: Vec<&str> = starts.windows(4).filter_map(|w| needle.get(w[0]..w[3])).collect();
     if windows.is_empty() {
@@ -71,15 +79,46 @@ fn trigrams(needle: &str) -> Option<String> {
     let step = windows.len().div_ceil(MOST_TRIGRAMS);
     let mut query = String::new();
     for window in windows.iter().step_by(step) {
-        let joint = if query.is_empty() { "" } else { " AND " };
-        let _ = write!(query, "{joint}\"{}\"", window.replace('"', "\"\""));
+        add_term(&mut query, "AND", window);
     }
     Some(query)
 }
 
-/// A folded text as it is indexed: the engine's texts end at a zero byte.
-fn indexed(folded: &str) -> String {
+fn add_term(query: &mut String, joint: &str, term: &str) {
+    if !query.is_empty() {
+        let _ = write!(query, " {joint} ");
+    }
+    let _ = write!(query, "\"{}\"", term.replace('"', "\"\""));
+}
+
+/// The query for names with any trigram that begins with a folded text of one or two characters; none if there are so many
+/// that the text is in many names, which then are soon met one by one.
+fn beginning_with(connection: &Connection, needle: &str) -> Result<Option<String>, StoreError> {
+    let first = replaced(needle);
+    let last = format!("{first}{}", char::MAX);
+    let mut select = connection.prepare_cached(sql!("name/terms"))?;
+    let terms = select.query_map((&first, last, MOST_TERMS as i64 + 1), |row| row.get(0))?;
+    let terms = terms.collect::<Result<Vec<String>, _>>()?;
+    if terms.len() > MOST_TERMS {
+        return Ok(None);
+    }
+    let mut query = String::new();
+    for term in &terms {
+        add_term(&mut query, "OR", term);
+    }
+    Ok(Some(query))
+}
+
+/// The engine's texts end at a zero byte; another character stands for it in the index.
+fn replaced(folded: &str) -> String {
     folded.replace('\0', "\u{fffd}")
+}
+
+/// A name as it is indexed: folded, and so long that each of its characters begins a trigram.
+pub(in super::super) fn indexed(name: &str) -> String {
+    let mut text = replaced(&fold(name));
+    text.push_str("\u{1}\u{1}");
+    text
 }
 
 /// The number of a name, given to it if it is new.
@@ -93,7 +132,7 @@ pub(in super::super) fn number(transaction: &Transaction<'_>, name: &str) -> Res
         return Ok(id);
     }
     let id: i64 = transaction.prepare_cached(sql!("name/insert"))?.query_row([name], |row| row.get(0))?;
-    transaction.prepare_cached(sql!("name/insert_trigrams"))?.execute((id, indexed(&fold(name))))?;
+    transaction.prepare_cached(sql!("name/insert_trigrams"))?.execute((id, indexed(name)))?;
     Ok(id)
 }
 
@@ -115,6 +154,11 @@ pub(in super::super) fn forget(transaction: &Transaction<'_>, range: [i64; 2]) -
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_character_begins_a_trigram() {
+        assert_eq!(indexed("A\0\u{c4}"), "a\u{fffd}\u{e4}\u{1}\u{1}");
+    }
 
     #[test]
     fn needles_become_windows_of_three() {

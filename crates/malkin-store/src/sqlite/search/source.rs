@@ -20,8 +20,13 @@ pub(super) struct Source<'a> {
     by_pichash: HashMap<i64, String>,
 }
 
-/// A set of functions: a query for their numbers, and how much it is to be preferred (0 most).
-type Set = (String, u8);
+/// Functions outside of which there is none that is wanted.
+struct Set {
+    /// What to select from; `f` is each function, once.
+    from: String,
+    /// How little it is to be preferred; 0 most.
+    rank: u8,
+}
 
 impl<'a> Source<'a> {
     pub(super) fn new(
@@ -73,10 +78,9 @@ impl<'a> Source<'a> {
     pub(super) fn statement(&self, order: &Order, backward: bool, step: &Filter, limit: usize) -> Statement {
         let mut statement = Statement::default();
         let set = if self.noun == Noun::Function { self.set(self.filter, &mut statement) } else { None };
-        let set = set.map(|(query, _)| query);
         let walk = Walk::of(self.noun, order.field, set.is_some());
         let from = match (&set, walk.functions_by_sample) {
-            (Some(set), _) => format!("({set}) AS d CROSS JOIN function_search AS f ON f.id = d.id"),
+            (Some(set), _) => set.from.clone(),
             (None, true) => {
                 let (least, most) = bounds(step);
                 let (least, most) = (statement.bind(least), statement.bind(most));
@@ -88,7 +92,11 @@ impl<'a> Source<'a> {
             }
             (None, false) => walk.from.to_owned(),
         };
-        let wanted = self.condition(self.filter, &mut statement);
+        // A set that is the whole filter needs no second look, but an index outside may name too many.
+        let wanted = match only(self.filter) {
+            Filter::Test(field, _) if set.is_some() && *field != Field::PicHash => "1".to_owned(),
+            _ => self.condition(self.filter, &mut statement),
+        };
         let place = self.place(step, &walk, &mut statement);
         let limit = statement.bind(limit as i64);
         let direction = |ascending: bool| if ascending == backward { "DESC" } else { "ASC" };
@@ -176,59 +184,89 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// A set of functions outside of which there is none that is wanted, if the filter names one.
+    /// The set that the filter names, if it names one.
     fn set(&self, filter: &Filter, statement: &mut Statement) -> Option<Set> {
-        const OF_SAMPLES: &str = "SELECT g.id FROM sample AS s CROSS JOIN function_search AS g \
-             ON g.id BETWEEN s.lowest_function AND s.lowest_function + s.num_functions - 1 WHERE s.id >= 0 AND ";
-        match filter {
+        let (from, rank) = match filter {
             Filter::All(parts) => {
-                let sets: Vec<Set> = parts.iter().filter_map(|part| self.set(part, statement)).collect();
-                sets.into_iter().min_by_key(|(_, rank)| *rank)
+                let sets = parts.iter().filter_map(|part| self.set(part, statement)).collect::<Vec<_>>();
+                return sets.into_iter().min_by_key(|set| set.rank);
             }
-            Filter::Any(parts) if parts.is_empty() => Some(("SELECT NULL AS id WHERE 0".to_owned(), 0)),
+            Filter::Any(parts) if parts.is_empty() => (
+                "(SELECT NULL AS id WHERE 0) AS j CROSS JOIN function_search AS f ON f.id = j.id".to_owned(),
+                0,
+            ),
             Filter::Any(parts) => {
-                let sets: Option<Vec<Set>> = parts.iter().map(|part| self.set(part, statement)).collect();
-                let (queries, ranks): (Vec<String>, Vec<u8>) = sets?.into_iter().unzip();
-                let queries: Vec<String> =
-                    queries.iter().map(|query| format!("SELECT id FROM ({query})")).collect();
-                Some((queries.join(" UNION "), ranks.into_iter().max().unwrap_or(0)))
+                let sets =
+                    parts.iter().map(|part| self.set(part, statement)).collect::<Option<Vec<Set>>>()?;
+                let ids: Vec<String> =
+                    sets.iter().map(|set| format!("SELECT f.id FROM {}", set.from)).collect();
+                let ids = ids.join(" UNION ");
+                let from = format!("({ids}) AS d CROSS JOIN function_search AS f ON f.id = d.id");
+                (from, sets.iter().map(|set| set.rank).max().unwrap_or(0))
             }
             Filter::Test(Field::FunctionName, Test::Contains { needle, not: false }) => {
                 let Some(Names::These(list, true)) = self.names.get(needle.as_str()) else {
                     return None;
                 };
                 let list = statement.bind(list.clone());
-                let query = format!(
-                    "SELECT g.id FROM json_each({list}) AS j CROSS JOIN function_search AS g ON g.name_id = j.value"
-                );
-                Some((query, 2))
+                (format!("json_each({list}) AS j CROSS JOIN function_search AS f ON f.name_id = j.value"), 2)
             }
             Filter::Test(Field::FunctionName, Test::Compares(Comparison::Text(Operator::Equal, name)))
                 if !name.is_empty() =>
             {
                 let name = statement.bind(name.clone());
-                let query = format!(
-                    "SELECT id FROM function_search WHERE name_id = (SELECT id FROM name WHERE text = {name})"
+                let from = format!(
+                    "(SELECT id FROM name WHERE text = {name}) AS j CROSS JOIN function_search AS f ON f.name_id = j.id"
                 );
-                Some((query, 3))
+                (from, 3)
             }
             Filter::Test(field, Test::Compares(Comparison::Integer(Operator::Equal, number))) => {
                 match field {
-                    Field::FunctionId => Some((format!("SELECT {} AS id", statement.bind(*number)), 0)),
+                    Field::FunctionId => {
+                        let id = statement.bind(*number);
+                        (
+                            format!(
+                                "(SELECT {id} AS id) AS j CROSS JOIN function_search AS f ON f.id = j.id"
+                            ),
+                            0,
+                        )
+                    }
                     Field::PicHash => {
                         let list = statement.bind(self.by_pichash.get(number)?.clone());
-                        Some((format!("SELECT DISTINCT value AS id FROM json_each({list})"), 1))
+                        let from = format!(
+                            "(SELECT DISTINCT value AS id FROM json_each({list})) AS j \
+                         CROSS JOIN function_search AS f ON f.id = j.id"
+                        );
+                        (from, 1)
                     }
-                    Field::SampleId => Some((format!("{OF_SAMPLES} s.id = {}", statement.bind(*number)), 1)),
-                    Field::FamilyId => {
-                        Some((format!("{OF_SAMPLES} s.family_id = {}", statement.bind(*number)), 4))
-                    }
-                    _ => None,
+                    Field::SampleId => (of_samples("id", &statement.bind(*number)), 1),
+                    Field::FamilyId => (of_samples("family_id", &statement.bind(*number)), 4),
+                    _ => return None,
                 }
             }
-            Filter::Test(..) => None,
-        }
+            Filter::Test(..) => return None,
+        };
+        Some(Set { from, rank })
     }
+}
+
+/// A filter without the lists of one around it.
+fn only(filter: &Filter) -> &Filter {
+    match filter {
+        Filter::All(parts) | Filter::Any(parts) => match parts.as_slice() {
+            [part] => only(part),
+            _ => filter,
+        },
+        Filter::Test(..) => filter,
+    }
+}
+
+/// The functions of the samples with a certain value in a column.
+fn of_samples(column: &str, value: &str) -> String {
+    format!(
+        "(SELECT * FROM sample WHERE {column} = {value} AND id >= 0) AS s CROSS JOIN function_search AS f \
+         ON f.id BETWEEN s.lowest_function AND s.lowest_function + s.num_functions - 1"
+    )
 }
 
 /// What is walked over, and its order.
