@@ -31,7 +31,7 @@ pub struct Buffer {
     pub entry_point: Option<u64>,
 }
 
-/// Options of [`crate::load`].
+/// Options of [`fn@crate::load`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LoadOptions {
     /// File or buffer.

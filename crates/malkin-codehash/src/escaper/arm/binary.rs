@@ -78,7 +78,7 @@ fn keep_t16(half: u32) -> Option<u32> {
     matches!(half & 0xf800, 0x4800 | 0xa000).then_some(0xc)
 }
 
-/// A B.W, BL, BLX or B<cond>.W with its distance set to zero (A6.3.4). J1 shares a hex digit with the opcode and flips with
+/// A B.W, BL, BLX or `B<cond>.W` with its distance set to zero (A6.3.4). J1 shares a hex digit with the opcode and flips with
 /// the distance, so that wildcarding it would make the kinds of branches equal; a zero distance has one fixed encoding.
 fn t32_branch_at_zero(value: u32) -> Option<u32> {
     let (first, second) = (value & 0xffff, value >> 16);

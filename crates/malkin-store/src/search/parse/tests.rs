@@ -1,3 +1,5 @@
+//! The grammar by examples that the reference was asked for, and by random queries written down and read back.
+
 //! The parser against the rules of the query language, case by case.
 
 use proptest::prelude::*;
