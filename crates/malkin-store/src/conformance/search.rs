@@ -138,7 +138,8 @@ fn walk<T: Record + Clone + PartialEq + Debug>(
     all.len()
 }
 
-fn in_order(order: &Order, a: &impl Record, b: &impl Record) -> Ordering {
+/// The order that is promised.
+pub fn in_order(order: &Order, a: &impl Record, b: &impl Record) -> Ordering {
     let (a, b) = (order.border(a), order.border(b));
     let mut compared = a.iter().zip(&b).map(|(a, b)| value_order(a, b));
     let first = compared.next().unwrap_or(Ordering::Equal);

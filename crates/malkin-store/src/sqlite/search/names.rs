@@ -26,8 +26,8 @@ const MOST_TERMS: usize = 256;
 pub(super) enum Names {
     /// These, as a JSON list of numbers, and whether the functions that carry them are few enough to begin with.
     These(String, bool),
-    /// Too many to name.
-    Many,
+    /// Too many to name; with the query of the index, if there is one.
+    Many(Option<String>),
 }
 
 /// The names that contain a folded text.
@@ -37,7 +37,7 @@ pub(super) fn containing(connection: &Connection, needle: &str) -> Result<Names,
         Some(query) => Some(query),
         None => beginning_with(connection, needle)?,
     };
-    let found = match query {
+    let found = match &query {
         Some(query) if query.is_empty() => Vec::new(),
         Some(query) => {
             let mut select = connection.prepare_cached(sql!("name/find_by_trigrams"))?;
@@ -49,7 +49,7 @@ pub(super) fn containing(connection: &Connection, needle: &str) -> Result<Names,
         }
     };
     if found.len() > MOST_NAMES {
-        return Ok(Names::Many);
+        return Ok(Names::Many(query));
     }
     let list = json(&found);
     let mut count = connection.prepare_cached(sql!("function_search/count_of_names"))?;

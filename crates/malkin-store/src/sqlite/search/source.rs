@@ -6,7 +6,7 @@ use malkin_report::PicHash;
 use rusqlite::Connection;
 
 use super::names::{self, Names};
-use super::statement::{Statement, column, label_column, sign};
+use super::statement::{NameRows, Statement, column, label_column, sign};
 use crate::error::StoreError;
 use crate::search::{ByPicHash, Comparison, Field, Filter, Noun, Operator, Order, Test};
 
@@ -79,6 +79,12 @@ impl<'a> Source<'a> {
         let mut statement = Statement::default();
         let set = if self.noun == Noun::Function { self.set(self.filter, &mut statement) } else { None };
         let walk = Walk::of(self.noun, order.field, set.is_some());
+        statement.names = match order.field {
+            _ if set.is_some() => NameRows::OfFunctions,
+            Field::FunctionName => NameRows::Walked,
+            Field::Offset | Field::NumBlocks | Field::NumInstructions => NameRows::Listed,
+            _ => NameRows::OfFunctions,
+        };
         let from = match (&set, walk.functions_by_sample) {
             (Some(set), _) => set.from.clone(),
             (None, true) => {
@@ -165,20 +171,39 @@ impl<'a> Source<'a> {
     }
 
     fn name_condition(&self, test: &Test, statement: &mut Statement) -> String {
-        let text = column(Noun::Function, Field::FunctionName);
+        let (id, text) = match statement.names {
+            NameRows::Walked => ("n.id", "n.text"),
+            _ => ("f.name_id", column(Noun::Function, Field::FunctionName)),
+        };
         match test {
             Test::Contains { needle, not } if needle.is_empty() => u8::from(!*not).to_string(),
-            Test::Contains { needle, not } => match self.names.get(needle.as_str()) {
-                Some(Names::These(list, _)) => {
-                    let list = statement.bind(list.clone());
-                    let not = if *not { "NOT " } else { "" };
-                    format!("f.name_id {not}IN (SELECT value FROM json_each({list}))")
+            Test::Contains { needle, not } => {
+                let within = if *not { "NOT IN" } else { "IN" };
+                match self.names.get(needle.as_str()) {
+                    Some(Names::These(list, _)) => {
+                        let list = statement.bind(list.clone());
+                        format!("{id} {within} (SELECT value FROM json_each({list}))")
+                    }
+                    Some(Names::Many(query)) if statement.names == NameRows::Listed => {
+                        let rows = query.as_ref().map_or_else(
+                            || "name AS m WHERE".to_owned(),
+                            |query| {
+                                let query = statement.bind(query.clone());
+                                format!(
+                                    "name_trigram AS t CROSS JOIN name AS m ON m.id = t.rowid \
+                                     WHERE t.name_trigram MATCH {query} AND"
+                                )
+                            },
+                        );
+                        let contains = statement.contains("m.text", needle, false);
+                        format!("{id} {within} (SELECT m.id FROM {rows} {contains})")
+                    }
+                    _ => statement.contains(text, needle, *not),
                 }
-                _ => statement.contains(text, needle, *not),
-            },
+            }
             Test::Compares(Comparison::Text(operator @ (Operator::Equal | Operator::NotEqual), name)) => {
                 let name = statement.bind(name.clone());
-                format!("f.name_id {} (SELECT id FROM name WHERE text = {name})", sign(*operator))
+                format!("{id} {} (SELECT id FROM name WHERE text = {name})", sign(*operator))
             }
             Test::Compares(comparison) => statement.comparison(text, comparison),
         }

@@ -12,6 +12,20 @@ pub(super) struct Statement {
     /// With numbered parameters.
     pub(super) text: String,
     pub(super) bound: Vec<Bound>,
+    /// Where tests of names of functions find them.
+    pub(super) names: NameRows,
+}
+
+/// Where a statement has the names of functions.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) enum NameRows {
+    /// Each is looked up when its function is met: the walk stops soon.
+    #[default]
+    OfFunctions,
+    /// They are what is walked over, as `n`.
+    Walked,
+    /// Those that are wanted are listed first, because all functions are looked at.
+    Listed,
 }
 
 impl Statement {

@@ -2,7 +2,7 @@
 
 use super::super::migrate::migrate;
 use super::*;
-use crate::conformance::search::fill;
+use crate::conformance::search::{Case, fill, in_order};
 use crate::search::{Border, Field, Order, Value};
 use crate::{Catalogue, Page};
 
@@ -89,6 +89,50 @@ fn conditions_that_name_functions_are_where_a_search_begins() {
             }
         }
     }
+}
+
+/// More names contain the text than are remembered one by one.
+#[test]
+fn texts_that_many_names_contain_are_found_all_the_same() {
+    let store = SqliteStore::open_in_memory().unwrap();
+    for (seed, letter) in [(1, 'a'), (2, 'b'), (3, 'c')] {
+        let mut new = crate::conformance::sample(seed, 0);
+        let template = crate::conformance::sample(9, 1).functions.remove(0);
+        new.functions = (0..8000_u64)
+            .map(|n| crate::NewFunction {
+                offset: malkin_report::Va::new((n * 7919) % 8009),
+                num_blocks: (n % 13) as u32,
+                function_name: format!("Common_{letter}{:x}", n * 40_503 % 65_536),
+                xcfg: Vec::new(),
+                ..template.clone()
+            })
+            .collect();
+        store.add_sample(&new, &[], "x", crate::conformance::at(0)).unwrap();
+    }
+    for query in ["common", "OMM", "c", "common NOT _a", "NOT common", "co num_blocks:12", "zzz"] {
+        for sort_by in ["function_id", "function_name", "offset", "num_blocks", "sample_id"] {
+            let case =
+                Case { noun: Noun::Function, query, sort_by, ascending: sort_by != "offset", limit: 5000 };
+            assert!(compare_first(&store, case) == (query != "NOT common" && query != "zzz"), "{case:?}");
+        }
+    }
+}
+
+/// Compares two pages and one back from there, and says whether anything was found.
+fn compare_first(store: &SqliteStore, case: Case<'_>) -> bool {
+    let order = Order::new(case.noun, Some(case.sort_by), case.ascending).unwrap();
+    let filter = Filter::new(case.noun, case.query).unwrap();
+    let search = Search { filter, order, border: None, limit: case.limit };
+    let mut all = store.functions(&FunctionQuery::All(Page::default())).unwrap();
+    all.retain(|function| search.filter.wants(function));
+    all.sort_by(|a, b| in_order(&order, a, b));
+    let mut border = None;
+    for page in all.chunks(case.limit).take(2) {
+        let found = store.search_functions(&Search { border, ..search.clone() }, None).unwrap();
+        assert!(found.entries == page, "{case:?}");
+        border = Some(Border { values: order.border(page.last().unwrap()), backward: false });
+    }
+    !all.is_empty()
 }
 
 #[test]
