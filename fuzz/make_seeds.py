@@ -143,6 +143,8 @@ def executables():
     seed("loader", "macho_fat", struct.pack(">7I", 0xCAFEBABE, 1, 0x1000007, 3, 64, len(macho()), 0) + bytes(36) + macho())
     seed("loader", "dex", b"dex\n035\0" + bytes(24) + struct.pack("<3I", 112, 112, 0x12345678) + bytes(68))
     seed("loader", "delphi", b"IDR Knowledge Base File" + bytes(60))
+    seed("loader", "go12", b"\xfb\xff\xff\xff\0\0\1\x08" + struct.pack("<5Q", 1, 0x401000, 40, 0x401010, 0) + struct.pack("<QI", 0x401000, 60) + b"main.main\0")
+    seed("loader", "go118", b"\xf1\xff\xff\xff\0\0\1\x08" + struct.pack("<8Q", 1, 0, 0x401000, 72, 0, 0, 0, 88) + b"main.main\0".ljust(16, b"\0") + struct.pack("<4I", 16, 8, 16, 0))
     seed("loader", "code", b"\x55\x8b\xec\xe8\0\0\0\0\x5d\xc3" * 8)
 
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use malkin_loader::{Architecture, Buffer, Format, Input, LoadError, LoadOptions, detect, limits, load};
-use malkin_testkit::{gunzip_file, json, shared};
+use malkin_testkit::{files_in, fixture, gunzip_file, json, shared};
 use proptest::prelude::*;
 
 /// A small generator with a fixed start (`SplitMix64`), so that every run sees the same damage.
@@ -76,6 +76,19 @@ fn ten_thousand_damaged_golden_inputs_are_answered() {
         }
     }
     println!("slowest damaged input: {slowest:?}");
+}
+
+/// What fuzzing found once.
+#[test]
+fn former_crashes_are_answered() {
+    let folder = fixture("crashes/loader");
+    let names = files_in(&folder, "");
+    assert!(!names.is_empty());
+    for path in names {
+        let bytes = std::fs::read(&path).expect("a readable fixture");
+        check(&bytes, &LoadOptions::file());
+        check(&bytes, &LoadOptions::buffer(0x40_0000, None));
+    }
 }
 
 proptest! {

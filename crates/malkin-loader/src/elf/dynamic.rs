@@ -56,11 +56,9 @@ impl<'e, 'a> Dynamic<'e, 'a> {
         for index in 0..MAX_ENTRIES {
             let Some(offset) = offset else { break };
             let Some(at) = offset.checked_add(entry * index) else { break };
-            let (Some(tag), Some(value)) =
-                (elf.bytes.word(at, elf.wide), elf.bytes.word(at + elf.pointer(), elf.wide))
-            else {
-                break;
-            };
+            let Some(tag) = elf.bytes.word(at, elf.wide) else { break };
+            // Behind a tag that is there, and so no overflow.
+            let Some(value) = elf.bytes.word(at + elf.pointer(), elf.wide) else { break };
             if tag == 0 {
                 break;
             }

@@ -88,11 +88,11 @@ struct Names<'a> {
 
 impl Names<'_> {
     fn insert(&mut self, address: u64, name_offset: u64) {
-        let raw = match self.start.checked_add(name_offset).and_then(|at| self.bytes.c_bytes(at)) {
-            Some(name) => name,
-            None => &[],
+        let name = self.start.checked_add(name_offset).and_then(|at| Some((at, self.bytes.c_bytes(at)?)));
+        let (raw, ends) = match name {
+            Some((at, raw)) => (raw, self.bytes.u8(at + raw.len() as u64) == Some(0)),
+            None => (&[][..], false),
         };
-        let ends = self.bytes.u8(self.start + name_offset + raw.len() as u64) == Some(0);
         let raw = if ends { raw } else { raw.get(..MAX_OPEN_NAME).unwrap_or(raw) };
         let raw = if raw.len() <= self.left { raw } else { &[] };
         self.left -= raw.len();

@@ -60,18 +60,13 @@ fn languages(stated: &Value) -> Vec<(String, f64)> {
     match stated {
         Value::String(text) => {
             let name = text.trim().to_lowercase();
-            if !name.is_empty() {
-                languages.push((if name == "cil" { ".net".to_owned() } else { name }, 1.0));
+            if let Some(name) = current_name(&name).filter(|name| !name.is_empty()) {
+                languages.push((name.to_owned(), 1.0));
             }
         }
         Value::Object(scores) => {
             for (name, score) in scores {
-                let Some(score) = score.as_f64().filter(|_| !name.starts_with('_')) else { continue };
-                let name = match name.as_str() {
-                    "delphi_kb_file" => "delphi",
-                    "cil" => ".net",
-                    name => name,
-                };
+                let (Some(name), Some(score)) = (current_name(name), score.as_f64()) else { continue };
                 match languages.iter_mut().find(|(known, _)| known == name).filter(|_| is_merged(name)) {
                     Some((_, best)) => *best = best.max(score),
                     None => languages.push((name.to_owned(), score.max(0.0))),
@@ -81,6 +76,16 @@ fn languages(stated: &Value) -> Vec<(String, f64)> {
         _ => {}
     }
     languages
+}
+
+/// The name a language has today; `None` for a remark of the scorer, which begins with an underscore. Both shapes pass through
+/// here, so that a report written as an object reads back as what the text named.
+fn current_name(stated: &str) -> Option<&str> {
+    match stated {
+        "delphi_kb_file" => Some("delphi"),
+        "cil" => Some(".net"),
+        _ => Some(stated).filter(|name| !name.starts_with('_')),
+    }
 }
 
 /// Only these two names can come twice out of an object without repeated keys.
@@ -167,6 +172,8 @@ mod tests {
     fn languages_of_all_ages_become_names_with_scores() {
         let names = |stated| languages(&stated);
         assert_eq!(names(json!(" CIL ")), [(".net".to_owned(), 1.0)]);
+        assert_eq!(names(json!("Delphi_KB_File")), [("delphi".to_owned(), 1.0)]);
+        assert_eq!(names(json!("_CIL")), []);
         assert_eq!(names(json!("  ")), []);
         assert_eq!(names(json!(null)), []);
         let stated = json!({"go": 0.5, "_hint": 1, "delphi": 0.25, "delphi_kb_file": 0.75, "x": true, "cil": 1, "y": "1"});
