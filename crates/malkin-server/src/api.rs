@@ -2,6 +2,7 @@
 //!
 //! Not here: what the routes mean for the corpus (that is `malkin-service`), and how paths are read (`route`).
 
+mod binaries;
 mod changes;
 mod exchange;
 mod families;
@@ -50,6 +51,7 @@ pub(crate) const ROUTES: &[Route<Handler>] = &[
         verbs: &[("DELETE", families::delete), ("GET", families::one), ("PUT", families::modify)],
     },
     Route { pattern: &[Is("samples")], verbs: &[("GET", samples::list), ("POST", samples::submit)] },
+    Route { pattern: &[Is("samples"), Is("binary")], verbs: &[("POST", binaries::submit)] },
     Route { pattern: &[Is("samples"), Is("sha256"), Text], verbs: &[("GET", samples::by_sha256)] },
     Route {
         pattern: &[Is("samples"), Int],
@@ -67,6 +69,11 @@ pub(crate) const ROUTES: &[Route<Handler>] = &[
     Route { pattern: &[Is("uniqueblocks"), Is("samples"), Text], verbs: &[("GET", uniqueblocks::samples)] },
     Route { pattern: &[Is("uniqueblocks"), Is("family"), Int], verbs: &[("GET", uniqueblocks::family)] },
     Route { pattern: &[Is("query")], verbs: &[("POST", query::report)] },
+    Route { pattern: &[Is("query"), Is("binary")], verbs: &[("POST", binaries::query)] },
+    Route {
+        pattern: &[Is("query"), Is("binary"), Is("mapped"), Text],
+        verbs: &[("POST", binaries::query_mapped)],
+    },
     Route { pattern: &[Is("query"), Is("function")], verbs: &[("POST", query::function)] },
     Route { pattern: &[Is("query"), Is("pichash"), Text], verbs: &[("GET", hashes::pichash)] },
     Route {

@@ -54,9 +54,20 @@ pub fn disassemble(
     options: &DisassemblyOptions,
     clock: &Clock,
 ) -> Result<Report, DisassemblyError> {
+    disassemble_while(input, options, clock, &|| true)
+}
+
+/// As [`disassemble`], but ends early, with what was found by then, when `wanted` says so. It is asked every few
+/// milliseconds.
+pub(crate) fn disassemble_while(
+    input: &[u8],
+    options: &DisassemblyOptions,
+    clock: &Clock,
+    wanted: &dyn Fn() -> bool,
+) -> Result<Report, DisassemblyError> {
     let started = Instant::now();
     let image = load(input, &options.load)?;
-    let mut report = recover(&image, Limits::default(), &|| started.elapsed() < options.time);
+    let mut report = recover(&image, Limits::default(), &|| started.elapsed() < options.time && wanted());
     if report.status == Status::Error {
         return Err(DisassemblyError::Refused(report.message));
     }
@@ -69,7 +80,8 @@ pub fn disassemble(
     Ok(report)
 }
 
-fn hex(digest: &[u8]) -> String {
+/// Lower-case hexadecimal digits.
+pub(crate) fn hex(digest: &[u8]) -> String {
     malkin_report::MinHash::from_bytes(digest).to_hex()
 }
 

@@ -6,10 +6,12 @@
 use std::sync::Arc;
 
 use malkin_codehash::{MinHasher, Projection};
-use malkin_report::{FunctionId, JobId, SampleEntry, SampleId, Sha256};
+use malkin_report::{FunctionId, JobId, SampleEntry, SampleId, Sha256, UploadId};
 use malkin_store::{Added, CorpusCounts, JobFilter, JobState, Store, StoreError, Timestamp};
+use sha2::Digest;
 
 use crate::clock::Clock;
+use crate::disassembly::hex;
 use crate::ingest::{IngestError, Ingested, ingest, read_report};
 use crate::memory::Memory;
 use crate::python_json;
@@ -81,6 +83,11 @@ impl Engine {
         self.store.as_ref()
     }
 
+    /// The clock.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
     /// The index.
     pub fn memory(&self) -> &Memory {
         &self.memory
@@ -109,19 +116,28 @@ impl Engine {
 
     /// Stores what was ingested. A sample whose SHA-256 is known only gets the labels.
     pub fn submit(&self, ingested: &Ingested, username: &str) -> Result<Submitted, ServiceError> {
-        for (offset, error) in &ingested.unhashed {
-            tracing::warn!(sample.sha256 = ingested.sample.sha256, function.offset = %offset, %error, "function left unhashed");
-        }
-        let added = self.memory.add(&ingested.sample, || {
-            self.store.add_sample(&ingested.sample, &ingested.labels, username, self.now())
-        })?;
-        match added {
+        match self.store_sample(ingested, username)? {
             Added::New { sample, .. } => {
                 let job = self.enqueue(&Request::UpdateMinHashesForSample(sample.sample_id), false)?;
                 Ok(Submitted { sample, job: Some(job), unhashed: ingested.unhashed.len() })
             }
             Added::Known(sample) => Ok(Submitted { sample, job: None, unhashed: 0 }),
         }
+    }
+
+    /// As [`Engine::submit`], without the job that only counts.
+    pub(crate) fn store_sample(&self, ingested: &Ingested, username: &str) -> Result<Added, StoreError> {
+        for (offset, error) in &ingested.unhashed {
+            tracing::warn!(sample.sha256 = ingested.sample.sha256, function.offset = %offset, %error, "function left unhashed");
+        }
+        self.memory.add(&ingested.sample, || {
+            self.store.add_sample(&ingested.sample, &ingested.labels, username, self.now())
+        })
+    }
+
+    /// The stored sample that an executable is.
+    pub fn sample_of_binary(&self, body: &[u8]) -> Result<Option<SampleEntry>, StoreError> {
+        self.store.sample_by_sha256(&hex(&sha2::Sha256::digest(body)))
     }
 
     /// Queues a request that has no body.
@@ -188,6 +204,22 @@ impl Engine {
             Vec::new(),
             always_new,
         );
+        let id = self.store.enqueue(&job, live_since(now), now)?;
+        self.board.announce();
+        Ok(id)
+    }
+
+    /// Queues work on an executable or dump, which is kept as an upload. `request` is told the upload's id.
+    pub fn enqueue_binary(
+        &self,
+        body: &[u8],
+        always_new: bool,
+        request: impl FnOnce(UploadId) -> Request,
+    ) -> Result<JobId, StoreError> {
+        let now = self.now();
+        let upload = self.store.put_upload(body, now)?;
+        let identity = upload.sha256;
+        let job = request(upload.id).to_job(Some((&upload, identity)), Vec::new(), always_new);
         let id = self.store.enqueue(&job, live_since(now), now)?;
         self.board.announce();
         Ok(id)

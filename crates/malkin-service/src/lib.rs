@@ -32,7 +32,8 @@ pub use malkin_matching::{MatchParameters, RuleOptions, YaraRule, yara_rule};
 pub use memory::{Memory, Touched};
 pub use queue::{Board, Cancelled, JobControl, LEASE_MILLIS, Workers};
 pub use request::{
-    ATTEMPTS, BlockArguments, Changes, Maintenance, MatchArguments, Request, UnknownRequest, display_text,
+    ATTEMPTS, BinaryArguments, BlockArguments, Changes, Maintenance, MatchArguments, Request, UnknownRequest,
+    display_text,
 };
 pub use run::{FunctionPair, JobError};
 

@@ -5,6 +5,7 @@
 //! worker reads them back: a job survives a restart with nothing but its row.
 
 mod arguments;
+mod binary;
 mod changes;
 mod display;
 mod unique_blocks;
@@ -16,6 +17,7 @@ use serde_json::{Map, Value, json};
 use crate::python_json;
 
 pub use arguments::MatchArguments;
+pub use binary::BinaryArguments;
 pub use changes::Changes;
 pub use display::display_text;
 pub use unique_blocks::BlockArguments;
@@ -43,6 +45,12 @@ pub enum Request {
     UniqueBlocks(Vec<SampleId>, BlockArguments),
     /// A report against everything, without storing it.
     QueryReport(UploadId, MatchArguments),
+    /// An executable against everything, without storing it.
+    QueryBinary(UploadId, MatchArguments),
+    /// A memory dump mapped at an address against everything, without storing it.
+    QueryMapped(UploadId, u64, MatchArguments),
+    /// Disassembles an executable and stores it as a sample.
+    AddBinary(UploadId, BinaryArguments),
     /// Changes a sample.
     ModifySample(SampleId, Changes),
     /// Changes a family.
@@ -123,6 +131,9 @@ impl Request {
             Self::CombineToCross(_) => "combineMatchesToCross",
             Self::UniqueBlocks(..) => "getUniqueBlocks",
             Self::QueryReport(..) => "getMatchesForSmdaReport",
+            Self::QueryBinary(..) => "getMatchesForUnmappedBinary",
+            Self::QueryMapped(..) => "getMatchesForMappedBinary",
+            Self::AddBinary(..) => "addBinarySample",
             Self::ModifySample(..) => "modifySample",
             Self::ModifyFamily(..) => "modifyFamily",
             Self::DeleteSample(_) => "deleteSample",
@@ -137,11 +148,14 @@ impl Request {
             | Self::MatchSampleVs(_, _, arguments)
             | Self::MatchSampleVsGroup(_, _, arguments)
             | Self::MatchFunction(_, arguments)
-            | Self::QueryReport(_, arguments) => arguments.named().collect(),
+            | Self::QueryReport(_, arguments)
+            | Self::QueryBinary(_, arguments)
+            | Self::QueryMapped(_, _, arguments) => arguments.named().collect(),
             Self::UniqueBlocks(_, arguments) => arguments.named().collect(),
             Self::DeleteFamily { keep_samples, .. } => vec![("keep_samples", json!(keep_samples))],
             Self::UpdateMinHashesForSample(_)
             | Self::CombineToCross(_)
+            | Self::AddBinary(..)
             | Self::ModifySample(..)
             | Self::ModifyFamily(..)
             | Self::DeleteSample(_)
@@ -165,7 +179,11 @@ impl Request {
             Self::UniqueBlocks(samples, _) => {
                 vec![samples.iter().map(|sample| json!(sample.get())).collect()]
             }
-            Self::QueryReport(..) | Self::Maintain(Maintenance::CompleteMinHashes) => vec![Value::Null],
+            Self::QueryReport(..)
+            | Self::QueryBinary(..)
+            | Self::Maintain(Maintenance::CompleteMinHashes) => vec![Value::Null],
+            Self::QueryMapped(_, base, _) => vec![Value::Null, json!(base)],
+            Self::AddBinary(_, arguments) => arguments.positional(),
             Self::ModifySample(sample, changes) => vec![json!(sample.get()), changes.to_value()],
             Self::ModifyFamily(family, changes) => vec![json!(family.get()), changes.to_value()],
             Self::DeleteFamily { id, .. } => vec![json!(id.get())],
@@ -225,6 +243,7 @@ impl Request {
         let files: Map<String, Value> = serde_json::from_str(file_params).ok()?;
         let number = |position: &str| params.get(position)?.as_i64();
         let object = |position: &str| params.get(position)?.as_object();
+        let upload = || UploadId::parse(files.get("0")?.as_str()?);
         let arguments = MatchArguments::read(&params);
         Some(match method {
             "updateMinHashesForSample" => Self::UpdateMinHashesForSample(SampleId::new(number("0")?)),
@@ -246,9 +265,12 @@ impl Request {
             "getUniqueBlocks" => {
                 Self::UniqueBlocks(sample_list(params.get("0")?)?, BlockArguments::read(&params))
             }
-            "getMatchesForSmdaReport" => {
-                Self::QueryReport(UploadId::parse(files.get("0")?.as_str()?)?, arguments)
+            "getMatchesForSmdaReport" => Self::QueryReport(upload()?, arguments),
+            "getMatchesForUnmappedBinary" => Self::QueryBinary(upload()?, arguments),
+            "getMatchesForMappedBinary" => {
+                Self::QueryMapped(upload()?, params.get("1")?.as_u64()?, arguments)
             }
+            "addBinarySample" => Self::AddBinary(upload()?, BinaryArguments::read(&params)?),
             "modifySample" => {
                 Self::ModifySample(SampleId::new(number("0")?), Changes::new(object("1")?.clone()))
             }

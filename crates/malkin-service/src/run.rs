@@ -1,5 +1,6 @@
 //! What each kind of job does. Results are JSON, stored once and served as they are.
 
+mod binary;
 mod cross;
 mod maintenance;
 mod matching;
@@ -10,9 +11,11 @@ mod unique_blocks;
 
 use std::ops::ControlFlow;
 
+use malkin_loader::LoadOptions;
 use malkin_matching::{Control, MatchError, Progress};
 use malkin_store::{Job, StoreError};
 
+use crate::disassembly::DisassemblyError;
 use crate::engine::Engine;
 use crate::ingest::IngestError;
 use crate::queue::{Cancelled, JobControl};
@@ -53,6 +56,12 @@ impl From<IngestError> for JobError {
     }
 }
 
+impl From<DisassemblyError> for JobError {
+    fn from(error: DisassemblyError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
 impl From<MatchError> for JobError {
     fn from(error: MatchError) -> Self {
         match error {
@@ -83,6 +92,15 @@ pub(crate) fn run(engine: &Engine, job: &Job, control: &JobControl<'_>) -> Resul
             matching::function(engine, function, &arguments, reporting)
         }
         Request::QueryReport(upload, arguments) => matching::query(engine, upload, &arguments, reporting),
+        Request::QueryBinary(upload, arguments) => {
+            let report = binary::report(engine, upload, "", LoadOptions::file(), control)?;
+            matching::query_with(engine, report, &arguments, reporting)
+        }
+        Request::QueryMapped(upload, base, arguments) => {
+            let report = binary::report(engine, upload, "", LoadOptions::buffer(base, None), control)?;
+            matching::query_with(engine, report, &arguments, reporting)
+        }
+        Request::AddBinary(upload, arguments) => binary::add(engine, upload, &arguments, control),
         Request::CombineToCross(jobs) => cross::combine(engine, &jobs, control),
         Request::UniqueBlocks(samples, arguments) => {
             unique_blocks::run(engine, &samples, &arguments, reporting)

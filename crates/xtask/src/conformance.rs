@@ -75,12 +75,12 @@ fn play(chosen: impl Fn(&str) -> bool) -> Result<Tally, String> {
     Ok(total)
 }
 
-/// The transcripts of all routes that the server claims to have, against two servers: an open one and one with a token.
+/// All recorded transcripts, against two servers: an open one and one with a token.
 fn replay_transcripts(bench: &Bench) -> Result<Tally, String> {
     let open = malkin(&bench.scratch.0.join("open"), None)?;
     let guarded = malkin(&bench.scratch.0.join("guarded"), Some(TOKEN))?;
-    let mut script = bench.script("first_light_replay.py");
-    script.arg("--replay").arg(bench.shared.join("mcrit-api/replay.py"));
+    let mut script = Command::new(&bench.python);
+    script.arg(bench.shared.join("mcrit-api/replay.py"));
     script.args(["--base-url", &open.url, "--auth-base-url", &guarded.url, "--token", TOKEN]);
     judge(&mut script, &[&open, &guarded])
 }

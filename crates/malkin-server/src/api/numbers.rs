@@ -55,6 +55,65 @@ pub(super) fn hash(text: &str) -> HashText {
     u64::from_str_radix(significant, 16).map_or(HashText::TooLarge, HashText::Hash)
 }
 
+/// Why a text is no address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum NotAnAddress {
+    /// No number.
+    Garbage,
+    /// A number, but negative or beyond 64 bits.
+    OutOfRange,
+}
+
+/// Reads an address as Python's `int(text, 0)` does: decimal without leading zeros, or with the prefix `0x`, `0o` or `0b`;
+/// single underscores, a sign and surrounding blanks are allowed.
+pub(super) fn address(text: &str) -> Result<u64, NotAnAddress> {
+    let (negative, digits) = sign(text);
+    let prefix = digits.get(..2).unwrap_or_default().to_ascii_lowercase();
+    let radix = match prefix.as_str() {
+        "0x" => 16,
+        "0o" => 8,
+        "0b" => 2,
+        _ => {
+            let is_zero = digits.bytes().all(|byte| matches!(byte, b'0' | b'_'));
+            if digits.starts_with('0') && !is_zero {
+                return Err(NotAnAddress::Garbage);
+            }
+            return number(negative, digits, 10);
+        }
+    };
+    number(negative, behind_prefix(digits), radix)
+}
+
+/// Reads an address as Python's `int(text, 16)` does: hexadecimal, with `0x` in front or without.
+pub(super) fn hex_address(text: &str) -> Result<u64, NotAnAddress> {
+    let (negative, digits) = sign(text);
+    let has_prefix = digits.starts_with("0x") || digits.starts_with("0X");
+    number(negative, if has_prefix { behind_prefix(digits) } else { digits }, 16)
+}
+
+fn sign(text: &str) -> (bool, &str) {
+    let text = text.trim();
+    (text.starts_with('-'), text.strip_prefix(['-', '+']).unwrap_or(text))
+}
+
+/// What follows a prefix of two characters; one underscore may stand between.
+fn behind_prefix(digits: &str) -> &str {
+    digits.get(2..).map_or("", |rest| rest.strip_prefix('_').unwrap_or(rest))
+}
+
+fn number(negative: bool, digits: &str, radix: u32) -> Result<u64, NotAnAddress> {
+    let pieces: Vec<&str> = digits.split('_').collect();
+    let is_number = |piece: &&str| !piece.is_empty() && piece.chars().all(|digit| digit.is_digit(radix));
+    if !pieces.iter().all(is_number) {
+        return Err(NotAnAddress::Garbage);
+    }
+    match u64::from_str_radix(&pieces.concat(), radix) {
+        Ok(0) => Ok(0),
+        Ok(number) if !negative => Ok(number),
+        _ => Err(NotAnAddress::OutOfRange),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,5 +157,47 @@ mod tests {
         for short in ["", "00", "zz", "0x4cc55ab1f5c9815c", "4cc55ab1f5c9815", "\u{e9}cc55ab1f5c9815c"] {
             assert_eq!(hash(short), HashText::TooShort, "{short}");
         }
+    }
+
+    /// Each of these was asked of the reference.
+    #[test]
+    fn addresses_are_written_as_in_python() {
+        let good = [
+            ("0", 0),
+            ("00", 0),
+            ("0x400000", 0x40_0000),
+            ("0X40", 0x40),
+            ("10", 10),
+            ("+5", 5),
+            ("1_0", 10),
+            ("0x_10", 16),
+            (" 10", 10),
+            ("0o17", 15),
+            ("0b11", 3),
+            ("0xffffffffffffffff", u64::MAX),
+        ];
+        for (text, expected) in good {
+            assert_eq!(address(text), Ok(expected), "{text}");
+        }
+        for garbage in ["zz", "ffff", "0x", "", "010", "0x-1", "1e3", "1__0", "_1", "0x__1", "-"] {
+            assert_eq!(address(garbage), Err(NotAnAddress::Garbage), "{garbage}");
+        }
+        for beyond in ["-1", "18446744073709551616", "0xfffffffffffffffff"] {
+            assert_eq!(address(beyond), Err(NotAnAddress::OutOfRange), "{beyond}");
+        }
+        for (text, expected) in [
+            ("401000", 0x40_1000),
+            ("0x401000", 0x40_1000),
+            ("+10", 16),
+            (" 10 ", 16),
+            ("0x_10", 16),
+            ("010", 16),
+        ] {
+            assert_eq!(hex_address(text), Ok(expected), "{text}");
+        }
+        assert_eq!(hex_address("0x"), Err(NotAnAddress::Garbage));
+        assert_eq!(hex_address(""), Err(NotAnAddress::Garbage));
+        assert_eq!(hex_address("-1"), Err(NotAnAddress::OutOfRange));
+        assert_eq!(hex_address("fffffffffffffffff"), Err(NotAnAddress::OutOfRange));
     }
 }

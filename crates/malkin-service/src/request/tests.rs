@@ -113,3 +113,33 @@ fn deletions_and_maintenance_have_the_texts_of_the_reference() {
         check(&Request::Maintain(work), params, &format!(r#"["{}", {params}, {{}}]"#, work.method()));
     }
 }
+
+#[test]
+fn binaries_tell_what_was_said_about_them() {
+    let upload = Upload { id: UploadId(ObjectId::from_bytes([7; 12])), sha256: Sha256::new([0xab; 32]) };
+    let file = Some((&upload, upload.sha256));
+    let check = |request: Request, params: &str| {
+        let job = request.to_job(file, Vec::new(), true);
+        assert_eq!(job.params, params);
+        assert_eq!(Request::parse(&job.method, &job.params, &job.file_params), Some(request));
+    };
+    let said = BinaryArguments {
+        filename: Some("a/b".to_owned()),
+        family: None,
+        version: Some(String::new()),
+        is_dump: true,
+        base_addr: u64::MAX,
+        bitness: 64,
+    };
+    check(
+        Request::AddBinary(upload.id, said),
+        r#"{"0": null, "1": "a/b", "2": null, "3": "", "4": true, "5": 18446744073709551615, "6": 64}"#,
+    );
+    let mut arguments = MatchArguments::none();
+    arguments.pichash_size(5);
+    check(Request::QueryBinary(upload.id, arguments.clone()), r#"{"pichash_size": 5, "0": null}"#);
+    check(
+        Request::QueryMapped(upload.id, 0x40_0000, arguments),
+        r#"{"pichash_size": 5, "0": null, "1": 4194304}"#,
+    );
+}

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use malkin_matching::{Control, OwnFunction, OwnSample, Scored, match_query, match_sample, match_vs};
 use malkin_report::matching::{MatchInfo, MatchJob, MatcherKind, MatchingResult, OtherSamples};
-use malkin_report::{FunctionId, SampleEntry, SampleId, UploadId, wire};
+use malkin_report::{FunctionId, Report, SampleEntry, SampleId, UploadId, wire};
 use malkin_store::{FunctionQuery, StoreError, Timestamp};
 
 use super::JobError;
@@ -99,12 +99,23 @@ pub(super) fn query(
     arguments: &MatchArguments,
     control: &mut dyn Control,
 ) -> Result<Vec<u8>, JobError> {
-    refuse_group_restriction(arguments)?;
     let body =
         engine.store().upload(upload)?.ok_or_else(|| JobError::failed("the uploaded report is gone"))?;
-    let started = Started::now(engine);
-    let ingested = ingest(read_report(&body)?, engine.hasher())?;
+    let report = read_report(&body)?;
     drop(body);
+    query_with(engine, report, arguments, control)
+}
+
+/// As [`query`], with the report at hand.
+pub(super) fn query_with(
+    engine: &Engine,
+    report: Report,
+    arguments: &MatchArguments,
+    control: &mut dyn Control,
+) -> Result<Vec<u8>, JobError> {
+    refuse_group_restriction(arguments)?;
+    let started = Started::now(engine);
+    let ingested = ingest(report, engine.hasher())?;
     let (entry, _) = engine.store().add_query_sample(&ingested.sample, engine.now())?;
     let functions = own_functions(engine, entry.sample_id)?;
     let own = Own { entry, functions, started };

@@ -1,0 +1,79 @@
+//! Executables and memory dumps: `/samples/binary` and `/query/binary`. Bodies are bytes of any media type; the work is
+//! done by jobs.
+
+use axum::http::StatusCode;
+use malkin_service::{BinaryArguments, Request};
+use serde_json::json;
+
+use super::matches::{arguments, is_forced};
+use super::numbers::{self, NotAnAddress};
+use super::shape::store_failed;
+use crate::answer::Answer;
+use crate::app::App;
+use crate::call::Call;
+use crate::query::Query;
+
+/// Bitness of a dump when the client names neither 32 nor 64 (MCRIT).
+const DEFAULT_BITNESS: u32 = 32;
+/// What a client may name.
+const BITNESSES: [(&str, u32); 2] = [("32", 32), ("64", 64)];
+
+/// `POST /samples/binary?filename=&family=&version=&is_dump=&base_addr=&bitness=`
+pub(super) fn submit(app: &App, call: &Call) -> Result<Answer, Answer> {
+    call.require_body("POST")?;
+    let arguments = description(&call.query)?;
+    if let Some(known) = app.engine.sample_of_binary(&call.body).map_err(store_failed)? {
+        let message = format!("Conflict: Binary already exists as sample with ID: {}.", known.sample_id);
+        return Err(Answer::failed(StatusCode::CONFLICT, &message));
+    }
+    let id = app
+        .engine
+        .enqueue_binary(&call.body, true, |upload| Request::AddBinary(upload, arguments))
+        .map_err(store_failed)?;
+    Ok(Answer::accepted(&json!(id.to_string())))
+}
+
+/// `POST /query/binary`: an executable.
+pub(super) fn query(app: &App, call: &Call) -> Result<Answer, Answer> {
+    enqueue(app, call, |upload| Request::QueryBinary(upload, arguments(&call.query)))
+}
+
+/// `POST /query/binary/mapped/{base}`: a memory dump.
+pub(super) fn query_mapped(app: &App, call: &Call) -> Result<Answer, Answer> {
+    call.require_body("POST")?;
+    let base = numbers::address(call.text(0)).map_err(|_| {
+        Answer::bad_request("The base address has to be a number of 64 bits, decimal or hexadecimal with 0x.")
+    })?;
+    enqueue(app, call, |upload| Request::QueryMapped(upload, base, arguments(&call.query)))
+}
+
+fn enqueue(
+    app: &App,
+    call: &Call,
+    request: impl FnOnce(malkin_report::UploadId) -> Request,
+) -> Result<Answer, Answer> {
+    call.require_body("POST")?;
+    let id = app.engine.enqueue_binary(&call.body, is_forced(&call.query), request).map_err(store_failed)?;
+    Ok(Answer::data(&json!(id.to_string())))
+}
+
+/// The parameters; a repeated one is as if absent. Only three spellings of true count here, unlike elsewhere.
+fn description(query: &Query) -> Result<BinaryArguments, Answer> {
+    let text = |name| query.once(name).map(str::to_owned);
+    let base_addr = match query.once("base_addr").map_or(Ok(0), numbers::hex_address) {
+        Ok(base) => base,
+        Err(NotAnAddress::Garbage) => 0,
+        Err(NotAnAddress::OutOfRange) => {
+            return Err(Answer::bad_request("base_addr has to fit into 64 bits."));
+        }
+    };
+    let bitness = query.once("bitness").and_then(|text| BITNESSES.into_iter().find(|bits| bits.0 == text));
+    Ok(BinaryArguments {
+        filename: text("filename"),
+        family: text("family"),
+        version: text("version"),
+        is_dump: query.once("is_dump").is_some_and(|text| ["true", "True", "1"].contains(&text)),
+        base_addr,
+        bitness: bitness.map_or(DEFAULT_BITNESS, |(_, bits)| bits),
+    })
+}
