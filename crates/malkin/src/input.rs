@@ -63,9 +63,9 @@ fn walk(path: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Failu
     Ok(())
 }
 
-/// Bytes of a file, decompressed if it is gzip (by content, not by name). `check` is shown what was read so far when that
-/// has grown to certain sizes, and may refuse the rest.
-fn read(path: &Path, check: Check<'_>) -> Result<Vec<u8>, Failure> {
+/// Reads the bytes of a file, decompressed if it is gzip (by content, not by name), into a buffer that may have been used
+/// before. `check` is shown what was read so far when that has grown to certain sizes, and may refuse the rest.
+fn read(path: &Path, check: Check<'_>, bytes: &mut Vec<u8>) -> Result<(), Failure> {
     let unreadable = |source| Failure::Read { path: path.to_owned(), source };
     let mut file = File::open(path).map_err(unreadable)?;
     let size = file.metadata().map_err(unreadable)?.len();
@@ -75,7 +75,7 @@ fn read(path: &Path, check: Check<'_>) -> Result<Vec<u8>, Failure> {
     if got == 2 && magic == [0x1f, 0x8b] {
         let limit = size.saturating_mul(MAX_RATIO).clamp(FREE_INFLATED, MAX_INPUT);
         let inflated = flate2::bufread::MultiGzDecoder::new(std::io::BufReader::new(source));
-        return gather(path, inflated, limit, check).map_err(|failure| match failure {
+        return gather(path, inflated, limit, check, bytes).map_err(|failure| match failure {
             Failure::Read { source, .. } => Failure::refused(path, format!("damaged gzip data: {source}")),
             other => other,
         });
@@ -83,31 +83,37 @@ fn read(path: &Path, check: Check<'_>) -> Result<Vec<u8>, Failure> {
     if size > MAX_INPUT {
         return Err(Failure::refused(path, format!("{size} bytes are more than the limit of {MAX_INPUT}")));
     }
-    gather(path, source, MAX_INPUT, check)
+    gather(path, source, MAX_INPUT, check, bytes)
 }
 
 /// Says whether what was read so far may go on.
 type Check<'a> = &'a dyn Fn(&[u8]) -> Result<(), Failure>;
 
 /// Reads to the end, piece by piece. The size of a file is no reason to reserve memory: a sparse file can state any.
-fn gather(path: &Path, mut source: impl Read, limit: u64, check: Check<'_>) -> Result<Vec<u8>, Failure> {
-    let mut bytes = Vec::new();
+fn gather(
+    path: &Path,
+    mut source: impl Read,
+    limit: u64,
+    check: Check<'_>,
+    bytes: &mut Vec<u8>,
+) -> Result<(), Failure> {
+    bytes.clear();
     let mut next_check = FIRST_CHECK;
     loop {
         let room = (limit + 1).saturating_sub(bytes.len() as u64).min(PIECE);
         let got = source
             .by_ref()
             .take(room)
-            .read_to_end(&mut bytes)
+            .read_to_end(bytes)
             .map_err(|source| Failure::Read { path: path.to_owned(), source })?;
         if bytes.len() as u64 > limit {
             return Err(Failure::refused(path, format!("is larger than {limit} bytes when read")));
         }
         if got == 0 {
-            return Ok(bytes);
+            return Ok(());
         }
         if bytes.len() as u64 >= next_check {
-            check(&bytes)?;
+            check(bytes)?;
             next_check = next_check.saturating_mul(CHECK_GROWTH);
         }
     }
@@ -170,16 +176,25 @@ impl CodeOptions {
 
 /// A file as a report: read if it is one, disassembled if it is an executable (or declared a dump).
 pub(crate) fn report(path: &Path, code: &CodeOptions) -> Result<Report, Failure> {
+    report_through(&mut Vec::new(), path, code)
+}
+
+/// As [`report`], for many files in a row: memory that the system would have to clear for each is used again.
+pub(crate) fn report_through(
+    buffer: &mut Vec<u8>,
+    path: &Path,
+    code: &CodeOptions,
+) -> Result<Report, Failure> {
     let not_a_report = |source| Failure::Report { path: path.to_owned(), source };
     let is_code = |start: &[u8]| code.is_dump() || is_executable(start);
     let check =
         |start: &[u8]| if is_code(start) { Ok(()) } else { check_report_start(start).map_err(not_a_report) };
-    let bytes = read(path, &check)?;
-    if is_code(&bytes) {
-        let report = disassemble(&bytes, &code.for_file(path), &Clock::System);
+    read(path, &check, buffer)?;
+    if is_code(buffer) {
+        let report = disassemble(buffer, &code.for_file(path), &Clock::System);
         return report.map_err(|error| Failure::refused(path, error.to_string()));
     }
-    read_report(&bytes).map_err(not_a_report)
+    read_report(buffer).map_err(not_a_report)
 }
 
 /// Formats the loader knows by their first bytes; everything else is taken for a report.
@@ -212,12 +227,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("report");
         std::fs::write(&path, gzip(b"{}")).unwrap();
-        assert_eq!(read(&path, &|_| Ok(())).unwrap(), b"{}");
+        let mut bytes = b"what was there before".to_vec();
+        read(&path, &|_| Ok(()), &mut bytes).unwrap();
+        assert_eq!(bytes, b"{}");
         let mut truncated = gzip(&vec![b'1'; 100_000]);
         truncated.truncate(60);
         std::fs::write(&path, truncated).unwrap();
-        assert!(read(&path, &|_| Ok(())).unwrap_err().to_string().contains("damaged gzip data"));
-        let beyond = gather(&path, &b"0123456789"[..], 9, &|_| Ok(()));
+        assert!(read(&path, &|_| Ok(()), &mut bytes).unwrap_err().to_string().contains("damaged gzip data"));
+        let beyond = gather(&path, &b"0123456789"[..], 9, &|_| Ok(()), &mut bytes);
         assert!(beyond.unwrap_err().to_string().contains("larger than 9 bytes"));
     }
 
@@ -228,7 +245,8 @@ mod tests {
             Ok(()) => Ok(()),
             Err(source) => Err(Failure::Report { path: PathBuf::new(), source }),
         };
-        assert!(matches!(gather(Path::new("x"), endless, u64::MAX - 1, &check), Err(Failure::Report { .. })));
+        let read = gather(Path::new("x"), endless, u64::MAX - 1, &check, &mut Vec::new());
+        assert!(matches!(read, Err(Failure::Report { .. })));
     }
 
     #[test]

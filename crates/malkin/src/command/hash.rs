@@ -29,8 +29,9 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let files = input::expand(&options.files)?;
     let hasher = MinHasher::default();
     let mut failed = 0;
+    let mut buffer = Vec::new();
     for file in &files {
-        let lines = input::report(file, &options.code).and_then(|report| {
+        let lines = input::report_through(&mut buffer, file, &options.code).and_then(|report| {
             lines(&report, &hasher).map_err(|error| Failure::refused(file, error.to_string()))
         });
         match lines {
