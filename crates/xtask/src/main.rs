@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool talks on the terminal")]
 
 mod bench_reference;
+mod compare_smda;
 mod conformance;
 mod deny;
 mod fuzz;
@@ -59,6 +60,11 @@ const COMMANDS: &[Command] = &[
         name: "bench-reference",
         run: bench_reference::run,
         help: "hashing speed against the Python packages: [FOLDER] [--architecture NAME]",
+    },
+    Command {
+        name: "compare-smda",
+        run: compare_smda::run,
+        help: "disassembly against SMDA, every field, time and memory: [--seconds S] [--worst N] [--keep FOLDER] [PATH...]",
     },
 ];
 

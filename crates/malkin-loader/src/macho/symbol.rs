@@ -15,15 +15,14 @@ pub(crate) struct Symbol<'a> {
     pub(crate) exported: bool,
 }
 
-/// The symbol table in its order. Exports that are not in it are left out, as lief gives them no address.
+/// The symbol table in its order. Exports that are not in it are left out, as lief gives them no address. Of symbols that share
+/// a name (a debugging entry and the symbol proper) the last is the export.
 pub(crate) fn symbols<'a>(file: &MachO<'a>, exports: &[String]) -> Vec<Symbol<'a>> {
     let mut found = table(file);
-    let mut first: HashMap<&str, usize> = HashMap::new();
-    for (at, symbol) in found.iter().enumerate() {
-        first.entry(symbol.name).or_insert(at);
-    }
-    for name in exports {
-        if let Some(symbol) = first.get(name.as_str()).and_then(|&at| found.get_mut(at)) {
+    let last: HashMap<&str, usize> = found.iter().enumerate().map(|(at, symbol)| (symbol.name, at)).collect();
+    let exported: Vec<usize> = exports.iter().filter_map(|name| last.get(name.as_str()).copied()).collect();
+    for at in exported {
+        if let Some(symbol) = found.get_mut(at) {
             symbol.exported = true;
         }
     }
@@ -114,5 +113,38 @@ impl Walk<'_> {
             self.found.push(String::from_utf8(name.to_vec()).ok()?);
         }
         Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::macho::header::LinkEdit;
+
+    /// A debugging entry without address stands before the symbol it describes; lief was asked which is the export.
+    #[test]
+    fn the_last_of_equal_names_is_the_export() {
+        let row = |value: u32, kind: u8| {
+            let mut row = vec![1, 0, 0, 0, kind, 0, 0, 0];
+            row.extend(value.to_le_bytes());
+            row
+        };
+        let bytes = [row(0, 32), row(0x10, 15), b"\0_f\0".to_vec()].concat();
+        let file = MachO {
+            bytes: Bytes::little(&bytes),
+            slice_offset: 0,
+            wide: false,
+            cpu: 7,
+            commands_size: 0,
+            segments: Vec::new(),
+            sections: Vec::new(),
+            libraries: Vec::new(),
+            entry: None,
+            link_edit: LinkEdit { symbols: (0, 2), strings: (24, 4), ..LinkEdit::default() },
+        };
+        let symbols = symbols(&file, &["_f".to_owned(), "_g".to_owned()]);
+        let seen: Vec<_> =
+            symbols.iter().map(|symbol| (symbol.name, symbol.value, symbol.exported)).collect();
+        assert_eq!(seen, [("_f", 0, false), ("_f", 0x10, true)]);
     }
 }
