@@ -101,14 +101,33 @@ pub fn read_value(bytes: &[u8]) -> Result<Value, ReadError> {
 /// The text of a report in the layout SMDA writes: sorted keys, indentation of one blank, ASCII only.
 pub fn write_report(report: &Report) -> Vec<u8> {
     let mut bytes = Vec::new();
-    write::report(report, &mut text::JsonText::indented(&mut bytes));
+    write::report(report, &mut text::JsonText::indented(&mut bytes), &mut |_| ());
     bytes
+}
+
+/// Bytes of text that are gathered before they are handed on.
+const WRITE_PIECE: usize = 1 << 18;
+
+/// As [`write_report`], in pieces: the text, twenty times the size of the code, is never in memory as a whole.
+pub fn write_report_to(report: &Report, sink: &mut dyn std::io::Write) -> std::io::Result<()> {
+    let mut bytes = Vec::with_capacity(WRITE_PIECE);
+    let mut outcome = Ok(());
+    write::report(report, &mut text::JsonText::indented(&mut bytes), &mut |written| {
+        if written.len() >= WRITE_PIECE {
+            if outcome.is_ok() {
+                outcome = sink.write_all(written);
+            }
+            written.clear();
+        }
+    });
+    outcome?;
+    sink.write_all(&bytes)
 }
 
 /// As [`write_report`] without any white space.
 pub fn write_report_compact(report: &Report) -> Vec<u8> {
     let mut bytes = Vec::new();
-    write::report(report, &mut text::JsonText::compact(&mut bytes));
+    write::report(report, &mut text::JsonText::compact(&mut bytes), &mut |_| ());
     bytes
 }
 

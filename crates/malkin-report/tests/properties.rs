@@ -24,6 +24,9 @@ fn check(bytes: &[u8]) -> Result<(), TestCaseError> {
             let again = wire::read_report(&text);
             prop_assert_eq!(again.as_ref(), Ok(&report));
         }
+        let mut pieces = Vec::new();
+        wire::write_report_to(&report, &mut pieces).unwrap();
+        prop_assert_eq!(pieces, wire::write_report(&report));
         for function in &report.functions {
             let _ = malkin_report::cfg::nesting_depth(function);
             let _ = malkin_report::cfg::strongly_connected_components(&function.blockrefs);

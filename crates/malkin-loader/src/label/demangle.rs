@@ -64,7 +64,7 @@ pub(crate) fn llvm_name(raw: &str) -> String {
         return raw.to_owned();
     }
     gnu(raw.strip_prefix("__Z").map_or(raw, |_| raw.get(1..).unwrap_or(raw)))
-        .map_or_else(|| raw.to_owned(), |name| llvm_spelling(&name))
+        .map_or_else(|| raw.to_owned(), |name| spelling::llvm_suffix(&llvm_spelling(&name)))
 }
 
 /// Name of a PE export or COFF symbol.

@@ -8,9 +8,15 @@ const CONVENTIONS: [&str; 5] = ["__cdecl", "__stdcall", "__thiscall", "__fastcal
 /// All corrections of a name MSVC decorated.
 pub(crate) fn msvc(text: &str) -> String {
     let mut spelled = text.replace("::`RTTI Type", " `RTTI Type");
-    for words in
-        ["scalar deleting", "vector deleting", "vector", "eh vector", "vector vbase", "eh vector vbase"]
-    {
+    for words in [
+        "scalar deleting",
+        "vector deleting",
+        "vector",
+        "eh vector",
+        "vector vbase",
+        "eh vector vbase",
+        "vbase",
+    ] {
         spelled = spelled.replace(&format!("`{words} destructor"), &format!("`{words} dtor"));
         spelled = spelled.replace(&format!("`{words} constructor"), &format!("`{words} ctor"));
     }
@@ -19,10 +25,29 @@ pub(crate) fn msvc(text: &str) -> String {
     {
         spelled = spelled.replace(&format!("`{words} constructor"), &format!("`{words} ctor"));
     }
+    for (crate_has, llvm_has) in [
+        ("__int64&", "__int64 &"),
+        ("__int64*", "__int64 *"),
+        ("__int64const", "__int64 const"),
+        ("*const const ", "*const "),
+        ("{for `'}}", ""),
+        ("'}}", "'}"),
+    ] {
+        spelled = spelled.replace(crate_has, llvm_has);
+    }
     for convention in CONVENTIONS {
         spelled = spelled.replace(&format!("{convention} ("), &format!("{convention}("));
     }
     spelled
+}
+
+/// What compilers append to the name of a function they split off: GNU's demangler prints ` [clone .cold.1]` for each
+/// piece, LLVM's ` (.cold.1)` for all of them.
+pub(crate) fn llvm_suffix(text: &str) -> String {
+    let Some(at) = text.find(" [clone .").filter(|_| text.ends_with(']')) else { return text.to_owned() };
+    let (name, clones) = text.split_at(at);
+    let pieces: Vec<&str> = clones.split(']').map(|piece| piece.trim_start_matches(" [clone ")).collect();
+    format!("{name} ({})", pieces.concat())
 }
 
 /// All corrections of an Itanium name.
@@ -152,6 +177,24 @@ fn closing_brackets(bytes: &[u8]) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Names of msvcp140.dll as SMDA spells them.
+    #[test]
+    fn decorated_names_read_as_llvm_spells_them() {
+        let cases = [
+            ("A::`vbase destructor'(void)", "A::`vbase dtor'(void)"),
+            ("f(unsigned __int64*const, __int64&)", "f(unsigned __int64 *const, __int64 &)"),
+            ("__int64const std::_BADOFF", "__int64 const std::_BADOFF"),
+            ("char const *const const `f'::`2'::_Src", "char const *const `f'::`2'::_Src"),
+            ("const A::`vbtable'{for `'}}", "const A::`vbtable'"),
+            ("const A::`vbtable'{for `B'}}", "const A::`vbtable'{for `B'}"),
+        ];
+        for (text, want) in cases {
+            assert_eq!(msvc(text), want);
+        }
+        assert_eq!(llvm_suffix("f() [clone .isra.0] [clone .cold.1]"), "f() (.isra.0.cold.1)");
+        assert_eq!(llvm_suffix("f()"), "f()");
+    }
 
     #[test]
     fn tables_thunks_literals_and_packs_read_as_gnu_spells_them() {

@@ -27,6 +27,11 @@ impl<'o> JsonText<'o> {
         Self { indent: true, ..Self::compact(out) }
     }
 
+    /// What was written; taking it away changes nothing of what comes next.
+    pub(super) fn written(&mut self) -> &mut Vec<u8> {
+        self.out
+    }
+
     pub(super) fn object(&mut self, write: impl FnOnce(&mut Self)) {
         self.nested(b'{', b'}', write);
     }

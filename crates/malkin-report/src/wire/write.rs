@@ -15,8 +15,8 @@ pub(super) enum Order {
 }
 
 /// Writes a report with sorted keys. Optional fields that the report does not have are left out where reading them back
-/// as `null` would be an error or something else.
-pub(super) fn report(report: &Report, json: &mut JsonText<'_>) {
+/// as `null` would be an error or something else. Behind every function `between` may take away what was written.
+pub(super) fn report(report: &Report, json: &mut JsonText<'_>, between: &mut dyn FnMut(&mut Vec<u8>)) {
     json.object(|json| {
         json.key("abi").text(&report.abi);
         json.key("architecture").text(report.architecture.as_str());
@@ -62,6 +62,7 @@ pub(super) fn report(report: &Report, json: &mut JsonText<'_>) {
         json.key("xcfg").object(|json| {
             for one in &report.functions {
                 function(one, json.address_key(one.offset.get()), Order::Sorted);
+                between(json.written());
             }
         });
         for (name, lists) in

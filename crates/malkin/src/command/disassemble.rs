@@ -1,7 +1,7 @@
 //! `malkin disassemble`: the SMDA report of executables and memory dumps, several at a time. A run over a folder can be
 //! taken up again: outputs that are there already are left alone.
 
-use std::io::Write;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -123,14 +123,15 @@ fn write(path: &Path, report: &Report) -> Result<(), Failure> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(unwritable)?;
     }
-    let mut bytes = wire::write_report(report);
-    if path.extension().is_some_and(|extension| extension == "gz") {
-        let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::default());
-        encoder.write_all(&bytes).map_err(unwritable)?;
-        bytes = encoder.finish().map_err(unwritable)?;
-    }
     let mut partial = path.as_os_str().to_owned();
     partial.push(".part");
-    std::fs::write(&partial, bytes).map_err(unwritable)?;
+    let mut file = File::create(&partial).map_err(unwritable)?;
+    if path.extension().is_some_and(|extension| extension == "gz") {
+        let mut encoder = GzEncoder::new(file, flate2::Compression::default());
+        wire::write_report_to(report, &mut encoder).map_err(unwritable)?;
+        encoder.finish().map_err(unwritable)?;
+    } else {
+        wire::write_report_to(report, &mut file).map_err(unwritable)?;
+    }
     std::fs::rename(&partial, path).map_err(unwritable)
 }
