@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
 
+pub mod analyses;
 pub mod catalogue;
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -16,6 +17,7 @@ pub mod search;
 pub mod sqlite;
 pub mod time;
 
+pub use analyses::{Analyses, Analysis, AnalysisEntry, AnalysisFilter, IntelAnswer, NewAnalysis};
 pub use catalogue::{
     Added, Catalogue, CorpusCounts, FamilyChange, FunctionQuery, IndexRow, MINHASH_COMPATIBILITY_THRESHOLD,
     NewFunction, NewHashes, NewLabel, NewSample, Page, SampleChange, is_stale_minhash_version,
@@ -23,11 +25,11 @@ pub use catalogue::{
 pub use error::StoreError;
 pub use jobs::{Job, JobFilter, JobState, JobStats, Jobs, NewJob, Upload};
 pub use search::{Border, Filter, Found, Noun, Order, Search, SearchError, Searches};
-pub use sqlite::SqliteStore;
+pub use sqlite::{SqliteStore, read_original_analyses};
 pub use time::Timestamp;
 
 /// Everything a server keeps. Object safe: used as `Arc<dyn Store>` from any thread.
-pub trait Store: Catalogue + Searches + Jobs + Send + Sync {
+pub trait Store: Catalogue + Searches + Jobs + Analyses + Send + Sync {
     /// Name of the engine as `/status` tells it (`storage_type`). Clients written for MCRIT know only `mongodb`.
     fn engine(&self) -> &'static str;
 

@@ -8,6 +8,7 @@ use std::path::Path;
 use crate::Store;
 use crate::error::StoreError;
 
+mod analyses;
 mod catalogue;
 mod chunks;
 mod claim;
@@ -24,6 +25,8 @@ mod queue;
 mod samples;
 mod search;
 mod stats;
+
+pub use analyses::read_original_analyses;
 
 /// Name of the database in the data directory.
 const DATABASE: &str = "malkin.db";

@@ -9,7 +9,9 @@ use crate::conformance::{at, labels, sample};
 use crate::{Catalogue, FunctionQuery, Jobs, Page, StoreError};
 
 /// Statements that may walk over a whole table: what they answer is about all of it, or the table is small.
-const WALKS: [&str; 17] = [
+const WALKS: [&str; 19] = [
+    "analysis/count",
+    "analysis/page",
     "counter/changed",
     "counter/restart",
     "family/count",

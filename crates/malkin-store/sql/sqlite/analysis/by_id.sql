@@ -1,0 +1,1 @@
+SELECT id, codec, size, data FROM analysis WHERE id = ?1

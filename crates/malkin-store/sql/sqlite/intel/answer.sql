@@ -1,0 +1,1 @@
+SELECT status, fetched_at, codec, size, data FROM intel_answer WHERE provider = ?1 AND hash = ?2 AND good_until > ?3

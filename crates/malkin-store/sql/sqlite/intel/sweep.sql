@@ -1,0 +1,1 @@
+DELETE FROM intel_answer WHERE good_until <= ?1
