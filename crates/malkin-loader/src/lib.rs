@@ -27,5 +27,6 @@ pub use detect::{Detected, detect};
 pub use malkin_report::Architecture;
 
 pub use image::{ApiName, ExceptionRecord, Format, Image, Language, Section, Tables};
+pub use label::ordinal::name as ordinal_name;
 pub use load::load;
 pub use options::{Buffer, Input, LoadError, LoadOptions};

@@ -2,7 +2,7 @@
 //! knows them (`ordinals.json` of the disassembly specification); not complete by design.
 
 /// The name of an ordinal of a library (lower case).
-pub(crate) fn name(library: &str, ordinal: u16) -> Option<&'static str> {
+pub fn name(library: &str, ordinal: u16) -> Option<&'static str> {
     let table = match library {
         "oleaut32.dll" => OLEAUT32,
         "ws2_32.dll" => WS2_32,

