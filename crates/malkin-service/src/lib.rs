@@ -10,6 +10,7 @@ pub mod clock;
 mod disassembly;
 mod engine;
 mod export;
+pub mod fetch;
 mod import;
 mod ingest;
 mod lookup;

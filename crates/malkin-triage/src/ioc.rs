@@ -313,9 +313,9 @@ fn places(line: &str) -> Vec<(Kind, usize, usize)> {
             found.push((Kind::Path, start, stop(start)));
         }
     }
-    for root in ["/etc/", "/tmp/", "/var/", "/dev/", "/proc/", "/usr/", "/bin/", "/home/", "/root/", "/opt/"]
-    {
-        let starts = line.starts_with(root).then_some(0);
+    for root in ["etc", "tmp", "var", "dev", "proc", "usr", "bin", "home", "root", "opt"] {
+        let root = format!("/{root}/");
+        let starts = line.starts_with(&root).then_some(0);
         let spaced = || line.find(&format!(" {root}")).map(|at| at + 1);
         if let Some(start) = starts.or_else(spaced) {
             let rest = &line[start..];

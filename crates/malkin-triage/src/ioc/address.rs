@@ -1,6 +1,6 @@
 //! IPv4 and IPv6 addresses in text, told from version numbers.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use core::net::{Ipv4Addr, Ipv6Addr};
 
 /// Whether a text is an IPv4 address that somebody could talk to.
 pub(super) fn is_ipv4(text: &str) -> bool {

@@ -23,7 +23,7 @@ const LABELLED: &[(&str, &[&str])] = &[
     ("C:\\Users\\Public\\svchost.exe", &["C:\\Users\\Public\\svchost.exe"]),
     ("%APPDATA%\\Roaming\\x.dll", &["%APPDATA%\\Roaming\\x.dll"]),
     ("cat /etc/passwd", &["/etc/passwd"]),
-    ("/tmp/.x11-unix/run", &["/tmp/.x11-unix/run"]),
+    ("/var/.x11-unix/run", &["/var/.x11-unix/run"]),
     ("pay to 1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa", &["1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"]),
     ("bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4", &["bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"]),
     ("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", &["0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"]),
