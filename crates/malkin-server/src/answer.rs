@@ -10,16 +10,21 @@ use serde_json::{Value, json};
 
 use crate::stream::{self, Producer};
 
-/// An answer: status, body, further headers. The content type is always JSON.
+/// An answer: status, body, further headers. The content type is JSON unless it says otherwise.
 #[derive(Debug)]
 pub(crate) struct Answer {
     /// HTTP status.
     pub(crate) status: StatusCode,
     /// Body, possibly empty.
     pub(crate) body: Payload,
-    /// The verbs of a path, for an `Allow` header.
-    pub(crate) allow: Option<String>,
+    /// Media type of the body.
+    pub(crate) media_type: &'static str,
+    /// Further headers.
+    pub(crate) headers: Vec<(&'static str, String)>,
 }
+
+/// The media type of nearly everything.
+const JSON: &str = "application/json";
 
 /// What is sent.
 pub(crate) enum Payload {
@@ -53,7 +58,7 @@ const SUCCESS: (&[u8], &[u8]) = (br#"{"status": "successful", "data": "#, b"}");
 
 impl Answer {
     fn new(status: StatusCode, body: Vec<u8>) -> Self {
-        Self { status, body: Payload::Bytes(body), allow: None }
+        Self { status, body: Payload::Bytes(body), media_type: JSON, headers: Vec::new() }
     }
 
     /// Success with a payload.
@@ -80,7 +85,7 @@ impl Answer {
             payload(out)?;
             out.write_all(SUCCESS.1)
         });
-        Self { status: StatusCode::OK, body: Payload::Stream(producer), allow: None }
+        Self { body: Payload::Stream(producer), ..Self::new(StatusCode::OK, Vec::new()) }
     }
 
     /// Success with a payload: work that was queued.
@@ -145,8 +150,23 @@ impl Answer {
         Self::framework(StatusCode::PAYLOAD_TOO_LARGE, "413 Payload Too Large", Some(&description))
     }
 
-    fn allow(mut self, allow: &str) -> Self {
-        self.allow = Some(allow.to_owned());
+    fn allow(self, allow: &str) -> Self {
+        self.with_header("allow", allow.to_owned())
+    }
+
+    /// JSON without envelope.
+    pub(crate) fn json(status: StatusCode, body: &Value) -> Self {
+        Self::new(status, json_bytes(body))
+    }
+
+    /// JSON text without envelope.
+    pub(crate) fn json_text(status: StatusCode, body: Vec<u8>) -> Self {
+        Self::new(status, body)
+    }
+
+    /// With a further header; a value that no header can hold is left out.
+    pub(crate) fn with_header(mut self, name: &'static str, value: String) -> Self {
+        self.headers.push((name, value));
         self
     }
 }

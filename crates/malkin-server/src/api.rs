@@ -29,7 +29,6 @@ pub(crate) const ROUTES: &[Route<Handler>] = &[
     Route { pattern: &[], verbs: &[("GET", instance::welcome)] },
     Route { pattern: &[Is("version")], verbs: &[("GET", instance::version)] },
     Route { pattern: &[Is("status")], verbs: &[("GET", instance::status)] },
-    Route { pattern: &[Is("healthz")], verbs: &[("GET", instance::healthz)] },
     Route { pattern: &[Is("respawn")], verbs: &[("POST", instance::respawn)] },
     Route { pattern: &[Is("config")], verbs: &[("GET", instance::config)] },
     Route { pattern: &[Is("complete_minhashes")], verbs: &[("GET", maintenance::complete_minhashes)] },
@@ -98,3 +97,8 @@ pub(crate) const ROUTES: &[Route<Handler>] = &[
     Route { pattern: &[Is("search"), Is("samples")], verbs: &[("GET", search::samples)] },
     Route { pattern: &[Is("search"), Is("functions")], verbs: &[("GET", search::functions)] },
 ];
+
+/// Whether a path is one of MCRIT's.
+pub(crate) fn knows(path: &str) -> bool {
+    !matches!(crate::route::find(ROUTES, &axum::http::Method::GET, path), crate::route::Target::Nothing)
+}

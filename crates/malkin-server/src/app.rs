@@ -21,6 +21,7 @@ use crate::api;
 use crate::call::Call;
 use crate::query::Query;
 use crate::route::{Segment, Target, find};
+use crate::triage;
 
 /// Largest body taken in unless configured otherwise, in bytes.
 pub const DEFAULT_BODY_LIMIT: usize = 256 << 20;
@@ -32,18 +33,23 @@ pub struct Settings {
     pub token: Option<String>,
     /// Largest body in bytes.
     pub body_limit: usize,
+    /// The server stands in for the original triage service: unknown paths are answered in that service's words.
+    pub stands_in_for_triage: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { token: None, body_limit: DEFAULT_BODY_LIMIT }
+        Self { token: None, body_limit: DEFAULT_BODY_LIMIT, stands_in_for_triage: false }
     }
 }
 
 impl std::fmt::Debug for Settings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let token = self.token.as_ref().map(|_| "<secret>");
-        f.debug_struct("Settings").field("token", &token).field("body_limit", &self.body_limit).finish()
+        f.debug_struct("Settings")
+            .field("token", &token)
+            .field("body_limit", &self.body_limit)
+            .finish_non_exhaustive()
     }
 }
 
@@ -90,10 +96,12 @@ async fn respond(State(app): State<Arc<App>>, request: Request) -> Response {
     };
     let mut response = Response::new(answer.body.into_body());
     *response.status_mut() = answer.status;
-    if let Some(allow) = answer.allow.and_then(|allow| HeaderValue::from_str(&allow).ok()) {
-        response.headers_mut().insert(header::ALLOW, allow);
+    for (name, value) in answer.headers {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().insert(name, value);
+        }
     }
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.media_type));
     response
 }
 
@@ -119,6 +127,11 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Answer, Answer> {
 /// Where a request is to go, or the answer it gets without its body being looked at.
 fn destination(app: &App, parts: &axum::http::request::Parts) -> Result<(Handler, Vec<Segment>), Answer> {
     authenticate(app, &parts.headers)?;
+    match triage::find(&parts.method, parts.uri.path(), app.settings.stands_in_for_triage) {
+        Some(triage::Target::Found(handler, path)) => return Ok((handler, path)),
+        Some(triage::Target::Answered(answer)) => return Err(answer),
+        None => {}
+    }
     match find(api::ROUTES, &parts.method, parts.uri.path()) {
         Target::Found(handler, path) => Ok((*handler, path)),
         Target::Options(allow) => Err(Answer::options(&allow)),

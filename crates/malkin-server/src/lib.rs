@@ -12,5 +12,6 @@ mod call;
 mod query;
 mod route;
 mod stream;
+mod triage;
 
 pub use app::{DEFAULT_BODY_LIMIT, Settings, serve};

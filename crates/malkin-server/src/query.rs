@@ -24,6 +24,11 @@ impl Query {
         values.next().filter(|_| values.next().is_none())
     }
 
+    /// The value of a parameter; of repeated ones the last counts, as in the triage API.
+    pub(crate) fn last(&self, name: &str) -> Option<&str> {
+        self.0.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
     /// Whether a parameter occurs at all.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.0.iter().any(|(key, _)| key == name)

@@ -12,11 +12,13 @@ use sha2::Digest;
 
 use crate::clock::Clock;
 use crate::disassembly::hex;
+use crate::fetch::{Fetcher, IntelSettings};
 use crate::ingest::{IngestError, Ingested, ingest, read_report};
 use crate::memory::Memory;
 use crate::python_json;
 use crate::queue::{Board, live_since};
 use crate::request::{MatchArguments, Request};
+use crate::triage::Desk;
 
 /// Why a use case failed.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +56,9 @@ pub struct Engine {
     memory: Memory,
     clock: Clock,
     board: Board,
+    fetcher: Fetcher,
+    desk: Desk,
+    asks_providers: bool,
 }
 
 impl std::fmt::Debug for Engine {
@@ -71,11 +76,43 @@ impl Engine {
     pub fn open(store: Arc<dyn Store>, clock: Clock) -> Result<Self, StoreError> {
         let hasher = MinHasher::default();
         let memory = Memory::new(Projection::default(), hasher.signature_bytes());
-        let engine = Self { store, hasher, memory, clock, board: Board::default() };
+        let engine = Self {
+            store,
+            hasher,
+            memory,
+            clock,
+            board: Board::default(),
+            fetcher: Fetcher::new(IntelSettings::default()),
+            desk: Desk::default(),
+            asks_providers: false,
+        };
         engine.memory.rebuild(engine.store())?;
         let now = engine.now();
         engine.store.release_expired(live_since(now), Some(""), now)?;
         Ok(engine)
+    }
+
+    /// Says how threat-intelligence providers are reached.
+    #[must_use]
+    pub fn with_intel(mut self, settings: IntelSettings) -> Self {
+        self.asks_providers = settings.has_keys();
+        self.fetcher = Fetcher::new(settings);
+        self
+    }
+
+    /// Whether any provider can be asked.
+    pub(crate) fn knows_providers(&self) -> bool {
+        self.asks_providers
+    }
+
+    /// Whoever asks providers.
+    pub(crate) fn fetcher(&self) -> &Fetcher {
+        &self.fetcher
+    }
+
+    /// What keeps triage within bounds.
+    pub(crate) fn desk(&self) -> &Desk {
+        &self.desk
     }
 
     /// The store.

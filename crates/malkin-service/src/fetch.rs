@@ -65,6 +65,11 @@ impl std::fmt::Debug for IntelSettings {
 }
 
 impl IntelSettings {
+    /// Whether any provider has a key.
+    pub fn has_keys(&self) -> bool {
+        !self.keys.is_empty()
+    }
+
     /// Reads keys and addresses from named settings (environment variables): `VT_API_KEY`, `VT_BASE_URL` and their
     /// siblings, `DEFAULT_TIMEOUT` in seconds, `MALKIN_INTEL_PER_MINUTE`, `MALKIN_INTEL_FOUND_HOURS` and
     /// `MALKIN_INTEL_NOT_FOUND_MINUTES`. What makes no sense means the default.

@@ -21,11 +21,13 @@ mod request;
 mod run;
 #[cfg(test)]
 mod test_corpus;
+pub mod triage;
 
 pub use clock::Clock;
 pub use disassembly::{DEFAULT_TIME, DisassemblyError, DisassemblyOptions, disassemble};
 pub use engine::{Engine, ServiceError, Submitted};
 pub use export::{Export, ExportError};
+pub use fetch::IntelSettings;
 pub use import::{ImportError, Imported};
 pub use ingest::{IngestError, Ingested, check_report_start, ingest, read_report};
 pub use lookup::FunctionPlace;
@@ -37,6 +39,8 @@ pub use request::{
     display_text,
 };
 pub use run::{FunctionPair, JobError};
+
+pub use triage::{Analysed, Uploaded};
 
 /// Version of MCRIT whose API and results this is.
 pub const MCRIT_VERSION: &str = "1.9.0";

@@ -1,7 +1,7 @@
 //! Analyses of uploaded files and cached answers of threat-intelligence providers. Contract and values.
 //!
-//! An analysis is a JSON document with what it is found by. Hashes are compared without regard to case, moments as moments
-//! (`triage-api.md` D04, D12); the texts themselves are kept as they came, because records of the original service are
+//! An analysis is a JSON document with what it is found by. Hashes are compared without regard to case, bounds of time as
+//! moments (`triage-api.md` D04, D12); the texts themselves are kept as they came, because records of the original service are
 //! taken over. A respawn of the corpus leaves analyses alone.
 
 use crate::catalogue::Page;
@@ -110,7 +110,8 @@ pub trait Analyses {
     /// Keeps analyses, all of them or none; answers how many were new.
     fn add_analyses(&self, analyses: &[NewAnalysis]) -> Result<u64, StoreError>;
 
-    /// A page of the listing, newest first, and how many match in all.
+    /// A page of the listing, newest first, and how many match in all. The order is that of `created_at` as text, as in the
+    /// original service; for records of ours that is the order of time.
     fn analyses(&self, filter: &AnalysisFilter, page: Page) -> Result<(u64, Vec<AnalysisEntry>), StoreError>;
 
     /// One analysis by its id, exactly.

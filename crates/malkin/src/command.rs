@@ -3,7 +3,10 @@
 pub(crate) mod blocks;
 pub(crate) mod cross;
 pub(crate) mod disassemble;
+pub(crate) mod export;
 pub(crate) mod hash;
+pub(crate) mod import;
+pub(crate) mod lookup;
 pub(crate) mod match_;
 pub(crate) mod query;
 pub(crate) mod result_table;
@@ -11,6 +14,7 @@ pub(crate) mod search;
 pub(crate) mod serve;
 pub(crate) mod status;
 pub(crate) mod submit;
+pub(crate) mod triage;
 
 use std::process::ExitCode;
 
@@ -44,6 +48,14 @@ pub(crate) enum Command {
     Search(search::Options),
     /// What the corpus holds.
     Status(status::Options),
+    /// Take in .mcrit files, or the analyses of the original triage service.
+    Import(import::Options),
+    /// Write a .mcrit file that MCRIT and Malkin import.
+    Export(export::Options),
+    /// What is this file? Facts, kinship, reputation and a verdict with its reasons.
+    Triage(triage::Options),
+    /// What do threat-intelligence providers know about a hash?
+    Lookup(lookup::Options),
 }
 
 impl Command {
@@ -60,6 +72,10 @@ impl Command {
             Self::Hash(options) => hash::run(&options),
             Self::Search(options) => search::run(&options),
             Self::Status(options) => status::run(&options),
+            Self::Import(options) => import::run(&options),
+            Self::Export(options) => export::run(&options),
+            Self::Triage(options) => triage::run(&options),
+            Self::Lookup(options) => lookup::run(&options),
         }
     }
 }

@@ -174,6 +174,14 @@ impl CodeOptions {
     }
 }
 
+/// The bytes of a file as they are, within the limit for inputs.
+pub(crate) fn raw(path: &Path) -> Result<Vec<u8>, Failure> {
+    let file = File::open(path).map_err(|source| Failure::Read { path: path.to_owned(), source })?;
+    let mut bytes = Vec::new();
+    gather(path, file, MAX_INPUT, &|_| Ok(()), &mut bytes)?;
+    Ok(bytes)
+}
+
 /// A file as a report: read if it is one, disassembled if it is an executable (or declared a dump).
 pub(crate) fn report(path: &Path, code: &CodeOptions) -> Result<Report, Failure> {
     report_through(&mut Vec::new(), path, code)

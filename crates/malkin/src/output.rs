@@ -184,7 +184,8 @@ impl Table {
     }
 }
 
-fn clean(cell: &str) -> String {
+/// Text out of a file, fit for a terminal: control characters could steer it.
+pub(crate) fn clean(cell: &str) -> String {
     cell.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 

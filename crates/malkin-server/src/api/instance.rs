@@ -64,13 +64,6 @@ pub(super) fn config(app: &App, _: &Call) -> Result<Answer, Answer> {
     })))
 }
 
-/// `GET /healthz`: the store answers.
-pub(super) fn healthz(app: &App, _: &Call) -> Result<Answer, Answer> {
-    let counts = app.engine.counts().map_err(store_failed)?;
-    let status = json!({"status": "ok", "samples": counts.samples, "functions": counts.functions});
-    Ok(Answer::data(&status))
-}
-
 /// `GET /status?with_pichash=`
 pub(super) fn status(app: &App, call: &Call) -> Result<Answer, Answer> {
     let counts = app.engine.counts().map_err(store_failed)?;

@@ -22,8 +22,8 @@ CREATE TABLE analysis (
     data        BLOB NOT NULL
 ) STRICT;
 
-CREATE INDEX analysis_by_sha256 ON analysis (sha256, created_us, number);
-CREATE INDEX analysis_by_time ON analysis (created_us, number);
+CREATE INDEX analysis_by_sha256 ON analysis (sha256, created_at, number);
+CREATE INDEX analysis_by_time ON analysis (created_at, number);
 
 -- Answers of providers that are still good, by provider and hash.
 CREATE TABLE intel_answer (

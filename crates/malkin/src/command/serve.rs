@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use malkin_server::{DEFAULT_BODY_LIMIT, Settings};
-use malkin_service::Workers;
+use malkin_service::{IntelSettings, Workers};
 
 use crate::failure::Failure;
 use crate::{output, place};
@@ -57,11 +57,16 @@ async fn serve(options: Options) -> Result<ExitCode, Failure> {
     let (engine, _store) = tokio::task::spawn_blocking(move || place::open_local(&data, &holder))
         .await
         .map_err(|error| Failure::Other(format!("cannot open the store: {error}")))??;
-    let engine = Arc::new(engine);
+    let engine = Arc::new(engine.with_intel(IntelSettings::from_named(|name| std::env::var(name).ok())));
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let count = options.workers.map_or_else(|| cores.saturating_sub(1).max(1), usize::from);
     let workers = Workers::start(&engine, &format!("malkin-{}", std::process::id()), count)?;
-    let settings = Settings { token: options.token, body_limit: options.max_body << 20 };
+    let settings = Settings {
+        token: options.token,
+        body_limit: options.max_body << 20,
+        // The variable in which the original triage service finds its records: whoever sets it puts us in its place.
+        stands_in_for_triage: std::env::var_os("DB_PATH").is_some_and(|path| !path.is_empty()),
+    };
     let counts = engine.counts()?;
     output::data(&format!("malkin {} listens on http://{address}\n", env!("CARGO_PKG_VERSION")))?;
     output::note(&format!(

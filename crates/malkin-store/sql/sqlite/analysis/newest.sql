@@ -1,1 +1,1 @@
-SELECT id, codec, size, data FROM analysis WHERE sha256 = ?1 ORDER BY created_us DESC, number DESC LIMIT 1
+SELECT id, codec, size, data FROM analysis WHERE sha256 = ?1 ORDER BY created_at DESC, number DESC LIMIT 1

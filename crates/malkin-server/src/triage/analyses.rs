@@ -1,0 +1,150 @@
+//! `/analyses`: stored records, listed, read and deleted.
+
+use axum::http::StatusCode;
+use malkin_service::triage::instant;
+use malkin_store::{Analysis, AnalysisEntry, AnalysisFilter, Page};
+use serde_json::{Value, json};
+
+use super::refusal::{fault, invalid, missing, not_found, store_failed};
+use crate::answer::Answer;
+use crate::app::App;
+use crate::call::Call;
+
+/// Records a page has unless the client says otherwise, and at most (the original's).
+const PAGE_SIZE: u64 = 20;
+const MAX_PAGE_SIZE: u64 = 200;
+
+/// `GET /analyses?page=&page_size=&sha256=&sha1=&md5=&date_from=&date_to=`; ours: `family`, `q`.
+pub(super) fn list(app: &App, call: &Call) -> Result<Answer, Answer> {
+    let mut faults = Vec::new();
+    let page = number(call, "page", 1, None, &mut faults);
+    let page_size = number(call, "page_size", PAGE_SIZE, Some(MAX_PAGE_SIZE), &mut faults);
+    let from = moment(call, "date_from", &mut faults);
+    let to = moment(call, "date_to", &mut faults);
+    if !faults.is_empty() {
+        return Err(invalid(faults));
+    }
+    let text = |name| call.query.last(name).filter(|value| !value.is_empty()).map(str::to_owned);
+    let filter = AnalysisFilter {
+        sha256: text("sha256"),
+        sha1: text("sha1"),
+        md5: text("md5"),
+        created_us: (from.unwrap_or(i64::MIN), to.unwrap_or(i64::MAX)),
+        family: text("family"),
+        text: text("q"),
+    };
+    let window = Page { start: (page - 1).saturating_mul(page_size), limit: page_size };
+    let (total, entries) = app.engine.store().analyses(&filter, window).map_err(store_failed)?;
+    let items: Vec<Value> = entries.iter().map(item).collect();
+    let body = json!({"page": page, "page_size": page_size, "total": total, "items": items});
+    Ok(Answer::json(StatusCode::OK, &body))
+}
+
+fn item(entry: &AnalysisEntry) -> Value {
+    json!({
+        "id": entry.id,
+        "created_at": entry.created_at,
+        "file_name": entry.file_name,
+        "size_bytes": entry.size_bytes,
+        "md5": entry.md5,
+        "sha1": entry.sha1,
+        "sha256": entry.sha256,
+        "hint": entry.hint,
+        "model": entry.model,
+    })
+}
+
+/// A whole number of at least 1; what is too large for 64 bits saturates.
+fn number(call: &Call, name: &str, default: u64, most: Option<u64>, faults: &mut Vec<Value>) -> u64 {
+    let Some(text) = call.query.last(name) else { return default };
+    let place = ["query", name];
+    let digits = text.trim();
+    let unsigned = digits.strip_prefix(['+', '-']).unwrap_or(digits);
+    if unsigned.is_empty() || !unsigned.bytes().all(|byte| byte.is_ascii_digit()) {
+        let message = "Input should be a valid integer, unable to parse string as an integer";
+        faults.push(fault("int_parsing", &place, message, json!(text)));
+        return default;
+    }
+    let value = if digits.starts_with('-') { 0 } else { unsigned.parse().unwrap_or(u64::MAX) };
+    let bound = |kind: &str, words: &str, name: &str, bound: u64| {
+        json!({"type": kind, "loc": place, "msg": format!("Input should be {words} or equal to {bound}"), "input": text,
+               "ctx": {name: bound}})
+    };
+    if value < 1 {
+        faults.push(bound("greater_than_equal", "greater than", "ge", 1));
+    } else if let Some(most) = most.filter(|most| value > *most) {
+        faults.push(bound("less_than_equal", "less than", "le", most));
+    }
+    value.max(1)
+}
+
+/// A bound in microseconds since 1970. A bare day, month or year means its first moment, as lower and as upper bound: that is how the
+/// original compares it, and a transcript without alternative holds us to it (`list_combined`, step 4).
+fn moment(call: &Call, name: &str, faults: &mut Vec<Value>) -> Option<i64> {
+    let text = call.query.last(name).filter(|text| !text.is_empty())?;
+    let trimmed = text.trim();
+    let whole = match trimmed.len() {
+        4 => format!("{trimmed}-01-01"),
+        7 => format!("{trimmed}-01"),
+        _ => trimmed.to_owned(),
+    };
+    // A plus sign in a query that was not encoded arrives as a blank.
+    let zoned = || instant(&whole.replacen(' ', "+", 1));
+    let found = instant(&whole).or_else(zoned);
+    if found.is_none() {
+        let message = "Input should be a valid datetime";
+        faults.push(fault("datetime_parsing", &["query", name], message, json!(text)));
+    }
+    found
+}
+
+/// `GET /analyses/{id}`
+pub(super) fn by_id(app: &App, call: &Call) -> Result<Answer, Answer> {
+    shown(app.engine.store().analysis(call.text(0)).map_err(store_failed)?)
+}
+
+/// `GET /analyses/sha256/{hash}`: the newest record of a file.
+pub(super) fn by_sha256(app: &App, call: &Call) -> Result<Answer, Answer> {
+    shown(app.engine.store().newest_analysis(call.text(0)).map_err(store_failed)?)
+}
+
+/// `GET /analyses/sha1/{hash}`: the same by SHA-1.
+pub(super) fn by_sha1(app: &App, call: &Call) -> Result<Answer, Answer> {
+    let filter = AnalysisFilter { sha1: Some(call.text(0).to_owned()), ..AnalysisFilter::default() };
+    let (_, newest) =
+        app.engine.store().analyses(&filter, Page { start: 0, limit: 1 }).map_err(store_failed)?;
+    let Some(newest) = newest.first() else { return shown(None) };
+    shown(app.engine.store().analysis(&newest.id).map_err(store_failed)?)
+}
+
+/// The document as it was stored. One that is no JSON, or null, counts as not there.
+fn shown(found: Option<Analysis>) -> Result<Answer, Answer> {
+    let absent = || not_found("analysis not found");
+    let found = found.ok_or_else(absent)?;
+    match serde_json::from_str::<Value>(&found.document) {
+        Ok(Value::Null) | Err(_) => {
+            tracing::warn!(analysis.id = found.id, "a stored analysis is no report");
+            Err(absent())
+        }
+        Ok(_) => Ok(Answer::json_text(StatusCode::OK, found.document.into_bytes())
+            .with_header("x-analysis-id", found.id)),
+    }
+}
+
+/// `DELETE /analyses/{id}`
+pub(super) fn delete(app: &App, call: &Call) -> Result<Answer, Answer> {
+    let id = call.text(0);
+    if !app.engine.store().delete_analysis(id).map_err(store_failed)? {
+        return Err(not_found("analysis not found"));
+    }
+    Ok(Answer::json(StatusCode::OK, &json!({"deleted": true, "count": 1, "id": id})))
+}
+
+/// `POST /analyses/purge?sha256=`
+pub(super) fn purge(app: &App, call: &Call) -> Result<Answer, Answer> {
+    let Some(sha256) = call.query.last("sha256") else {
+        return Err(invalid(vec![missing(&["query", "sha256"], Value::Null)]));
+    };
+    let purged = app.engine.store().purge_analyses(sha256).map_err(store_failed)?;
+    Ok(Answer::json(StatusCode::OK, &json!({"purged": purged, "sha256": sha256})))
+}

@@ -1,0 +1,368 @@
+//! Triage: one record of evidence for a file, and look-ups of hashes.
+//!
+//! The record is what was found (`facts`), what code it shares (`kinship`), what others say (`reputation`) and a verdict whose
+//! points name these. In front of them stand the members that clients of the original service read, filled from the same
+//! evidence.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use malkin_intel::{HashKind, Kind, Record, summary};
+use malkin_matching::attribute;
+use malkin_report::{Report, wire};
+use malkin_store::{NewAnalysis, StoreError};
+use malkin_triage::ioc;
+use malkin_triage::{Facts, FamilyKinship, Kinship, Options, Reputation, Verdict, examine, verdict};
+use parking_lot::{Condvar, Mutex};
+use serde_json::{Value, json};
+
+use crate::clock::micro_time;
+use crate::disassembly::{DisassemblyOptions, disassemble};
+use crate::engine::{Engine, ServiceError};
+use crate::request::MatchArguments;
+
+/// Time the disassembly of an uploaded file may take: a client waits for the answer.
+const DISASSEMBLY_TIME: Duration = Duration::from_secs(30);
+/// Families and functions that are told of what a file shares.
+const MAX_FAMILIES: usize = 20;
+const MAX_STRONGEST: usize = 5;
+/// Words of one record that it can be found by.
+const MAX_WORDS: usize = 500;
+/// What makes analyses unless a client names something else; the original's default, which its clients know.
+pub const DEFAULT_MODEL: &str = "gemini-2.0-flash";
+
+/// A file to be looked at.
+#[derive(Clone, Debug)]
+pub struct Uploaded<'a> {
+    /// Its bytes.
+    pub bytes: &'a [u8],
+    /// Its name as sent.
+    pub name: &'a str,
+    /// What the sender says about it.
+    pub hint: &'a str,
+    /// What the sender wants it analysed by; told in listings, without effect.
+    pub model: &'a str,
+}
+
+/// An analysis that was made or found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Analysed {
+    /// Id of the record.
+    pub id: String,
+    /// The record as JSON text.
+    pub document: String,
+    /// Whether it was there already.
+    pub was_known: bool,
+}
+
+/// Keeps triage within bounds: only so many files at once, and equal files one after the other, so that the second finds the
+/// record of the first.
+#[derive(Debug, Default)]
+pub(crate) struct Desk {
+    busy: Mutex<usize>,
+    free: Condvar,
+    under_way: Mutex<HashMap<String, Arc<Mutex<()>>>>,
+}
+
+impl Desk {
+    fn at_most<T>(&self, limit: usize, work: impl FnOnce() -> T) -> T {
+        struct Seat<'a>(&'a Desk);
+        impl Drop for Seat<'_> {
+            fn drop(&mut self) {
+                *self.0.busy.lock() -= 1;
+                self.0.free.notify_one();
+            }
+        }
+        let mut busy = self.busy.lock();
+        while *busy >= limit {
+            self.free.wait(&mut busy);
+        }
+        *busy += 1;
+        drop(busy);
+        let _seat = Seat(self);
+        work()
+    }
+
+    fn one_at_a_time<T>(&self, key: &str, work: impl FnOnce() -> T) -> T {
+        let lock = Arc::clone(self.under_way.lock().entry(key.to_owned()).or_default());
+        let value = {
+            let _guard = lock.lock();
+            work()
+        };
+        let mut under_way = self.under_way.lock();
+        // Two: this one and the one in the table.
+        if Arc::strong_count(&lock) <= 2 {
+            under_way.remove(key);
+        }
+        value
+    }
+}
+
+impl Engine {
+    /// Looks at a file and keeps the record. A file that has a record is not looked at again unless `afresh`.
+    pub fn analyse(&self, file: &Uploaded<'_>, afresh: bool) -> Result<Analysed, ServiceError> {
+        let sha256 = crate::disassembly::hex(&<sha2::Sha256 as sha2::Digest>::digest(file.bytes));
+        self.desk().one_at_a_time(&sha256, || {
+            if !afresh
+                && let Some(known) = self.store().newest_analysis(&sha256)?
+                && is_report(&known.document)
+            {
+                return Ok(Analysed { id: known.id, document: known.document, was_known: true });
+            }
+            let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+            self.desk().at_most(cores, || {
+                let new = self.record_of(file)?;
+                self.store().add_analyses(std::slice::from_ref(&new))?;
+                Ok(Analysed { id: new.id, document: new.document, was_known: false })
+            })
+        })
+    }
+
+    /// Looks at a file and answers the record as JSON text; nothing is kept.
+    pub fn triage_now(&self, file: &Uploaded<'_>) -> Result<String, ServiceError> {
+        Ok(self.record_of(file)?.document)
+    }
+
+    fn record_of(&self, file: &Uploaded<'_>) -> Result<NewAnalysis, ServiceError> {
+        let report = self.report_of(file);
+        let now = self.now();
+        let options = Options { report: report.as_ref(), now: Some(now.millis() / 1000) };
+        let facts = examine(file.bytes, &options);
+        let kinship = report.and_then(|report| self.kinship(report));
+        let lookup = self.knows_providers().then(|| self.records(&facts.hashes.sha256, HashKind::Sha256));
+        let reputation = lookup.as_ref().map(|lookup| reputation(&lookup["summary"]));
+        let told = verdict(&facts, kinship.as_ref().map(|(kinship, _)| kinship), reputation.as_ref());
+        let document = document(file, &facts, kinship.as_ref(), lookup.as_ref(), &told);
+        let id = new_id()?;
+        let families: Vec<String> = told
+            .family
+            .iter()
+            .cloned()
+            .chain(reputation.into_iter().flat_map(|told| told.families))
+            .collect();
+        Ok(NewAnalysis {
+            id,
+            created_at: Some(format!("{}Z", micro_time(now))),
+            created_us: now.millis().saturating_mul(1000),
+            file_name: Some(file.name.to_owned()),
+            size_bytes: Some(file.bytes.len() as i64),
+            md5: Some(facts.hashes.md5.clone()),
+            sha1: Some(facts.hashes.sha1.clone()),
+            sha256: Some(facts.hashes.sha256.clone()),
+            hint: Some(file.hint.to_owned()),
+            model: Some(file.model.to_owned()),
+            families,
+            words: words(&facts, &told),
+            document: document.to_string(),
+        })
+    }
+
+    /// The disassembly, if the file can be disassembled.
+    fn report_of(&self, file: &Uploaded<'_>) -> Option<Report> {
+        if !matches!(malkin_triage::facts::kind(file.bytes), "pe" | "elf" | "macho") {
+            return None;
+        }
+        let options = DisassemblyOptions { time: DISASSEMBLY_TIME, ..DisassemblyOptions::file(file.name) };
+        disassemble(file.bytes, &options, self.clock()).ok()
+    }
+
+    /// What code a file shares with the corpus, in short and as told in the record. The file is not stored as a sample.
+    fn kinship(&self, report: Report) -> Option<(Kinship, Value)> {
+        let num_functions = report.functions.len() as u64;
+        let bytes = self.query_now(report, &MatchArguments::none()).ok()?;
+        let result = wire::matching_result_from_json(&bytes).ok()?;
+        let evidence = attribute(&result, MAX_STRONGEST);
+        let own = (evidence.own_bytes - evidence.library_bytes).max(1.0);
+        let is_library = |family| {
+            result.samples.iter().filter(|sample| sample.family_id == family).all(|sample| sample.is_library)
+        };
+        let families: Vec<FamilyKinship> = evidence
+            .families
+            .iter()
+            .take(MAX_FAMILIES)
+            .map(|family| FamilyKinship {
+                family: family.family.clone(),
+                percent: (family.bytes / own * 10_000.0).round() / 100.0,
+                unique_functions: family.unique_functions,
+                is_library: is_library(family.family_id),
+            })
+            .collect();
+        let num_matched =
+            result.functions.iter().filter(|function| !function.matches.is_empty()).count() as u64;
+        let kinship =
+            Kinship { num_functions, num_matched, num_library: evidence.library_functions, families };
+        let mut told = json!(kinship);
+        told["confidence"] = json!(evidence.confidence);
+        for (family, told) in
+            evidence.families.iter().zip(told["families"].as_array_mut().into_iter().flatten())
+        {
+            let strongest = family.strongest.iter().map(|one| {
+                json!({"offset": one.offset.get(), "num_bytes": one.num_bytes, "score": one.found.score.get(),
+                       "sample_id": one.found.sample_id.get(), "function_id": one.found.function_id.get()})
+            });
+            told["strongest"] = strongest.collect();
+            told["samples"] = json!(family.num_samples);
+        }
+        Some((kinship, told))
+    }
+
+    /// Asks all providers about a hash: the answer of `POST /ti/hash`. `hash` is told as it was given.
+    pub fn look_up(&self, hash: &str, kind: HashKind) -> Value {
+        self.records(hash, kind)
+    }
+
+    fn records(&self, hash: &str, kind: HashKind) -> Value {
+        let records = self.fetcher().look_up(self.store(), self.now(), hash, kind);
+        let shown = |record: &Record| (record.provider.as_str().to_owned(), record.shown.clone());
+        json!({
+            "hash": hash,
+            "providers": records.iter().map(shown).collect::<serde_json::Map<_, _>>(),
+            "summary": summary(hash, kind, &records),
+        })
+    }
+
+    /// Takes over the records of the original service's database; answers how many were new and how many were left out.
+    pub fn import_analyses(&self, path: &std::path::Path) -> Result<(u64, u64), StoreError> {
+        /// Records written in one transaction.
+        const BATCH: usize = 500;
+        let mut batch = Vec::with_capacity(BATCH);
+        let mut added = 0;
+        let left_out = malkin_store::read_original_analyses(path, |mut analysis| {
+            analysis.created_us = analysis.created_at.as_deref().and_then(instant).unwrap_or(i64::MIN);
+            batch.push(analysis);
+            if batch.len() == BATCH {
+                added += self.store().add_analyses(&batch)?;
+                batch.clear();
+            }
+            Ok(())
+        })?;
+        added += self.store().add_analyses(&batch)?;
+        Ok((added, left_out))
+    }
+}
+
+/// A moment in microseconds since 1970: RFC 3339, a blank for the `T` and small letters taken, UTC without a zone.
+pub fn instant(text: &str) -> Option<i64> {
+    let text = text.trim();
+    if let Ok(instant) = text.parse::<jiff::Timestamp>() {
+        return Some(instant.as_microsecond());
+    }
+    let civil = text.parse::<jiff::civil::DateTime>().ok()?;
+    Some(civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_microsecond())
+}
+
+/// Whether a stored text is a report that an upload can be answered with.
+fn is_report(document: &str) -> bool {
+    match serde_json::from_str(document) {
+        Ok(Value::Object(report)) => !report.is_empty(),
+        Ok(Value::Array(report)) => !report.is_empty(),
+        Ok(Value::String(report)) => !report.is_empty(),
+        _ => false,
+    }
+}
+
+fn new_id() -> Result<String, ServiceError> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random)
+        .map_err(|error| ServiceError::Unanswerable(format!("no random numbers: {error}")))?;
+    Ok(crate::disassembly::hex(&random))
+}
+
+fn reputation(summary: &Value) -> Reputation {
+    let texts = |list: &Value| -> Vec<String> {
+        list.as_array().into_iter().flatten().filter_map(|item| item.as_str().map(str::to_owned)).collect()
+    };
+    let basis = summary["verdicts"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter_map(|(provider, told)| Some(format!("{provider} ({})", told["basis"].as_str()?)));
+    Reputation {
+        known_malicious: summary["known_malicious"].as_bool(),
+        families: texts(&summary["families"]),
+        basis: basis.collect(),
+    }
+}
+
+/// Words a record is found by beside its columns.
+fn words(facts: &Facts, told: &Verdict) -> Vec<String> {
+    let indicators = facts.indicators.iter().map(|indicator| indicator.value.clone());
+    let findings = facts.findings.iter().map(|finding| finding.what.clone());
+    let techniques = facts.capabilities.iter().map(|capability| capability.technique.clone());
+    let start = [facts.kind.clone(), told.level.as_str().to_owned()];
+    start.into_iter().chain(techniques).chain(findings).chain(indicators).take(MAX_WORDS).collect()
+}
+
+/// The record. The first members are those of the original service's reports.
+fn document(
+    file: &Uploaded<'_>,
+    facts: &Facts,
+    kinship: Option<&(Kinship, Value)>,
+    lookup: Option<&Value>,
+    told: &Verdict,
+) -> Value {
+    let of_kinds = |kinds: &[ioc::Kind]| -> Vec<&str> {
+        facts
+            .indicators
+            .iter()
+            .filter(|one| kinds.contains(&one.kind))
+            .map(|one| one.value.as_str())
+            .collect()
+    };
+    let hashes = [&facts.hashes.md5, &facts.hashes.sha1, &facts.hashes.sha256];
+    let imports: std::collections::BTreeSet<&String> =
+        facts.capabilities.iter().flat_map(|capability| &capability.apis).collect();
+    let category = told.family.clone().unwrap_or_else(|| "Unknown".to_owned());
+    let confidence = match told.score {
+        70.. => "High",
+        30.. => "Medium",
+        _ => "Low",
+    };
+    json!({
+        "summary": {
+            "overall_risk_level": told.level.as_str(),
+            "score": told.score,
+            "most_likely_family_or_category": [category],
+            "confidence": confidence,
+            "file_type": facts.kind,
+        },
+        "key_indicators": told.reasons.iter().map(|reason| &reason.what).collect::<Vec<_>>(),
+        "technical_analysis": {
+            "high_signal_features": {"imports": imports},
+            "findings": facts.findings.iter().map(|finding| &finding.what).collect::<Vec<_>>(),
+        },
+        "mitre_attack": facts.capabilities.iter().map(|capability| json!({
+            "technique_id": capability.technique, "description": capability.what, "evidence": capability.apis,
+        })).collect::<Vec<_>>(),
+        "ioc_inventory": {
+            "hashes": hashes,
+            "domains": of_kinds(&[ioc::Kind::Domain]),
+            "ips": of_kinds(&[ioc::Kind::Ipv4, ioc::Kind::Ipv6]),
+            "urls": of_kinds(&[ioc::Kind::Url]),
+            "emails": of_kinds(&[ioc::Kind::Email]),
+            "registry_keys": of_kinds(&[ioc::Kind::RegistryKey]),
+            "mutexes": of_kinds(&[ioc::Kind::Mutex]),
+            "paths": of_kinds(&[ioc::Kind::Path]),
+            "wallets": of_kinds(&[ioc::Kind::BitcoinAddress, ioc::Kind::EthereumAddress]),
+        },
+        "file": {"name": file.name, "hint": file.hint, "size": facts.size},
+        "verdict": told,
+        "facts": facts,
+        "kinship": kinship.map(|(_, told)| told),
+        "reputation": lookup,
+    })
+}
+
+/// Hash of a file by its digits; `None` for any other text.
+pub fn hash_kind(text: &str) -> Option<HashKind> {
+    match malkin_intel::classify(text) {
+        Kind::Hash(kind) => Some(kind),
+        _ => None,
+    }
+}
+
+/// What a text is that cannot be looked up: `url`, `ip`, `domain` or `unknown`.
+pub fn kind_name(text: &str) -> &'static str {
+    malkin_intel::classify(text).as_str()
+}

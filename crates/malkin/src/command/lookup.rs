@@ -1,0 +1,119 @@
+//! `malkin lookup`: what threat-intelligence providers know about hashes. Keys come from the environment.
+
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use malkin_service::triage::{hash_kind, kind_name};
+use malkin_service::{Clock, Engine, IntelSettings};
+use malkin_store::SqliteStore;
+use serde_json::Value;
+
+use crate::command::exit_code;
+use crate::failure::Failure;
+use crate::output;
+
+/// Options of the command.
+#[derive(Args, Debug)]
+#[group(skip)]
+pub(crate) struct Options {
+    /// MD5, SHA-1 or SHA-256 of files
+    #[arg(required = true, value_name = "HASH")]
+    hashes: Vec<String>,
+
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+/// Ways to print.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum Format {
+    /// For reading
+    Table,
+    /// The answer as the API gives it, one line a hash
+    Json,
+    /// For a report
+    Markdown,
+}
+
+/// Looks all hashes up, one after the other.
+pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
+    let store = std::sync::Arc::new(SqliteStore::open_in_memory()?);
+    let settings = IntelSettings::from_named(|name| std::env::var(name).ok());
+    if !settings.has_keys() {
+        output::note("no provider has a key: set VT_API_KEY, HA_API_KEY, ABUSE_API_KEY or OTX_API_KEY");
+    }
+    let engine = Engine::open(store, Clock::System)?.with_intel(settings);
+    let mut failed = 0;
+    for hash in &options.hashes {
+        let hash = hash.trim();
+        let Some(kind) = hash_kind(hash) else {
+            output::error(&Failure::Other(format!(
+                "{hash}: a hash is wanted, this is of kind {}",
+                kind_name(hash)
+            )));
+            failed += 1;
+            continue;
+        };
+        let answer = engine.look_up(hash, kind);
+        output::data(&match options.format {
+            Format::Json => format!("{answer}\n"),
+            Format::Table => table(&answer, false),
+            Format::Markdown => table(&answer, true),
+        })?;
+    }
+    Ok(exit_code(options.hashes.len() - failed, failed))
+}
+
+fn table(answer: &Value, markdown: bool) -> String {
+    let summary = &answer["summary"];
+    let list = |name: &str| -> String {
+        let items = summary[name].as_array().into_iter().flatten().filter_map(Value::as_str);
+        items.map(str::to_owned).collect::<Vec<_>>().join(", ")
+    };
+    let opinion = match summary["known_malicious"].as_bool() {
+        Some(true) => "malicious",
+        Some(false) => "not malicious",
+        None => "unknown",
+    };
+    let hash = answer["hash"].as_str().unwrap_or_default();
+    let mut rows = vec![("verdict".to_owned(), opinion.to_owned())];
+    for (provider, status) in summary["status"].as_object().into_iter().flatten() {
+        let basis = summary["verdicts"][provider]["basis"].as_str().map(|basis| format!(" ({basis})"));
+        rows.push((
+            provider.clone(),
+            format!("{}{}", status.as_str().unwrap_or_default(), basis.unwrap_or_default()),
+        ));
+    }
+    for (label, name) in [
+        ("families", "families"),
+        ("labels", "labels"),
+        ("tags", "tags"),
+        ("names", "names"),
+        ("pages", "references"),
+    ] {
+        let text = list(name);
+        if !text.is_empty() {
+            rows.push((label.to_owned(), text));
+        }
+    }
+    for name in ["file_type", "first_seen", "last_seen"] {
+        if let Some(text) = summary[name].as_str() {
+            rows.push((name.replace('_', " "), text.to_owned()));
+        }
+    }
+    let mut lines = if markdown {
+        vec![format!("## {hash}"), String::new(), "| | |".to_owned(), "|---|---|".to_owned()]
+    } else {
+        vec![hash.to_owned()]
+    };
+    lines.extend(rows.into_iter().map(|(name, value)| {
+        let value = output::clean(&value);
+        if markdown {
+            format!("| {name} | {} |", value.replace('|', "\\|"))
+        } else {
+            format!("  {name:<16} {value}")
+        }
+    }));
+    lines.join("\n") + "\n\n"
+}

@@ -1,0 +1,195 @@
+//! `malkin triage`: what a file is, what code it shares with the corpus, what others say about it, and a verdict that names its
+//! reasons. Nothing is kept and nothing is sent anywhere but hashes to providers that have a key.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+use malkin_service::triage::DEFAULT_MODEL;
+use malkin_service::{Clock, Engine, IntelSettings, Uploaded};
+use malkin_store::SqliteStore;
+use serde_json::Value;
+
+use crate::command::exit_code;
+use crate::failure::Failure;
+use crate::{input, output, place};
+
+/// Options of the command.
+#[derive(Args, Debug)]
+#[group(skip)]
+pub(crate) struct Options {
+    /// Files to look at, or folders of them
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+
+    /// Data directory whose corpus the code is compared with, if it exists
+    #[arg(long, value_name = "DIR", env = "MALKIN_DATA", default_value = "malkin-data")]
+    data: PathBuf,
+
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+/// Ways to print.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum Format {
+    /// For reading
+    Table,
+    /// The record, indented
+    Json,
+    /// The record, one line a file
+    Jsonl,
+    /// For a report
+    Markdown,
+}
+
+/// Looks at all files.
+pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
+    let files = input::expand(&options.files)?;
+    let engine = if options.data.is_dir() {
+        place::open_local(&options.data, "malkin triage")?.0
+    } else {
+        Engine::open(Arc::new(SqliteStore::open_in_memory()?), Clock::System)?
+    };
+    let engine = engine.with_intel(IntelSettings::from_named(|name| std::env::var(name).ok()));
+    let mut failed = 0;
+    for file in &files {
+        match one(&engine, file, options.format) {
+            Ok(text) => output::data(&text)?,
+            Err(failure) => {
+                output::error(&failure);
+                failed += 1;
+            }
+        }
+    }
+    Ok(exit_code(files.len() - failed, failed))
+}
+
+fn one(engine: &Engine, path: &Path, format: Format) -> Result<String, Failure> {
+    let bytes = input::raw(path)?;
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let text = engine.triage_now(&Uploaded { bytes: &bytes, name: &name, hint: "", model: DEFAULT_MODEL })?;
+    if format == Format::Jsonl {
+        return Ok(format!("{text}\n"));
+    }
+    let record: Value = serde_json::from_str(&text).map_err(|error| Failure::Other(error.to_string()))?;
+    Ok(match format {
+        Format::Json => format!("{record:#}\n"),
+        _ => readable(&record, format == Format::Markdown),
+    })
+}
+
+/// Lines of a list that are shown.
+const SHOWN: usize = 12;
+
+fn readable(record: &Value, markdown: bool) -> String {
+    let facts = &record["facts"];
+    let text_of = |value: &Value| value.as_str().map_or_else(|| value.to_string(), output::clean);
+    let name = text_of(&record["file"]["name"]);
+    let verdict = &record["verdict"];
+    let level = format!("{} ({} of 100)", text_of(&verdict["level"]), verdict["score"]);
+    let mut lines = if markdown {
+        vec![format!("# {name}"), String::new(), format!("**{level}**")]
+    } else {
+        vec![format!("{name}: {level}")]
+    };
+    let bullet = if markdown { "- " } else { "  " };
+    let mut section = |title: &str, rows: Vec<String>| {
+        if rows.is_empty() {
+            return;
+        }
+        let more = rows.len().saturating_sub(SHOWN);
+        lines.push(String::new());
+        lines.push(if markdown { format!("## {title}\n") } else { title.to_owned() });
+        lines.extend(rows.into_iter().take(SHOWN).map(|row| format!("{bullet}{row}")));
+        if more > 0 {
+            lines.push(format!("{bullet}and {more} more"));
+        }
+    };
+    let list = |value: &'_ Value| value.as_array().cloned().unwrap_or_default();
+    let reasons = list(&verdict["reasons"]);
+    section(
+        "why",
+        reasons
+            .iter()
+            .map(|reason| {
+                format!(
+                    "{:>+4}  {}  [{}]",
+                    reason["points"].as_i64().unwrap_or_default(),
+                    text_of(&reason["what"]),
+                    text_of(&reason["fact"])
+                )
+            })
+            .collect(),
+    );
+    let mut file =
+        vec![format!("{} of {} bytes, entropy {}", text_of(&facts["kind"]), facts["size"], facts["entropy"])];
+    for hash in ["md5", "sha1", "sha256", "ssdeep", "tlsh"] {
+        if let Some(value) = facts["hashes"][hash].as_str() {
+            file.push(format!("{hash:<8} {value}"));
+        }
+    }
+    if let Some(imphash) = facts["pe"]["imphash"].as_str() {
+        file.push(format!("imphash  {imphash}"));
+    }
+    section("file", file);
+    for part in ["pe", "native"] {
+        let sections = list(&facts[part]["sections"]);
+        section(
+            "sections",
+            sections
+                .iter()
+                .map(|row| {
+                    format!(
+                        "{:<10} {:<3} {:>10} bytes  entropy {}",
+                        text_of(&row["name"]),
+                        text_of(&row["flags"]),
+                        row["size"],
+                        row["entropy"]
+                    )
+                })
+                .collect(),
+        );
+    }
+    section("findings", list(&facts["findings"]).iter().map(|finding| text_of(&finding["what"])).collect());
+    section(
+        "capabilities",
+        list(&facts["capabilities"])
+            .iter()
+            .map(|one| {
+                let apis: Vec<String> = list(&one["apis"]).iter().map(&text_of).collect();
+                format!("{:<10} {}  ({})", text_of(&one["technique"]), text_of(&one["what"]), apis.join(", "))
+            })
+            .collect(),
+    );
+    section(
+        "indicators",
+        list(&facts["indicators"])
+            .iter()
+            .map(|one| format!("{:<16} {}", text_of(&one["kind"]), text_of(&one["defanged"])))
+            .collect(),
+    );
+    section(
+        "kinship",
+        list(&record["kinship"]["families"])
+            .iter()
+            .map(|family| {
+                format!(
+                    "{:<20} {:>6} % of the code, {} functions of its own",
+                    text_of(&family["family"]),
+                    family["percent"],
+                    family["unique_functions"]
+                )
+            })
+            .collect(),
+    );
+    let status = record["reputation"]["summary"]["status"].as_object().cloned().unwrap_or_default();
+    section(
+        "reputation",
+        status.iter().map(|(provider, status)| format!("{provider:<16} {}", text_of(status))).collect(),
+    );
+    section("not read", list(&facts["unread"]).iter().map(&text_of).collect());
+    lines.join("\n") + "\n\n"
+}
