@@ -23,3 +23,20 @@ pub struct IndexStats {
     /// Bytes of memory for everything else.
     pub overhead_bytes: usize,
 }
+
+impl IndexStats {
+    /// Every figure with its name.
+    pub fn named(&self) -> [(&'static str, usize); 9] {
+        [
+            ("samples", self.samples),
+            ("functions", self.functions),
+            ("signatures", self.signatures),
+            ("pichashes", self.pichashes),
+            ("blocks", self.blocks),
+            ("block_postings", self.block_postings),
+            ("segments", self.segments),
+            ("signature_bytes", self.signature_bytes),
+            ("overhead_bytes", self.overhead_bytes),
+        ]
+    }
+}

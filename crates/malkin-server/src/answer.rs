@@ -164,6 +164,18 @@ impl Answer {
         Self::new(status, body)
     }
 
+    /// A page that loads nothing and runs nothing.
+    pub(crate) fn html(body: Vec<u8>) -> Self {
+        let policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+        Self { media_type: "text/html; charset=utf-8", ..Self::new(StatusCode::OK, body) }
+            .with_header("content-security-policy", policy.to_owned())
+    }
+
+    /// Text.
+    pub(crate) fn text(status: StatusCode, body: Vec<u8>) -> Self {
+        Self { media_type: "text/plain; version=0.0.4; charset=utf-8", ..Self::new(status, body) }
+    }
+
     /// With a further header; a value that no header can hold is left out.
     pub(crate) fn with_header(mut self, name: &'static str, value: String) -> Self {
         self.headers.push((name, value));

@@ -4,7 +4,7 @@
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -19,6 +19,7 @@ use subtle::ConstantTimeEq;
 use crate::answer::Answer;
 use crate::api;
 use crate::call::Call;
+use crate::metrics::Requests;
 use crate::query::Query;
 use crate::route::{Segment, Target, find};
 use crate::triage;
@@ -58,6 +59,8 @@ impl std::fmt::Debug for Settings {
 pub(crate) struct App {
     /// Store, index and queue.
     pub(crate) engine: Arc<Engine>,
+    /// Counters of requests.
+    pub(crate) requests: Requests,
     settings: Settings,
 }
 
@@ -85,15 +88,20 @@ pub async fn serve(
     settings: Settings,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let app = Arc::new(App { engine, settings });
+    let app = Arc::new(App { engine, requests: Requests::default(), settings });
     let router = Router::new().fallback(respond).with_state(app);
     axum::serve(listener, router).with_graceful_shutdown(shutdown).await
 }
 
 async fn respond(State(app): State<Arc<App>>, request: Request) -> Response {
-    let answer = match handle(app, request).await {
+    let started = Instant::now();
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let answer = match handle(Arc::clone(&app), request).await {
         Ok(answer) | Err(answer) => answer,
     };
+    let took = started.elapsed();
+    app.requests.note(answer.status, took);
+    tracing::debug!(%method, path, status = answer.status.as_u16(), took_us = took.as_micros() as u64, "answered");
     let mut response = Response::new(answer.body.into_body());
     *response.status_mut() = answer.status;
     for (name, value) in answer.headers {
@@ -102,6 +110,8 @@ async fn respond(State(app): State<Arc<App>>, request: Request) -> Response {
         }
     }
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.media_type));
+    // What clients sent in is part of answers: no browser is to guess that it is a page.
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
 

@@ -1,4 +1,4 @@
-//! HTTP: MCRIT's REST API over the use cases of `malkin-service`. The only crate that knows status codes.
+//! HTTP: MCRIT's REST API and the triage API over the use cases of `malkin-service`. The only crate that knows status codes.
 //!
 //! Floor 5. Requests are read and answered asynchronously; handlers are plain functions that run on blocking threads.
 
@@ -9,6 +9,8 @@ mod answer;
 mod api;
 mod app;
 mod call;
+mod describe;
+mod metrics;
 mod query;
 mod route;
 mod stream;

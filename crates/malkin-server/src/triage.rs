@@ -32,6 +32,20 @@ type Verbs = (&'static [(&'static str, Handler)], Vec<Segment>);
 /// Paths of this room: the first segments that are its own.
 const ROOMS: [&str; 3] = ["analyses", "analyze", "ti"];
 
+/// All operations of this room, as the description of the API has to tell them.
+#[cfg(test)]
+pub(crate) const ROUTES: [&str; 9] = [
+    "GET /healthz",
+    "POST /ti/hash",
+    "POST /analyze/upload",
+    "GET /analyses",
+    "GET /analyses/sha256/{}",
+    "GET /analyses/sha1/{}",
+    "POST /analyses/purge",
+    "GET /analyses/{}",
+    "DELETE /analyses/{}",
+];
+
 /// Finds a path of this room; `None` for all others. `alone` if unknown paths are this room's as well.
 pub(crate) fn find(method: &Method, path: &str, alone: bool) -> Option<Target> {
     let decoded = percent_decode(path);
@@ -99,6 +113,15 @@ mod tests {
         match find(method, path, alone)? {
             Target::Found(..) => Some(200),
             Target::Answered(answer) => Some(answer.status.as_u16()),
+        }
+    }
+
+    #[test]
+    fn told_operations_are_there() {
+        for operation in ROUTES {
+            let (verb, path) = operation.split_once(' ').unwrap();
+            let method = Method::from_bytes(verb.as_bytes()).unwrap();
+            assert_eq!(status(&method, &path.replace("{}", "x"), false), Some(200), "{operation}");
         }
     }
 

@@ -75,6 +75,9 @@ pub struct AnalysisFilter {
     pub md5: Option<String>,
     /// Earliest and latest moment, both included, in microseconds since 1970.
     pub created_us: (i64, i64),
+    /// Order by moments instead of by `created_at` as text. They differ for records of the original service whose time has no
+    /// fraction.
+    pub by_moment: bool,
     /// A family.
     pub family: Option<String>,
     /// Text that stands in name, hint, hashes, families or words.
@@ -88,6 +91,7 @@ impl Default for AnalysisFilter {
             sha1: None,
             md5: None,
             created_us: (i64::MIN, i64::MAX),
+            by_moment: false,
             family: None,
             text: None,
         }
@@ -111,7 +115,7 @@ pub trait Analyses {
     fn add_analyses(&self, analyses: &[NewAnalysis]) -> Result<u64, StoreError>;
 
     /// A page of the listing, newest first, and how many match in all. The order is that of `created_at` as text, as in the
-    /// original service; for records of ours that is the order of time.
+    /// original service, unless the filter says otherwise; for records of ours that is the order of time.
     fn analyses(&self, filter: &AnalysisFilter, page: Page) -> Result<(u64, Vec<AnalysisEntry>), StoreError>;
 
     /// One analysis by its id, exactly.

@@ -1,12 +1,12 @@
 //! `/families`: listing, single records, changes, deletion.
 
-use malkin_report::wire;
+use malkin_report::{FamilyId, wire};
 use malkin_service::Request;
 use malkin_store::Page;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::changes;
 use super::shape::{samples_by_id, store_failed, unknown};
+use super::{changes, numbers};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::call::Call;
@@ -19,6 +19,17 @@ pub(super) fn list(app: &App, call: &Call) -> Result<Answer, Answer> {
     let members =
         families.iter().map(|family| (family.family_id.to_string(), wire::family_entry_to_json(family)));
     Ok(Answer::data(&Value::Object(members.collect())))
+}
+
+/// `POST /families/ids` (ours): several at once; unknown numbers are passed over. The body is text, numbers separated by commas.
+pub(super) fn by_ids(app: &App, call: &Call) -> Result<Answer, Answer> {
+    let mut members = Map::new();
+    for id in numbers::body_list(call)? {
+        if let Some(family) = app.engine.store().family(FamilyId::new(id)).map_err(store_failed)? {
+            members.insert(family.family_id.to_string(), wire::family_entry_to_json(&family));
+        }
+    }
+    Ok(Answer::data(&Value::Object(members)))
 }
 
 /// `GET /families/{id}?with_samples=`: with its samples unless the parameter is given and not `true`.

@@ -1,5 +1,7 @@
 //! Numbers as texts of paths and bodies list them.
 
+use crate::answer::Answer;
+use crate::call::Call;
 use crate::route::python_int;
 
 /// Decimal numbers separated by commas: blanks around commas and one newline at the end are tolerated, anything else is
@@ -14,6 +16,23 @@ pub(super) fn decimal_list(text: &str) -> Option<Vec<i64>> {
 fn decimal(digits: &str) -> Option<i64> {
     let all_digits = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     all_digits.then(|| digits.parse().unwrap_or(i64::MAX))
+}
+
+/// Most numbers of a batch look-up.
+const MAX_BATCH: usize = 10_000;
+
+/// The numbers of a batch look-up, ascending, each once.
+pub(super) fn body_list(call: &Call) -> Result<Vec<i64>, Answer> {
+    call.require_body("POST")?;
+    let listed = std::str::from_utf8(&call.body).ok().and_then(decimal_list);
+    let mut ids =
+        listed.ok_or_else(|| Answer::bad_request("The body has to be numbers, separated by commas."))?;
+    ids.sort_unstable();
+    ids.dedup();
+    if ids.len() > MAX_BATCH {
+        return Err(Answer::bad_request(&format!("At most {MAX_BATCH} records can be asked for at once.")));
+    }
+    Ok(ids)
 }
 
 /// Integers in Python's notation, signs and blanks included, separated by commas.

@@ -6,10 +6,10 @@ use malkin_service::Request;
 use malkin_store::FunctionQuery;
 use serde_json::json;
 
-use super::changes;
 use super::shape::{
     function_json, functions_by_id, page, samples_by_id, service_failed, store_failed, unknown,
 };
+use super::{changes, numbers};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::call::Call;
@@ -30,6 +30,13 @@ pub(super) fn submit(app: &App, call: &Call) -> Result<Answer, Answer> {
         data["job_id"] = json!(job.to_string());
     }
     Ok(Answer::data(&data))
+}
+
+/// `POST /samples/ids` (ours): several at once; unknown numbers are passed over. The body is text, numbers separated by commas.
+pub(super) fn by_ids(app: &App, call: &Call) -> Result<Answer, Answer> {
+    let ids: Vec<SampleId> = numbers::body_list(call)?.into_iter().map(SampleId::new).collect();
+    let samples = app.engine.store().samples_by_ids(&ids).map_err(store_failed)?;
+    Ok(Answer::data(&samples_by_id(&samples)))
 }
 
 /// `GET /samples/{id}`

@@ -30,6 +30,7 @@ pub(super) fn list(app: &App, call: &Call) -> Result<Answer, Answer> {
         sha1: text("sha1"),
         md5: text("md5"),
         created_us: (from.unwrap_or(i64::MIN), to.unwrap_or(i64::MAX)),
+        by_moment: ["date_from", "date_to"].into_iter().filter_map(text).any(|bound| !is_plain(&bound)),
         family: text("family"),
         text: text("q"),
     };
@@ -96,6 +97,17 @@ fn moment(call: &Call, name: &str, faults: &mut Vec<Value>) -> Option<i64> {
         faults.push(fault("datetime_parsing", &["query", name], message, json!(text)));
     }
     found
+}
+
+/// Whether a bound has the form of stored times, whole or up to the day, the month or the year. Only then do the order of texts, which the
+/// original lists by, and the order of moments agree about it; with any other bound the listing is in the order of moments.
+fn is_plain(bound: &str) -> bool {
+    const FORM: &str = "0000-00-00T00:00:00.000000Z";
+    [4, 7, 10, FORM.len()].contains(&bound.len())
+        && bound
+            .bytes()
+            .zip(FORM.bytes())
+            .all(|(byte, form)| if form == b'0' { byte.is_ascii_digit() } else { byte == form })
 }
 
 /// `GET /analyses/{id}`

@@ -24,6 +24,7 @@ CREATE TABLE analysis (
 
 CREATE INDEX analysis_by_sha256 ON analysis (sha256, created_at, number);
 CREATE INDEX analysis_by_time ON analysis (created_at, number);
+CREATE INDEX analysis_by_moment ON analysis (created_us, number);
 
 -- Answers of providers that are still good, by provider and hash.
 CREATE TABLE intel_answer (

@@ -67,13 +67,20 @@ impl Analyses for SqliteStore {
                     )?,
                     entries(
                         sql!("analysis/page_of_sha256"),
-                        params![sha1, md5, from, to, family, text, limit, start, sha256],
+                        params![sha1, md5, from, to, family, text, limit, start, sha256, filter.by_moment],
                     )?,
                 )
             } else {
                 (
                     count(sql!("analysis/count"), params![sha1, md5, from, to, family, text])?,
-                    entries(sql!("analysis/page"), params![sha1, md5, from, to, family, text, limit, start])?,
+                    entries(
+                        if filter.by_moment {
+                            sql!("analysis/page_by_moment")
+                        } else {
+                            sql!("analysis/page")
+                        },
+                        params![sha1, md5, from, to, family, text, limit, start],
+                    )?,
                 )
             };
             Ok((total as u64, entries))

@@ -9,9 +9,10 @@ use crate::conformance::{at, labels, sample};
 use crate::{Catalogue, FunctionQuery, Jobs, Page, StoreError};
 
 /// Statements that may walk over a whole table: what they answer is about all of it, or the table is small.
-const WALKS: [&str; 19] = [
+const WALKS: [&str; 20] = [
     "analysis/count",
     "analysis/page",
+    "analysis/page_by_moment",
     "counter/changed",
     "counter/restart",
     "family/count",
