@@ -146,7 +146,7 @@ pub fn kind(bytes: &[u8]) -> &'static str {
     }
     let start = bytes.get(..4096).unwrap_or(bytes);
     let is_text = !start.is_empty()
-        && start.iter().all(|byte| matches!(byte, b'\t' | b'\n' | b'\r' | b' '..=b'~' | 0x80..));
+        && start.iter().all(|byte| matches!(byte, b'\t' | b'\n' | b'\r' | 0x1b | b' '..=b'~' | 0x80..));
     if is_text && std::str::from_utf8(start).is_ok() { "text" } else { "data" }
 }
 

@@ -1,5 +1,5 @@
-//! Black-box scenarios: the built `malkin` serves on loopback, Python plays the client. Two of them so far: the recorded transcripts of the
-//! MCRIT API, and the genuine McritClient against us and against the reference server.
+//! Black-box scenarios: the built `malkin` serves on loopback, Python plays the client: the recorded transcripts of the MCRIT API, the genuine
+//! McritClient against us and against the reference server, and the transcripts of the triage API with a mock of its providers.
 //!
 //! Everything is started here with an empty data folder and stopped here. Absent golden data or an absent product are counted as skipped.
 
@@ -30,6 +30,7 @@ struct Scenario {
 const SCENARIOS: &[Scenario] = &[
     Scenario { name: "replay", run: replay_transcripts },
     Scenario { name: "client", run: drive_genuine_client },
+    Scenario { name: "triage", run: replay_triage },
 ];
 
 /// `cargo xtask conformance [SCENARIO...]`
@@ -97,6 +98,25 @@ fn drive_genuine_client(bench: &Bench) -> Result<Tally, String> {
     script.args(["--reference", &reference.url, "--candidate", &ours.url]);
     script.arg("--reports").arg(bench.shared.join("codehash/golden/public/smda"));
     judge(&mut script, &[&ours])
+}
+
+/// The transcripts of the triage API: its runner starts a server for each, with a mock of the providers.
+fn replay_triage(bench: &Bench) -> Result<Tally, String> {
+    let malkin = crate::target_dir().join("debug/malkin");
+    let malkin = malkin.display();
+    let start = format!(
+        "sh -c '[ -s {{db}} ] && {malkin} import {{db}} --data {{db}}.malkin; exec {malkin} serve --listen 127.0.0.1:{{port}} --data {{db}}.malkin'"
+    );
+    let triage = bench.shared.join("triage");
+    let mut script = Command::new(&bench.python);
+    script.arg(triage.join("replay.py")).arg("--golden").arg(triage.join("golden/public"));
+    script.args(["--cmd", &start]).current_dir(&bench.scratch.0);
+    let (output, success) = process::run_and_read(&mut script)?;
+    let tally = output.lines().rev().find_map(tally::read_triage).unwrap_or_default();
+    if tally.passed == 0 || (tally.failed == 0) != success {
+        return Err("the runner of the triage transcripts did not say how it ended".to_owned());
+    }
+    Ok(tally)
 }
 
 /// Runs a scenario's script and reads its closing line. After a failure the servers' last words are shown.

@@ -32,6 +32,21 @@ impl std::fmt::Display for Tally {
     }
 }
 
+/// Reads the closing line of the triage runner: `steps: 187 passed as recorded, 70 passed as a documented improvement, 3 failed, 0 skipped`.
+pub(crate) fn read_triage(line: &str) -> Option<Tally> {
+    let mut tally = Tally::default();
+    for part in line.strip_prefix("steps: ")?.split(", ") {
+        let (number, word) = part.split_once(' ')?;
+        let number: u64 = number.parse().ok()?;
+        match word.split(' ').next()? {
+            "passed" => tally.passed += number,
+            "failed" => tally.failed += number,
+            _ => tally.skipped += number,
+        }
+    }
+    Some(tally)
+}
+
 /// Reads every summary line in the output of a test run: nextest's `Summary [...] 3 tests run: 2 passed (1 slow), 1 timed out, 0 skipped`, the
 /// standard harness' `test result: ok. 4 passed; 0 failed; ...` and the scenarios' `5 passed, 0 failed`. `None` when there is none, as when
 /// the tests did not build.
@@ -108,6 +123,14 @@ mod tests {
 
     fn tally(passed: u64, failed: u64, skipped: u64) -> Tally {
         Tally { passed, failed, skipped }
+    }
+
+    #[test]
+    fn the_triage_runner_counts_in_four_parts() {
+        let line =
+            "steps: 187 passed as recorded, 70 passed as a documented improvement, 3 failed, 1 skipped";
+        assert_eq!(read_triage(line), Some(Tally { passed: 257, failed: 3, skipped: 1 }));
+        assert_eq!(read_triage("ok    list_paging   26/26"), None);
     }
 
     #[test]

@@ -12,4 +12,5 @@ mod report;
 mod routes;
 mod search;
 mod server;
+mod triage;
 mod upkeep;
