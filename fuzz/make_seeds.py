@@ -133,6 +133,29 @@ def values():
         seed("signature", str(width), bytes([width, 3, 2]) + bytes(at // 9 % 3 for at in range(64 * 5 + 3)))
 
 
+def answers():
+    """Answers of threat-intelligence providers; the first byte says status and kind of hash, see src/provider.rs."""
+    stats = {"malicious": 5, "suspicious": 1, "undetected": 60}
+    attributes = {"last_analysis_stats": stats, "tags": ["peexe", "64bits"], "names": ["a.exe", None], "meaningful_name": "a.exe", "type_description": "Win32 EXE",
+                  "popular_threat_classification": {"suggested_threat_label": "trojan.heodo/x", "popular_threat_name": [{"value": "heodo", "count": 3}]},
+                  "first_submission_date": 1700000000, "last_submission_date": 1700003600, "md5": "00" * 16, "ssdeep": "3:a:b", "pe_info": {"imphash": "11" * 16}}
+    overview = {"sha256": "7e" * 32, "verdict": "malicious", "vx_family": "Trojan.Heodo", "tags": ["x"], "threat_score": 85, "last_file_name": "a.exe", "other_file_name": [],
+                "type": "PE32", "last_multi_scan": "2023-11-14T22:13:20+00:00"}
+    bazaar = {"sha256_hash": "7e" * 32, "signature": "Heodo", "tags": None, "file_name": "a.exe", "file_type": "exe", "first_seen": "2023-11-14 22:13:20", "last_seen": None, "tlsh": "T1"}
+    pulse = {"name": "Heodo \u2013 week 23", "created": "2023-11-14T22:13:20.000000", "modified": "2023-11-15T22:13:20", "tags": ["loader"], "attack_ids": [{"id": "T1055"}],
+             "malware_families": [{"display_name": "Heodo"}]}
+    general = {"pulse_info": {"count": 1, "pulses": [pulse], "related": {"other": {"malware_families": ["Heodo"]}}}, "base_indicator": {"description": "x"}, "false_positive": []}
+    known = {"virustotal": [{"data": {"attributes": attributes}}, {"data": {"attributes": {"tags": "x", "last_analysis_stats": {"malicious": 0}}}}],
+             "hybrid_analysis": [overview, [overview, {"verdict": "no specific threat"}]],
+             "malware_bazaar": [{"query_status": "ok", "data": [bazaar]}, {"query_status": "hash_not_found"}, {"query_status": "ok", "data": [{"signature": ["a", "b"]}]}],
+             "otx": [general, {"pulse_info": {"count": 0, "pulses": []}, "indicator": {"description": "x"}}]}
+    for target, documents in known.items():
+        for number, document in enumerate(documents):
+            seed(target, str(number), b"\x10" + json.dumps(document, separators=(",", ":")).encode())
+        seed(target, "none", b"\x05{}")
+        seed(target, "nan", b"\x08[NaN]")
+
+
 def executables():
     for name, sizes in [("pe32", (0x10, 0x1000, 0x200, 0x200)), ("pe32_cut", (0x1000, 0x1000, 0x8000, 0x200))]:
         seed("loader", name, pe(*sizes))
@@ -228,5 +251,5 @@ def macho():
     return header + segment + symtab + entry + code + struct.pack("<IBBHQ", 1, 0xF, 1, 0, 0x100000000 + code_at) + strings
 
 
-for make in [escapers, documents, functions, values, executables]:
+for make in [escapers, documents, functions, values, answers, executables]:
     make()

@@ -12,6 +12,7 @@ pub mod loader;
 pub mod mcrit;
 pub mod number;
 mod parts;
+pub mod provider;
 pub mod report;
 pub mod search;
 pub mod signature;
