@@ -21,8 +21,9 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long an answer is good: of a provider that knows the hash, and of one that does not.
 const FOUND_GOOD_FOR: Duration = Duration::from_hours(24);
 const NOT_FOUND_GOOD_FOR: Duration = Duration::from_hours(1);
-/// Requests that may be under way at the same time, over all look-ups.
-const MAX_UNDER_WAY: usize = 512;
+/// Requests that may be under way at the same time, over all look-ups. A look-up waits only while a request of its own is under
+/// way, so this also bounds how many wait: half of the 512 threads on which the server answers at most.
+const MAX_UNDER_WAY: usize = 256;
 /// A provider that says "too often" so many times in a row is left alone for as long as it asked. A single such answer may
 /// be about one hash.
 const PATIENCE: u32 = 3;
@@ -155,7 +156,7 @@ impl Fetcher {
                     exchanges.insert(provider, exchange);
                 }
                 None => {
-                    if self.ask(provider, hash, send.clone()) {
+                    if self.ask(provider, hash, now, send.clone()) {
                         asked += 1;
                     } else {
                         exchanges.insert(provider, Exchange::HeldBack(None));
@@ -222,7 +223,13 @@ impl Fetcher {
     }
 
     /// Begins to ask; false when too many requests are under way.
-    fn ask(&self, provider: Provider, hash: &str, send: mpsc::Sender<(Provider, Exchange)>) -> bool {
+    fn ask(
+        &self,
+        provider: Provider,
+        hash: &str,
+        now: Timestamp,
+        send: mpsc::Sender<(Provider, Exchange)>,
+    ) -> bool {
         let Some(key) = self.settings.keys.get(&provider) else { return false };
         if self.under_way.fetch_add(1, Ordering::Relaxed) >= MAX_UNDER_WAY {
             self.under_way.fetch_sub(1, Ordering::Relaxed);
@@ -234,7 +241,7 @@ impl Fetcher {
         let agent = self.agent.clone();
         let name = format!("intel-{}", provider.as_str());
         let thread = std::thread::Builder::new().name(name).spawn(move || {
-            let exchange = exchange(&agent, &request);
+            let exchange = exchange(&agent, &request, now);
             // Nobody listens any more when the deadline has passed.
             let _ = send.send((provider, exchange));
             drop(counted);
@@ -276,7 +283,7 @@ impl Fetcher {
 }
 
 /// Sends a request and reads the answer within the agent's time.
-fn exchange(agent: &ureq::Agent, request: &Request) -> Exchange {
+fn exchange(agent: &ureq::Agent, request: &Request, now: Timestamp) -> Exchange {
     let answer = match &request.method {
         Method::Get => {
             let mut call = agent.get(&request.url).header(request.key_header, &request.key);
@@ -297,14 +304,24 @@ fn exchange(agent: &ureq::Agent, request: &Request) -> Exchange {
         Ok(answer) => answer,
         Err(error) => return failure(&error),
     };
-    let retry_after =
-        answer.headers().get("retry-after").and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    let stated = answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
+    let retry_after = stated.and_then(|stated| seconds_of(stated.trim(), now));
     let mut body = Vec::new();
     let limit = MAX_ANSWER as u64 + 1;
     match answer.body_mut().as_reader().take(limit).read_to_end(&mut body) {
         Ok(_) => Exchange::Answer { status: answer.status().as_u16(), body, retry_after },
         Err(error) => failure(&ureq::Error::from(error)),
     }
+}
+
+/// `Retry-After`: seconds, or a moment as HTTP states it (RFC 9110 section 10.2.3); one that has passed is no time at all.
+fn seconds_of(stated: &str, now: Timestamp) -> Option<u64> {
+    if let Ok(seconds) = stated.parse() {
+        return Some(seconds);
+    }
+    let moment = jiff::fmt::rfc2822::parse(stated).ok()?.timestamp();
+    let left = moment.as_millisecond().saturating_sub(now.millis());
+    Some(u64::try_from(left).unwrap_or_default().div_ceil(1000))
 }
 
 /// The cause is not told: it may name hosts of the network behind a proxy.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use malkin_intel::{HashKind, Kind, Record, summary};
 use malkin_matching::attribute;
 use malkin_report::{Report, wire};
-use malkin_store::{NewAnalysis, StoreError};
+use malkin_store::{NewAnalysis, StoreError, Timestamp};
 use malkin_triage::ioc;
 use malkin_triage::{Facts, FamilyKinship, Kinship, Options, Reputation, Verdict, examine, verdict};
 use parking_lot::{Condvar, Mutex};
@@ -102,7 +102,7 @@ impl Desk {
 impl Engine {
     /// Looks at a file and keeps the record. A file that has a record is not looked at again unless `afresh`.
     pub fn analyse(&self, file: &Uploaded<'_>, afresh: bool) -> Result<Analysed, ServiceError> {
-        let sha256 = crate::disassembly::hex(&<sha2::Sha256 as sha2::Digest>::digest(file.bytes));
+        let sha256 = sha256_of(file);
         self.desk().one_at_a_time(&sha256, || {
             if !afresh
                 && let Some(known) = self.store().newest_analysis(&sha256)?
@@ -110,27 +110,28 @@ impl Engine {
             {
                 return Ok(Analysed { id: known.id, document: known.document, was_known: true });
             }
-            let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-            self.desk().at_most(cores, || {
-                let new = self.record_of(file)?;
-                self.store().add_analyses(std::slice::from_ref(&new))?;
-                Ok(Analysed { id: new.id, document: new.document, was_known: false })
-            })
+            let new = self.record_of(file, &sha256)?;
+            self.store().add_analyses(std::slice::from_ref(&new))?;
+            Ok(Analysed { id: new.id, document: new.document, was_known: false })
         })
     }
 
     /// Looks at a file and answers the record as JSON text; nothing is kept.
     pub fn triage_now(&self, file: &Uploaded<'_>) -> Result<String, ServiceError> {
-        Ok(self.record_of(file)?.document)
+        Ok(self.record_of(file, &sha256_of(file))?.document)
     }
 
-    fn record_of(&self, file: &Uploaded<'_>) -> Result<NewAnalysis, ServiceError> {
-        let report = self.report_of(file);
+    fn record_of(&self, file: &Uploaded<'_>, sha256: &str) -> Result<NewAnalysis, ServiceError> {
         let now = self.now();
-        let options = Options { report: report.as_ref(), now: Some(now.millis() / 1000) };
-        let facts = examine(file.bytes, &options);
-        let kinship = report.and_then(|report| self.kinship(report));
-        let lookup = self.knows_providers().then(|| self.records(&facts.hashes.sha256, HashKind::Sha256));
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        // Providers are asked meanwhile, and waiting for them takes no seat: a silent one holds up this file only.
+        let (facts, kinship, lookup) = std::thread::scope(|scope| {
+            let asked =
+                self.knows_providers().then(|| scope.spawn(|| self.records(sha256, HashKind::Sha256)));
+            let (facts, kinship) = self.desk().at_most(cores, || self.evidence(file, now));
+            // A look-up that panicked is one that told nothing; the panic is in the log.
+            (facts, kinship, asked.and_then(|asked| asked.join().ok()))
+        });
         let reputation = lookup.as_ref().map(|lookup| reputation(&lookup["summary"]));
         let told = verdict(&facts, kinship.as_ref().map(|(kinship, _)| kinship), reputation.as_ref());
         let document = document(file, &facts, kinship.as_ref(), lookup.as_ref(), &told);
@@ -156,6 +157,14 @@ impl Engine {
             words: words(&facts, &told),
             document: document.to_string(),
         })
+    }
+
+    /// What the file itself says, and what code of it is known.
+    fn evidence(&self, file: &Uploaded<'_>, now: Timestamp) -> (Facts, Option<(Kinship, Value)>) {
+        let report = self.report_of(file);
+        let options = Options { report: report.as_ref(), now: Some(now.millis() / 1000) };
+        let facts = examine(file.bytes, &options);
+        (facts, report.and_then(|report| self.kinship(report)))
     }
 
     /// The disassembly, if the file can be disassembled.
@@ -250,6 +259,10 @@ pub fn instant(text: &str) -> Option<i64> {
     }
     let civil = text.parse::<jiff::civil::DateTime>().ok()?;
     Some(civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_microsecond())
+}
+
+fn sha256_of(file: &Uploaded<'_>) -> String {
+    crate::disassembly::hex(&<sha2::Sha256 as sha2::Digest>::digest(file.bytes))
 }
 
 /// Whether a stored text is a report that an upload can be answered with.

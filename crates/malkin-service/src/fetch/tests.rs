@@ -70,6 +70,56 @@ fn a_silent_provider_costs_the_deadline_and_nobody_else_anything() {
 }
 
 #[test]
+fn look_ups_do_not_wait_for_each_other() {
+    /// More than there are cores, so that waiting in turn would be seen as missing answers.
+    const LOOK_UPS: usize = 100;
+    let store = SqliteStore::open_in_memory().unwrap();
+    let (vt, vt_asked) = provider(None);
+    let (otx, _) = provider_answering(http("200 OK", "", r#"{"pulse_info": {"count": 0}}"#));
+    let settings = [
+        ("VT_API_KEY", "k"),
+        ("VT_BASE_URL", &vt),
+        ("OTX_API_KEY", "k"),
+        ("OTX_BASE_URL", &otx),
+        ("DEFAULT_TIMEOUT", "3"),
+    ];
+    let fetcher = fetcher(&settings);
+    // All wait for the silent provider at once: each has asked it before the first has given up.
+    std::thread::scope(|scope| {
+        let all: Vec<_> = (0..LOOK_UPS)
+            .map(|number| {
+                let (fetcher, store) = (&fetcher, &store);
+                scope.spawn(move || {
+                    let hash = format!("{number:064x}");
+                    statuses(&fetcher.look_up(store, Timestamp::from_millis(0), &hash, HashKind::Sha256))
+                })
+            })
+            .collect();
+        for look_up in all {
+            assert_eq!(look_up.join().unwrap(), ["timeout", "no_key", "no_key", "not_found"]);
+        }
+    });
+    assert_eq!(vt_asked.load(Ordering::Relaxed), LOOK_UPS);
+    let left = (0..100).find(|_| {
+        std::thread::sleep(Duration::from_millis(20));
+        fetcher.under_way.load(Ordering::Relaxed) == 0
+    });
+    assert!(left.is_some(), "requests are given up with their look-ups");
+}
+
+#[test]
+fn patience_is_asked_for_in_seconds_or_until_a_moment() {
+    let now = Timestamp::from_millis(784_111_777_000);
+    assert_eq!(seconds_of("60", now), Some(60));
+    assert_eq!(seconds_of("Sun, 06 Nov 1994 08:51:37 GMT", now), Some(120));
+    assert_eq!(seconds_of("Sun, 06 Nov 1994 08:49:37 GMT", now), Some(0));
+    assert_eq!(seconds_of("Sun, 06 Nov 1994 08:40:00 GMT", now), Some(0));
+    for odd in ["", "-1", "soon", "99999999999999999999999"] {
+        assert_eq!(seconds_of(odd, now), None, "{odd}");
+    }
+}
+
+#[test]
 fn good_answers_are_kept_and_failures_asked_again() {
     let store = SqliteStore::open_in_memory().unwrap();
     let (vt, vt_asked) = provider_answering(http("200 OK", "", r#"{"data": {"attributes": {}}}"#));
