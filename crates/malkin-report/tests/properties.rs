@@ -25,7 +25,7 @@ fn check(bytes: &[u8]) -> Result<(), TestCaseError> {
             prop_assert_eq!(again.as_ref(), Ok(&report));
         }
         let mut pieces = Vec::new();
-        wire::write_report_to(&report, &mut pieces).unwrap();
+        wire::write_report_to(&report, &mut pieces).expect("memory takes all");
         prop_assert_eq!(pieces, wire::write_report(&report));
         for function in &report.functions {
             let _ = malkin_report::cfg::nesting_depth(function);
