@@ -137,7 +137,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Answer, Answer> {
 /// Where a request is to go, or the answer it gets without its body being looked at.
 fn destination(app: &App, parts: &axum::http::request::Parts) -> Result<(Handler, Vec<Segment>), Answer> {
     authenticate(app, &parts.headers)?;
-    match triage::find(&parts.method, parts.uri.path(), app.settings.stands_in_for_triage) {
+    match triage::find(&parts.method, &parts.uri, app.settings.stands_in_for_triage) {
         Some(triage::Target::Found(handler, path)) => return Ok((handler, path)),
         Some(triage::Target::Answered(answer)) => return Err(answer),
         None => {}

@@ -10,7 +10,7 @@ mod multipart;
 mod refusal;
 mod upload;
 
-use axum::http::{Method, StatusCode};
+use axum::http::{Method, StatusCode, Uri};
 use serde_json::json;
 
 use crate::answer::Answer;
@@ -47,7 +47,8 @@ pub(crate) const ROUTES: [&str; 9] = [
 ];
 
 /// Finds a path of this room; `None` for all others. `alone` if unknown paths are this room's as well.
-pub(crate) fn find(method: &Method, path: &str, alone: bool) -> Option<Target> {
+pub(crate) fn find(method: &Method, uri: &Uri, alone: bool) -> Option<Target> {
+    let path = uri.path();
     let decoded = percent_decode(path);
     let inner = decoded.strip_prefix('/')?;
     if let Some((verbs, values)) = verbs_of(inner) {
@@ -60,7 +61,8 @@ pub(crate) fn find(method: &Method, path: &str, alone: bool) -> Option<Target> {
     let first = inner.split('/').next().unwrap_or_default();
     let is_ours = ROOMS.contains(&first) || first == "healthz";
     if let Some(without) = inner.strip_suffix('/').filter(|without| is_ours && verbs_of(without).is_some()) {
-        let location = path.strip_suffix('/').unwrap_or(without).to_owned();
+        let path = path.strip_suffix('/').unwrap_or(without);
+        let location = uri.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
         return Some(Target::Answered(
             Answer::empty(StatusCode::TEMPORARY_REDIRECT).with_header("location", location),
         ));
@@ -110,7 +112,7 @@ mod tests {
     use super::*;
 
     fn status(method: &Method, path: &str, alone: bool) -> Option<u16> {
-        match find(method, path, alone)? {
+        match find(method, &path.parse().unwrap(), alone)? {
             Target::Found(..) => Some(200),
             Target::Answered(answer) => Some(answer.status.as_u16()),
         }
@@ -145,6 +147,10 @@ mod tests {
             assert_eq!(status(&get, path, false), Some(405), "{path}");
         }
         assert_eq!(status(&get, "/analyses/", false), Some(307));
+        let Some(Target::Answered(moved)) = find(&get, &"/analyses/?page=2".parse().unwrap(), false) else {
+            panic!("a trailing slash leads elsewhere")
+        };
+        assert_eq!(moved.headers, [("location", "/analyses?page=2".to_owned())]);
         assert_eq!(status(&get, "/analyses/sha256/", false), Some(307));
         for path in ["/", "/samples", "/nope", "/analysesx"] {
             assert_eq!(status(&get, path, false), None, "{path}");

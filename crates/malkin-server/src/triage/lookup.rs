@@ -12,7 +12,8 @@ use crate::call::Call;
 /// Answers 200 whatever the providers did; they are asked only for hashes of files.
 pub(super) fn hash(app: &App, call: &Call) -> Result<Answer, Answer> {
     let text = stated(call)?;
-    let text = text.trim();
+    // Python's white space: that of Unicode and four separators of ASCII.
+    let text = text.trim_matches(|c: char| c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c));
     if text.is_empty() {
         return Err(bad_request("hash is required"));
     }
@@ -35,12 +36,14 @@ fn stated(call: &Call) -> Result<String, Answer> {
         let message = "Input should be a valid dictionary or object to extract fields from";
         invalid(vec![fault("model_attributes_type", &["body"], message, input)])
     };
-    if media_type != "application/json" && !media_type.ends_with("+json") {
+    let subtype = media_type.strip_prefix("application/").unwrap_or_default();
+    if subtype != "json" && !subtype.ends_with("+json") {
         return Err(no_object(json!(String::from_utf8_lossy(&call.body))));
     }
     let Ok(text) = std::str::from_utf8(&call.body) else {
         return Err(bad_request("There was an error parsing the body"));
     };
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let body: Value = serde_json::from_str(text).map_err(|error| {
         let before = text
             .lines()

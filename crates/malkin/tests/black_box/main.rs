@@ -8,6 +8,7 @@ mod comparisons;
 mod durability;
 mod exchange;
 mod hostile;
+mod providers;
 mod report;
 mod routes;
 mod search;

@@ -14,24 +14,34 @@ pub(crate) struct Server {
     agent: ureq::Agent,
 }
 
-/// An answer: status, `Allow` header, body.
+/// An answer: status, `Allow` header, all headers, body.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) allow: Option<String>,
+    pub(crate) headers: ureq::http::HeaderMap,
     pub(crate) body: Value,
 }
 
 impl Server {
     /// Starts a server on a data directory and waits until it answers.
     pub(crate) fn start(data: &Path, options: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_malkin"))
+        Self::start_with(data, options, &[], Stdio::null())
+    }
+
+    /// The same with settings in the environment; what it logs goes where the last argument says.
+    pub(crate) fn start_with(data: &Path, options: &[&str], settings: &[(&str, &str)], log: Stdio) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_malkin"));
+        for name in ["MALKIN_TOKEN", "DB_PATH", "VT_API_KEY", "HA_API_KEY", "ABUSE_API_KEY", "OTX_API_KEY"] {
+            command.env_remove(name);
+        }
+        let mut child = command
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)
             .args(options)
-            .env_remove("MALKIN_TOKEN")
+            .envs(settings.iter().copied())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(log)
             .spawn()
             .expect("the server starts");
         let mut line = String::new();
@@ -70,8 +80,9 @@ impl Server {
         let mut answer = self.agent.run(request.body(body).expect("a sound request"))?;
         let status = answer.status().as_u16();
         let allow = answer.headers().get("allow").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let headers = answer.headers().clone();
         let text = answer.body_mut().with_config().limit(64 << 20).read_to_string()?;
-        Ok(Answer { status, allow, body: serde_json::from_str(&text).unwrap_or(Value::Null) })
+        Ok(Answer { status, allow, headers, body: serde_json::from_str(&text).unwrap_or(Value::Null) })
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {
