@@ -5,6 +5,7 @@
 //! verbs, as in the original's framework.
 
 mod analyses;
+mod disposition;
 mod lookup;
 mod multipart;
 mod refusal;

@@ -3,6 +3,9 @@
 use std::collections::HashMap;
 
 use axum::body::Bytes;
+use axum::http::header::CONTENT_DISPOSITION;
+
+use super::disposition;
 
 /// Largest field that is no file, in bytes (the original's).
 const MAX_FIELD: usize = 1 << 20;
@@ -31,10 +34,11 @@ pub(super) fn read(content_type: &str, body: &Bytes) -> Result<HashMap<String, F
                 return Ok(fields);
             };
             let Some(name) = field.name().map(str::to_owned) else { continue };
-            let file_name = field.file_name().map(str::to_owned);
+            let stated = field.headers().get(CONTENT_DISPOSITION);
+            let file_name = stated.and_then(|header| disposition::file_name(header.as_bytes()));
             let content = field.bytes().await.map_err(|error| error.to_string())?;
             let value = match file_name {
-                Some(file_name) => Field::File(without_drive(&file_name).to_owned(), content),
+                Some(file_name) => Field::File(file_name, content),
                 None if content.len() > MAX_FIELD => {
                     return Err("Part exceeded maximum size of 1024KB.".to_owned());
                 }
@@ -44,30 +48,4 @@ pub(super) fn read(content_type: &str, body: &Bytes) -> Result<HashMap<String, F
         }
         Err(format!("Too many parts. Maximum number of parts is {MAX_PARTS}."))
     })
-}
-
-/// Old browsers send the path of the file on the sender's machine: of a name with a drive or a host its last part counts, as in
-/// the original's form parser. Other names are data, whatever they look like.
-fn without_drive(name: &str) -> &str {
-    let is_windows_path = name.get(1..3) == Some(":\\") || name.starts_with("\\\\");
-    if is_windows_path { name.rsplit('\\').next().unwrap_or(name) } else { name }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_of_the_senders_machine_are_cut() {
-        let cases = [
-            (r"C:\Users\me\a.exe", "a.exe"),
-            (r"\\host\share\a.exe", "a.exe"),
-            (r"a\b.exe", r"a\b.exe"),
-            ("../a.exe", "../a.exe"),
-            ("é:\\a", "é:\\a"),
-        ];
-        for (name, kept) in cases {
-            assert_eq!(without_drive(name), kept);
-        }
-    }
 }
