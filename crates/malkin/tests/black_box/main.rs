@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test panics when an answer is not as expected")]
 
+mod archives;
 mod changes;
 mod commands;
 mod comparisons;

@@ -106,6 +106,12 @@ impl Server {
         }
     }
 
+    /// The most memory the server has held, in KiB, where the system tells.
+    pub(crate) fn peak_memory(&self) -> Option<u64> {
+        let told = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        told.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.trim().trim_end_matches(" kB").parse().ok()
+    }
+
     /// Ends the server as a crash would.
     pub(crate) fn kill(&mut self) {
         self.child.kill().expect("the server can be killed");
