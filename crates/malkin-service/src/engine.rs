@@ -59,6 +59,7 @@ pub struct Engine {
     fetcher: Fetcher,
     desk: Desk,
     asks_providers: bool,
+    rules: Option<malkin_triage::yara::Rules>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -85,6 +86,7 @@ impl Engine {
             fetcher: Fetcher::new(IntelSettings::default()),
             desk: Desk::default(),
             asks_providers: false,
+            rules: None,
         };
         engine.memory.rebuild(engine.store())?;
         let now = engine.now();
@@ -98,6 +100,18 @@ impl Engine {
         self.asks_providers = settings.has_keys();
         self.fetcher = Fetcher::new(settings);
         self
+    }
+
+    /// Runs YARA rules over files that are triaged.
+    #[must_use]
+    pub fn with_rules(mut self, rules: malkin_triage::yara::Rules) -> Self {
+        self.rules = Some(rules);
+        self
+    }
+
+    /// The rules.
+    pub(crate) fn rules(&self) -> Option<&malkin_triage::yara::Rules> {
+        self.rules.as_ref()
     }
 
     /// Whether any provider can be asked.

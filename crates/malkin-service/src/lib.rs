@@ -40,6 +40,7 @@ pub use request::{
 };
 pub use run::{FunctionPair, JobError};
 
+pub use malkin_triage::yara::Rules;
 pub use triage::{Analysed, Uploaded};
 
 /// Version of MCRIT whose API and results this is.

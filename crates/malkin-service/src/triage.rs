@@ -12,8 +12,8 @@ use malkin_intel::{HashKind, Kind, Record, summary};
 use malkin_matching::attribute;
 use malkin_report::{Report, wire};
 use malkin_store::{NewAnalysis, StoreError, Timestamp};
-use malkin_triage::ioc;
 use malkin_triage::{Facts, FamilyKinship, Kinship, Options, Reputation, Verdict, examine, verdict};
+use malkin_triage::{archive, ioc};
 use parking_lot::{Condvar, Mutex};
 use serde_json::{Value, json};
 
@@ -99,6 +99,13 @@ impl Desk {
     }
 }
 
+/// What an archive holds: its children in short, and what was left out.
+#[derive(Default)]
+struct Children {
+    listed: Vec<Value>,
+    refused: Vec<String>,
+}
+
 impl Engine {
     /// Looks at a file and keeps the record. A file that has a record is not looked at again unless `afresh`.
     pub fn analyse(&self, file: &Uploaded<'_>, afresh: bool) -> Result<Analysed, ServiceError> {
@@ -110,18 +117,30 @@ impl Engine {
             {
                 return Ok(Analysed { id: known.id, document: known.document, was_known: true });
             }
-            let new = self.record_of(file, &sha256)?;
-            self.store().add_analyses(std::slice::from_ref(&new))?;
-            Ok(Analysed { id: new.id, document: new.document, was_known: false })
+            let mut all = Vec::new();
+            let new = self.record_of(file, &sha256, Some(&mut all))?;
+            let analysed = Analysed { id: new.id.clone(), document: new.document.clone(), was_known: false };
+            all.push(new);
+            self.store().add_analyses(&all)?;
+            Ok(analysed)
         })
     }
 
     /// Looks at a file and answers the record as JSON text; nothing is kept.
     pub fn triage_now(&self, file: &Uploaded<'_>) -> Result<String, ServiceError> {
-        Ok(self.record_of(file, &sha256_of(file))?.document)
+        Ok(self.record_of(file, &sha256_of(file), Some(&mut Vec::new()))?.document)
     }
 
-    fn record_of(&self, file: &Uploaded<'_>, sha256: &str) -> Result<NewAnalysis, ServiceError> {
+    /// The record of a file; those of files inside of it are added to `inside`. Without that, an archive is not opened: members of
+    /// archives are looked at as they are, or a file that unfolds to itself would never end.
+    fn record_of(
+        &self,
+        file: &Uploaded<'_>,
+        sha256: &str,
+        inside: Option<&mut Vec<NewAnalysis>>,
+    ) -> Result<NewAnalysis, ServiceError> {
+        let children =
+            inside.map_or_else(|| Ok(Children::default()), |inside| self.children(file, inside))?;
         let now = self.now();
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         // Providers are asked meanwhile, and waiting for them takes no seat: a silent one holds up this file only.
@@ -133,8 +152,15 @@ impl Engine {
             (facts, kinship, asked.and_then(|asked| asked.join().ok()))
         });
         let reputation = lookup.as_ref().map(|lookup| reputation(&lookup["summary"]));
-        let told = verdict(&facts, kinship.as_ref().map(|(kinship, _)| kinship), reputation.as_ref());
-        let document = document(file, &facts, kinship.as_ref(), lookup.as_ref(), &told);
+        let scores =
+            children.listed.iter().map(|child| child["score"].as_i64().unwrap_or(0) as i32).enumerate();
+        let worst = scores.max_by_key(|(_, score)| *score);
+        let told = verdict(&facts, kinship.as_ref().map(|(kinship, _)| kinship), reputation.as_ref(), worst);
+        let mut document = document(file, &facts, kinship.as_ref(), lookup.as_ref(), &told);
+        if archive::is_archive(&facts.kind) {
+            document["children"] = Value::Array(children.listed);
+            document["not_unpacked"] = json!(children.refused);
+        }
         let id = new_id()?;
         let families: Vec<String> = told
             .family
@@ -162,9 +188,31 @@ impl Engine {
     /// What the file itself says, and what code of it is known.
     fn evidence(&self, file: &Uploaded<'_>, now: Timestamp) -> (Facts, Option<(Kinship, Value)>) {
         let report = self.report_of(file);
-        let options = Options { report: report.as_ref(), now: Some(now.millis() / 1000) };
+        let options =
+            Options { report: report.as_ref(), now: Some(now.millis() / 1000), rules: self.rules() };
         let facts = examine(file.bytes, &options);
         (facts, report.and_then(|report| self.kinship(report)))
+    }
+
+    /// Looks at what an archive holds. Nested archives are opened on the way, so that children have none of their own.
+    fn children(&self, file: &Uploaded<'_>, inside: &mut Vec<NewAnalysis>) -> Result<Children, ServiceError> {
+        if !archive::is_archive(malkin_triage::facts::kind(file.bytes)) {
+            return Ok(Children::default());
+        }
+        let unpacked = archive::unpack(file.bytes);
+        let mut listed = Vec::new();
+        for member in &unpacked.members {
+            let child =
+                Uploaded { bytes: &member.bytes, name: &member.path, hint: file.name, model: file.model };
+            let record = self.record_of(&child, &sha256_of(&child), None)?;
+            let told: Value = serde_json::from_str(&record.document).unwrap_or_default();
+            listed.push(json!({
+                "id": record.id, "path": member.path, "size": member.bytes.len(), "sha256": record.sha256,
+                "level": told["verdict"]["level"], "score": told["verdict"]["score"],
+            }));
+            inside.push(record);
+        }
+        Ok(Children { listed, refused: unpacked.refused })
     }
 
     /// The disassembly, if the file can be disassembled.

@@ -13,6 +13,7 @@ use crate::ioc::{Indicator, indicators};
 use crate::native::{self, Native};
 use crate::pe::{self, Pe};
 use crate::strings::{Text, strings};
+use crate::yara::{Hit, Rules};
 
 /// Version of this layout; it grows when a member changes its meaning.
 pub const VERSION: u32 = 1;
@@ -26,6 +27,8 @@ pub struct Options<'a> {
     pub report: Option<&'a Report>,
     /// The present in seconds since 1970, for judging timestamps.
     pub now: Option<i64>,
+    /// YARA rules to run.
+    pub rules: Option<&'a Rules>,
 }
 
 /// What a file is.
@@ -53,6 +56,9 @@ pub struct Facts {
     pub findings: Vec<Finding>,
     /// What it can do.
     pub capabilities: Vec<Capability>,
+    /// YARA rules that matched.
+    #[serde(default)]
+    pub yara: Vec<Hit>,
     /// Indicators in its texts.
     pub indicators: Vec<Indicator>,
     /// Number of its texts.
@@ -83,6 +89,11 @@ pub fn examine(bytes: &[u8], options: &Options<'_>) -> Facts {
     };
     facts.findings = findings(&facts, bytes, options.now);
     facts.capabilities = capabilities(&apis(&facts, options.report));
+    if let Some(rules) = options.rules {
+        let (hits, failure) = rules.scan(bytes);
+        facts.yara = hits;
+        unread.extend(failure.map(|cause| format!("yara: {cause}")));
+    }
     facts.strings = texts.into_iter().take(MAX_KEPT_STRINGS).collect();
     facts.unread = unread;
     facts

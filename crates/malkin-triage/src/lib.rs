@@ -6,11 +6,12 @@
 //! states are bounded by named limits, and a part that cannot be read is left out and named in `Facts::unread`.
 //!
 //! Modules: `hashes`, `entropy`, `pe`, `native` (ELF and Mach-O), `version_info`, `strings`, `ioc`, `finding` (packers and
-//! anomalies), `capability` (APIs to ATT&CK), `facts` (all of it together), `verdict`.
+//! anomalies), `capability` (APIs to ATT&CK), `archive`, `yara`, `facts` (all of it together), `verdict`.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
 
+pub mod archive;
 pub mod capability;
 pub mod entropy;
 pub mod facts;
@@ -22,6 +23,7 @@ pub mod pe;
 pub mod strings;
 pub mod verdict;
 mod version_info;
+pub mod yara;
 
 pub use facts::{Facts, Options, examine};
 pub use verdict::{FamilyKinship, Kinship, Level, Reputation, Verdict, verdict};

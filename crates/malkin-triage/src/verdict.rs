@@ -124,8 +124,18 @@ const CAPABILITY_POINTS: [(&str, i32); 10] = [
     ("T1105", 4),
 ];
 
-/// Judges a file.
-pub fn verdict(facts: &Facts, kinship: Option<&Kinship>, reputation: Option<&Reputation>) -> Verdict {
+/// Points of a YARA rule, and how many rules count: whoever writes rules decides what they mean, so that no number of them alone makes a
+/// file critical.
+const RULE_POINTS: i32 = 15;
+const MAX_COUNTED_RULES: usize = 3;
+
+/// Judges a file. `inside` is the worst of the files it holds, by its place in the record and its score.
+pub fn verdict(
+    facts: &Facts,
+    kinship: Option<&Kinship>,
+    reputation: Option<&Reputation>,
+    inside: Option<(usize, i32)>,
+) -> Verdict {
     let mut reasons = Vec::new();
     let mut add = |points: i32, what: String, fact: String| reasons.push(Reason { points, what, fact });
     let mut kinds: Vec<FindingKind> = Vec::new();
@@ -142,6 +152,12 @@ pub fn verdict(facts: &Facts, kinship: Option<&Kinship>, reputation: Option<&Rep
         if let Some((technique, points)) = points {
             add(*points, format!("{} ({technique})", capability.what), format!("facts.capabilities[{at}]"));
         }
+    }
+    for (at, hit) in facts.yara.iter().enumerate().take(MAX_COUNTED_RULES) {
+        add(RULE_POINTS, format!("YARA rule {} of {}", hit.rule, hit.namespace), format!("facts.yara[{at}]"));
+    }
+    if let Some((at, score)) = inside.filter(|(_, score)| *score > 0) {
+        add(score, format!("a file inside of it scores {score}"), format!("children[{at}]"));
     }
     let mut family = None;
     if let Some(kinship) = kinship {
@@ -195,11 +211,11 @@ mod tests {
 
     #[test]
     fn nothing_known_is_unknown_and_every_point_names_its_fact() {
-        assert_eq!(verdict(&Facts::default(), None, None).level, Level::Unknown);
+        assert_eq!(verdict(&Facts::default(), None, None, None).level, Level::Unknown);
         let mut facts = Facts::default();
         let finding = Finding { kind: FindingKind::Packer, what: "UPX".to_owned(), fact: "x".to_owned() };
         facts.findings = vec![finding.clone(), finding];
-        let verdict = verdict(&facts, None, None);
+        let verdict = verdict(&facts, None, None, None);
         assert_eq!((verdict.score, verdict.level), (10, Level::Low));
         assert_eq!(verdict.reasons[0].fact, "facts.findings[0]");
     }
@@ -209,13 +225,13 @@ mod tests {
         let kin =
             FamilyKinship { family: "x".to_owned(), percent: 80.0, unique_functions: 25, is_library: false };
         let kinship = Kinship { num_functions: 100, num_matched: 80, num_library: 5, families: vec![kin] };
-        let by_code = verdict(&Facts::default(), Some(&kinship), None);
+        let by_code = verdict(&Facts::default(), Some(&kinship), None, None);
         assert_eq!((by_code.level, by_code.family.as_deref()), (Level::High, Some("x")));
         let bad =
             Reputation { known_malicious: Some(true), families: vec!["emotet".to_owned()], basis: vec![] };
-        let by_name = verdict(&Facts::default(), None, Some(&bad));
+        let by_name = verdict(&Facts::default(), None, Some(&bad), None);
         assert_eq!((by_name.level, by_name.family.as_deref()), (Level::Critical, Some("emotet")));
         let good = Reputation { known_malicious: Some(false), ..Reputation::default() };
-        assert_eq!(verdict(&Facts::default(), None, Some(&good)).level, Level::Low);
+        assert_eq!(verdict(&Facts::default(), None, Some(&good), None).level, Level::Low);
     }
 }

@@ -182,6 +182,39 @@ pub(crate) fn raw(path: &Path) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
+/// Time the rules may take for one file.
+const RULE_TIME: Duration = Duration::from_secs(20);
+/// Largest file of rules, in bytes.
+const MAX_RULES: u64 = 16 << 20;
+
+/// The YARA rules of a folder (`.yar`, `.yara`), each file a namespace of its own. Files that do not compile are named and left
+/// out.
+pub(crate) fn rules(folder: &Path) -> Result<malkin_service::Rules, Failure> {
+    let mut sources = Vec::new();
+    for path in expand(&[folder.to_owned()])? {
+        let is_rules = path
+            .extension()
+            .is_some_and(|end| end.eq_ignore_ascii_case("yar") || end.eq_ignore_ascii_case("yara"));
+        if is_rules {
+            let unreadable = |source| Failure::Read { path: path.clone(), source };
+            let mut text = Vec::new();
+            File::open(&path)
+                .map_err(unreadable)?
+                .take(MAX_RULES)
+                .read_to_end(&mut text)
+                .map_err(unreadable)?;
+            let name = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
+            sources.push((name, String::from_utf8_lossy(&text).into_owned()));
+        }
+    }
+    let rules = malkin_service::Rules::compile(sources, RULE_TIME);
+    for (name, cause) in &rules.refused {
+        let first = cause.lines().next().unwrap_or_default();
+        crate::output::note(&format!("warning: {name} is left out: {first}"));
+    }
+    Ok(rules)
+}
+
 /// A file as a report: read if it is one, disassembled if it is an executable (or declared a dump).
 pub(crate) fn report(path: &Path, code: &CodeOptions) -> Result<Report, Failure> {
     report_through(&mut Vec::new(), path, code)

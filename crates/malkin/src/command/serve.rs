@@ -10,7 +10,7 @@ use malkin_server::{DEFAULT_BODY_LIMIT, Settings};
 use malkin_service::{IntelSettings, Workers};
 
 use crate::failure::Failure;
-use crate::{output, place};
+use crate::{input, output, place};
 
 /// Options of the server.
 #[derive(Args, Debug)]
@@ -27,6 +27,10 @@ pub(crate) struct Options {
     /// Token every request must carry in its `apitoken` header
     #[arg(long, value_name = "TOKEN", env = "MALKIN_TOKEN", hide_env_values = true)]
     token: Option<String>,
+
+    /// Folder of YARA rules to run over files that are triaged
+    #[arg(long, value_name = "DIR", env = "MALKIN_RULES")]
+    rules: Option<PathBuf>,
 
     /// Jobs that run at the same time [default: one less than the machine has cores, at least one]
     #[arg(long, value_name = "N", env = "MALKIN_WORKERS", value_parser = clap::value_parser!(u16).range(1..=256))]
@@ -57,7 +61,13 @@ async fn serve(options: Options) -> Result<ExitCode, Failure> {
     let (engine, _store) = tokio::task::spawn_blocking(move || place::open_local(&data, &holder))
         .await
         .map_err(|error| Failure::Other(format!("cannot open the store: {error}")))??;
-    let engine = Arc::new(engine.with_intel(IntelSettings::from_named(|name| std::env::var(name).ok())));
+    let mut engine = engine.with_intel(IntelSettings::from_named(|name| std::env::var(name).ok()));
+    if let Some(folder) = &options.rules {
+        let rules = input::rules(folder)?;
+        output::note(&format!("{} files of rules, {} left out", rules.files, rules.refused.len()));
+        engine = engine.with_rules(rules);
+    }
+    let engine = Arc::new(engine);
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let count = options.workers.map_or_else(|| cores.saturating_sub(1).max(1), usize::from);
     let workers = Workers::start(&engine, &format!("malkin-{}", std::process::id()), count)?;

