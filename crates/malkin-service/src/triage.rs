@@ -200,11 +200,28 @@ impl Engine {
             return Ok(Children::default());
         }
         let unpacked = archive::unpack(file.bytes);
+        // All at once: seats bound what is examined at the same time, and providers are asked for all of them within one deadline.
+        let records: Vec<_> = std::thread::scope(|scope| {
+            let under_way: Vec<_> = unpacked
+                .members
+                .iter()
+                .map(|member| {
+                    scope.spawn(|| {
+                        let child = Uploaded {
+                            bytes: &member.bytes,
+                            name: &member.path,
+                            hint: file.name,
+                            model: file.model,
+                        };
+                        self.record_of(&child, &sha256_of(&child), None)
+                    })
+                })
+                .collect();
+            under_way.into_iter().map(std::thread::ScopedJoinHandle::join).collect()
+        });
         let mut listed = Vec::new();
-        for member in &unpacked.members {
-            let child =
-                Uploaded { bytes: &member.bytes, name: &member.path, hint: file.name, model: file.model };
-            let record = self.record_of(&child, &sha256_of(&child), None)?;
+        for (member, record) in unpacked.members.iter().zip(records) {
+            let record = record.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
             let told: Value = serde_json::from_str(&record.document).unwrap_or_default();
             listed.push(json!({
                 "id": record.id, "path": member.path, "size": member.bytes.len(), "sha256": record.sha256,
