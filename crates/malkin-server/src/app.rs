@@ -4,21 +4,19 @@
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
-use bytes::{Bytes, BytesMut};
-use http_body_util::BodyExt;
 use malkin_service::Engine;
 use subtle::ConstantTimeEq;
 
 use crate::answer::Answer;
 use crate::api;
 use crate::call::Call;
+use crate::intake::{self, Intake, Taken};
 use crate::metrics::Requests;
 use crate::query::Query;
 use crate::route::{Segment, Target, find};
@@ -62,6 +60,7 @@ pub(crate) struct App {
     /// Counters of requests.
     pub(crate) requests: Requests,
     settings: Settings,
+    intake: Intake,
 }
 
 impl Settings {
@@ -88,7 +87,8 @@ pub async fn serve(
     settings: Settings,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let app = Arc::new(App { engine, requests: Requests::default(), settings });
+    let intake = Intake::new(settings.body_limit);
+    let app = Arc::new(App { engine, requests: Requests::default(), settings, intake });
     let router = Router::new().fallback(respond).with_state(app);
     axum::serve(listener, router).with_graceful_shutdown(shutdown).await
 }
@@ -120,14 +120,16 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Answer, Answer> {
     let (handler, path) = match destination(&app, &parts) {
         Ok(destination) => destination,
         Err(answer) => {
-            discard(body).await;
+            intake::discard(body).await;
             return Err(answer);
         }
     };
-    let body = read_body(body, app.settings.body_limit).await?;
+    let Taken { bytes: body, room } = app.intake.take(body).await?;
     let query = Query::parse(parts.uri.query().unwrap_or_default());
     let call = Call { path, query, headers: parts.headers, body };
     tokio::task::spawn_blocking(move || {
+        // A client that goes away does not end the handler: the room is taken until the body is free.
+        let _room = room;
         std::panic::catch_unwind(AssertUnwindSafe(|| handler(&app, &call))).unwrap_or_else(|_| Err(crashed()))
     })
     .await
@@ -175,47 +177,4 @@ fn authenticate(app: &App, headers: &axum::http::HeaderMap) -> Result<(), Answer
         "Authentication required",
         Some("The provided API token is not valid. Please request a new token and try again."),
     ))
-}
-
-async fn read_body(mut body: Body, limit: usize) -> Result<Bytes, Answer> {
-    let stated = axum::body::HttpBody::size_hint(&body);
-    let mut bytes = BytesMut::new();
-    let mut too_large = stated.lower() > limit as u64;
-    while !too_large && let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| unreadable())?;
-        if let Some(data) = frame.data_ref() {
-            too_large = bytes.len() + data.len() > limit;
-            if !too_large {
-                bytes.extend_from_slice(data);
-            }
-        }
-    }
-    if !too_large {
-        return Ok(bytes.freeze());
-    }
-    drop(bytes);
-    discard(body).await;
-    Err(Answer::too_large(limit))
-}
-
-/// A body that is not wanted is read on and thrown away within these bounds, so that a client that is still sending sees
-/// the answer rather than a broken connection.
-const DISCARD_BYTES: usize = 64 << 20;
-const DISCARD_TIME: Duration = Duration::from_secs(5);
-
-async fn discard(mut body: Body) {
-    let rest = async {
-        let mut left = DISCARD_BYTES;
-        while left > 0
-            && let Some(Ok(frame)) = body.frame().await
-        {
-            left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
-        }
-    };
-    // What the client still sends is of no interest, and neither is how it ends.
-    let _ = tokio::time::timeout(DISCARD_TIME, rest).await;
-}
-
-fn unreadable() -> Answer {
-    Answer::framework(StatusCode::BAD_REQUEST, "400 Bad Request", Some("The body could not be read."))
 }

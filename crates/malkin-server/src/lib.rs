@@ -10,6 +10,7 @@ mod api;
 mod app;
 mod call;
 mod describe;
+mod intake;
 mod metrics;
 mod query;
 mod route;

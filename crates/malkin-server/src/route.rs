@@ -14,7 +14,7 @@ pub(crate) enum Part {
     Is(&'static str),
     /// An integer in Python's notation.
     Int,
-    /// Any text that is not empty.
+    /// Any text, the empty one between two slashes too.
     Text,
 }
 
@@ -51,12 +51,10 @@ pub(crate) enum Target<'a, H: 'static> {
 
 /// Finds the target of a request. `path` is as it stands in the request line, still percent-encoded.
 pub(crate) fn find<'a, H>(routes: &'a [Route<H>], method: &Method, path: &str) -> Target<'a, H> {
-    let path = path.strip_suffix('/').unwrap_or(path);
-    // A doubled leading slash counts as one.
-    let path = path.strip_prefix('/').unwrap_or(path);
-    let path = path.strip_prefix('/').unwrap_or(path);
-    let segments: Vec<String> =
-        if path.is_empty() { Vec::new() } else { path.split('/').map(percent_decode).collect() };
+    // Escapes are undone before the path is taken apart, so that an escaped slash separates like any other.
+    let path = percent_decode(path);
+    let path = path.strip_suffix('/').unwrap_or(&path).trim_start_matches('/');
+    let segments: Vec<&str> = if path.is_empty() { Vec::new() } else { path.split('/').collect() };
     // Literal segments win over variable ones because their routes stand first in the table.
     let Some((route, values)) =
         routes.iter().find_map(|route| Some((route, matches(route.pattern, &segments)?)))
@@ -73,17 +71,17 @@ pub(crate) fn find<'a, H>(routes: &'a [Route<H>], method: &Method, path: &str) -
     }
 }
 
-fn matches(pattern: &[Part], segments: &[String]) -> Option<Vec<Segment>> {
+fn matches(pattern: &[Part], segments: &[&str]) -> Option<Vec<Segment>> {
     if pattern.len() != segments.len() {
         return None;
     }
     let mut values = Vec::new();
     for (part, segment) in pattern.iter().zip(segments) {
         match part {
-            Part::Is(text) if *text == segment => {}
+            Part::Is(text) if text == segment => {}
+            Part::Is(_) => return None,
             Part::Int => values.push(Segment::Int(python_int(segment)?)),
-            Part::Text if !segment.is_empty() => values.push(Segment::Text(segment.clone())),
-            Part::Is(_) | Part::Text => return None,
+            Part::Text => values.push(Segment::Text((*segment).to_owned())),
         }
     }
     Some(values)
@@ -161,9 +159,17 @@ mod tests {
         assert_eq!(found("/jobs/a%20b"), Some((4, vec![Segment::Text("a b".to_owned())])));
         assert_eq!(found("/samples/+0_0"), Some((5, vec![Segment::Int(0)])));
         assert_eq!(found("/samples/-5"), Some((5, vec![Segment::Int(-5)])));
+        for path in ["///jobs", "/%2Fjobs", "/jobs%2F"] {
+            assert_eq!(found(path), Some((2, vec![])), "{path}");
+        }
+        for path in ["/jobs//", "/jobs/%2F"] {
+            assert_eq!(found(path), Some((4, vec![Segment::Text(String::new())])), "{path}");
+        }
         for path in [
             "/Jobs",
-            "/jobs//",
+            "/jobs/a%2Fb",
+            "/jobs///",
+            "/jobs/stats//",
             "/samples/abc",
             "/samples/0x10",
             "/samples/1.0",
