@@ -104,6 +104,11 @@ impl Code {
         self.rows.len()
     }
 
+    /// Bytes of text of all instructions.
+    pub(crate) fn text_len(&self) -> usize {
+        self.text.len()
+    }
+
     fn resolve(&self, row: &Row) -> Instruction<'_> {
         let bytes_end = row.start as usize + row.bytes as usize;
         let mnemonic_end = bytes_end + usize::from(row.mnemonic);

@@ -116,7 +116,7 @@ pub struct ReportMetadata {
     pub is_library: bool,
     /// Whether the input was a memory dump.
     pub is_buffer: bool,
-    /// Language -> score 0..1, normalised names.
+    /// Language -> score 0..1, normalised names in ascending order.
     pub language: Vec<(String, f64)>,
     /// Version of the family.
     pub version: String,

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `report`, `metadata`, `function`, `blocks`, `refs`, `data_refs`, `value` | readers of those objects |
 //! | `fast` | the short way for functions of the usual form, which are nearly all |
-//! | `field`, `context`, `error` | what the readers share: fields of objects, the place in the file, errors |
+//! | `field`, `context`, `error`, `weight` | what the readers share: fields of objects, the place in the file, errors, nodes against text |
 //! | `text`, `write` | writer of JSON text in Python's layout, writers of reports and functions |
 //! | `entry`, `entry_text` | records of samples, families and functions, as trees and as text |
 //! | `matching`, `unique_blocks`, `compact`, `raw` | results of matching, and JSON text that is passed on or cut down without a tree |
@@ -30,6 +30,7 @@ mod report;
 mod text;
 pub mod unique_blocks;
 mod value;
+mod weight;
 mod write;
 
 use serde::de::DeserializeSeed;

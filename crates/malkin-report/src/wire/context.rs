@@ -69,13 +69,28 @@ impl Context {
 
     /// Accounts for a node of a tree of values.
     pub(super) fn spend_value_node<E: Error>(&self) -> Result<(), E> {
-        match self.value_nodes.get().checked_sub(1) {
+        self.spend_value_nodes(1)
+    }
+
+    /// As [`Context::spend_value_node`] for several at once.
+    pub(super) fn spend_value_nodes<E: Error>(&self, count: usize) -> Result<(), E> {
+        match self.value_nodes.get().checked_sub(count) {
             Some(rest) => {
                 self.value_nodes.set(rest);
                 Ok(())
             }
-            None => Err(self.limit("too many values for a document of this size")),
+            None => Err(self.too_many_values()),
         }
+    }
+
+    /// The error for more nodes than the text around them allows.
+    pub(super) fn too_many_values<E: Error>(&self) -> E {
+        self.limit("too many values for a document of this size")
+    }
+
+    /// Whether so many nodes were read that a shorter spelling of the document might not be allowed them.
+    pub(super) fn has_many_values(&self) -> bool {
+        value_nodes(self.input_bytes) - self.value_nodes.get() > VALUE_NODES_BASE
     }
 
     /// Starts the account of nodes again, because the trees so far are gone.
@@ -133,7 +148,7 @@ impl Context {
 }
 
 /// Nodes that the trees of a document may have.
-fn value_nodes(input_bytes: usize) -> usize {
+pub(super) fn value_nodes(input_bytes: usize) -> usize {
     VALUE_NODES_BASE + input_bytes / BYTES_PER_VALUE_NODE
 }
 

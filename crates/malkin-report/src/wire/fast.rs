@@ -36,7 +36,7 @@ pub(super) fn report(text: &str) -> Option<Report> {
     let rest = [before, "{}", behind].concat();
     let mut report = whole(&rest, ReportSeed { context: &context })?;
     report.functions = functions;
-    complete(&mut report);
+    complete::<Error>(&context, &mut report).ok()?;
     Some(report)
 }
 

@@ -10,6 +10,7 @@ use super::context::{Context, Step};
 use super::field::{Present, Scalar, fields, text_or_null};
 use super::refs::{Addresses, Names, References};
 use super::value::Strict;
+use super::weight;
 use crate::address::Va;
 use crate::blockrefs::{BlockRefsError, normalise};
 use crate::function::{Function, FunctionMetadata};
@@ -121,6 +122,7 @@ pub(super) fn complete<E: Error>(
             BlockRefsError::Malformed(_) => E::custom(error),
             BlockRefsError::TooMany => context.limit(error),
         })?;
+    weight::check_function(context, &function)?;
     Ok(function)
 }
 

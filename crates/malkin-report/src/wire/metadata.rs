@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::context::Context;
 use super::field::{Scalar, fields};
-use super::value::Strict;
+use super::value::{INTEGERS_END, Strict};
 use crate::report::{ReportMetadata, Statistics};
 
 const FIELDS: &[&str] =
@@ -53,7 +53,7 @@ impl<'de> Visitor<'de> for MetadataSeed<'_> {
     }
 }
 
-/// Languages with their scores, in the order stated. Old reports name one language as text; entries that are no score are
+/// Languages with their scores, ascending by name. Old reports name one language as text; entries that are no score are
 /// dropped, and of names that fall together the greatest score stays.
 fn languages(stated: &Value) -> Vec<(String, f64)> {
     let mut languages: Vec<(String, f64)> = Vec::new();
@@ -66,7 +66,7 @@ fn languages(stated: &Value) -> Vec<(String, f64)> {
         }
         Value::Object(scores) => {
             for (name, score) in scores {
-                let (Some(name), Some(score)) = (current_name(name), score.as_f64()) else { continue };
+                let (Some(name), Some(score)) = (current_name(name), score_of(score)) else { continue };
                 match languages.iter_mut().find(|(known, _)| known == name).filter(|_| is_merged(name)) {
                     Some((_, best)) => *best = best.max(score),
                     None => languages.push((name.to_owned(), score.max(0.0))),
@@ -75,7 +75,13 @@ fn languages(stated: &Value) -> Vec<(String, f64)> {
         }
         _ => {}
     }
+    languages.sort_by(|a, b| a.0.cmp(&b.0));
     languages
+}
+
+/// A number as a score. The largest integers of 64 bits round to a double that could not be read again.
+fn score_of(stated: &Value) -> Option<f64> {
+    stated.as_f64().filter(|score| *score < INTEGERS_END)
 }
 
 /// The name a language has today; `None` for a remark of the scorer, which begins with an underscore. Both shapes pass through
@@ -178,7 +184,9 @@ mod tests {
         assert_eq!(names(json!(null)), []);
         let stated = json!({"go": 0.5, "_hint": 1, "delphi": 0.25, "delphi_kb_file": 0.75, "x": true, "cil": 1, "y": "1"});
         let expected =
-            [("go", 0.5), ("delphi", 0.75), (".net", 1.0)].map(|(name, score)| (name.to_owned(), score));
+            [(".net", 1.0), ("delphi", 0.75), ("go", 0.5)].map(|(name, score)| (name.to_owned(), score));
         assert_eq!(names(stated), expected);
+        let edge = names(json!({"a": u64::MAX, "b": i64::MIN, "c": u64::MAX - 2048}));
+        assert_eq!(edge, [("b".to_owned(), 0.0), ("c".to_owned(), 18_446_744_073_709_549_568.0)]);
     }
 }

@@ -12,6 +12,7 @@ use super::function::FunctionSeed;
 use super::metadata::{MetadataSeed, StatisticsSeed};
 use super::refs::AddressKey;
 use super::value::{Skim, Strict};
+use super::weight;
 use crate::function::Function;
 use crate::limits::MAX_FUNCTIONS;
 use crate::report::{Architecture, Report, Status};
@@ -89,18 +90,19 @@ impl<'de> Visitor<'de> for ReportSeed<'_> {
             read_field(self.context, &mut report, name, map)
         })?;
         present.require(REQUIRED)?;
-        complete(&mut report);
+        complete(self.context, &mut report)?;
         Ok(report)
     }
 }
 
 /// What is left to do when all functions of a report are there.
-pub(super) fn complete(report: &mut Report) {
+pub(super) fn complete<E: Error>(context: &Context, report: &mut Report) -> Result<(), E> {
     if report.architecture == Architecture::Dalvik {
         for function in &mut report.functions {
-            list_string_references(&mut function.stringrefs);
+            list_string_references(context, &mut function.stringrefs)?;
         }
     }
+    weight::check_report(context, report)
 }
 
 fn read_field<'de, A: MapAccess<'de>>(
@@ -213,9 +215,17 @@ fn numbers(text: &str, widths: [usize; 3]) -> Option<[u32; 3]> {
     parts.next().is_none().then_some(numbers)
 }
 
-/// String references of Dalvik as a list. Older reports map the referring instruction to the text.
-fn list_string_references(stated: &mut Value) {
-    let Value::Object(by_address) = stated else { return };
+/// Nodes that a string reference has in a list beyond the one it has in an object.
+const NODES_OF_LISTED: usize = 4;
+
+/// String references of Dalvik as a list. Older reports map the referring instruction to the text, which has to be a scalar:
+/// anything else would end up deeper than it was, where it might not be read again.
+fn list_string_references<E: Error>(context: &Context, stated: &mut Value) -> Result<(), E> {
+    let Value::Object(by_address) = stated else { return Ok(()) };
+    if by_address.values().any(|text| text.is_array() || text.is_object()) {
+        return Err(E::custom("expected a text as string reference"));
+    }
+    context.spend_value_nodes(by_address.len() * NODES_OF_LISTED)?;
     let mut pairs: Vec<(String, Value)> = std::mem::take(by_address).into_iter().collect();
     pairs.sort_by(|a, b| a.0.cmp(&b.0));
     let items = pairs.into_iter().map(|(address, text)| {
@@ -230,6 +240,7 @@ fn list_string_references(stated: &mut Value) {
         Value::Object(item)
     });
     *stated = Value::Array(items.collect());
+    Ok(())
 }
 
 /// Reads `{address: function}` in ascending order.
@@ -354,7 +365,8 @@ mod tests {
     #[test]
     fn string_references_of_dalvik_become_a_list() {
         let mut stated = json!({"20": "b", "100": "a"});
-        list_string_references(&mut stated);
+        let context = Context::new(0);
+        list_string_references::<serde::de::value::Error>(&context, &mut stated).unwrap();
         let expected = json!([
             {"string": "a", "ins_addr": 100, "data_addr": null, "type": "dex"},
             {"string": "b", "ins_addr": 20, "data_addr": null, "type": "dex"},

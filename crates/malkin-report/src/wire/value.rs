@@ -11,7 +11,10 @@ use super::context::Context;
 use super::field::repeated;
 
 /// From here on a number may be an integer that the parser had to blur into a double.
-const INTEGERS_END: f64 = 18_446_744_073_709_551_616.0;
+pub(super) const INTEGERS_END: f64 = 18_446_744_073_709_551_616.0;
+
+/// The same at the other end: an integer below this comes as this very double, the least integer itself does not.
+const INTEGERS_START: f64 = -9_223_372_036_854_775_808.0;
 
 /// Reads any value as a tree. Depth is bounded by the parser (128 levels), size by the context.
 #[derive(Clone, Copy)]
@@ -52,7 +55,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
     }
 
     fn visit_f64<E: Error>(self, number: f64) -> Result<Value, E> {
-        if number.abs() >= INTEGERS_END {
+        if number >= INTEGERS_END || number <= INTEGERS_START {
             return Err(E::custom("a number is too large"));
         }
         Number::from_f64(number).map(Value::Number).ok_or_else(|| E::custom("a number is too large"))

@@ -96,11 +96,7 @@ fn metadata(metadata: &ReportMetadata, json: &mut JsonText<'_>) {
     json.key("is_buffer").flag(metadata.is_buffer);
     json.key("is_library").flag(metadata.is_library);
     json.key("language").object(|json| {
-        let mut languages: Vec<&(String, f64)> = metadata.language.iter().collect();
-        languages.sort_by(|a, b| a.0.cmp(&b.0));
-        for (name, score) in languages {
-            json.key(name).float(*score);
-        }
+        metadata.language.iter().for_each(|(name, score)| json.key(name).float(*score));
     });
     json.key("version").text(&metadata.version);
 }
