@@ -176,7 +176,7 @@ fn too_slow() -> Answer {
 
 fn no_room() -> Answer {
     let description = Some("Too many large bodies are being taken in. Please try again later.");
-    Answer::framework(StatusCode::SERVICE_UNAVAILABLE, "503 Service Unavailable", description)
+    Answer::framework(StatusCode::TOO_MANY_REQUESTS, "429 Too Many Requests", description)
         .with_header("retry-after", COME_AGAIN.to_owned())
 }
 
@@ -212,7 +212,7 @@ mod tests {
         let second = intake.take(sent(LIMIT)).await.unwrap();
         assert_eq!((first.bytes.len(), second.bytes.len()), (LIMIT, LIMIT));
         let refusal = intake.take(sent(1)).await.unwrap_err();
-        assert_eq!(refusal.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(refusal.status, StatusCode::TOO_MANY_REQUESTS);
         assert!(refusal.headers.iter().any(|(name, _)| *name == "retry-after"));
         assert!(intake.take(Body::empty()).await.unwrap().bytes.is_empty(), "nothing needs no room");
         drop(first);
