@@ -79,10 +79,6 @@ fn describe(operation: &Operation) -> Value {
     if !operation.is_enveloped() {
         responses.insert("422".to_owned(), refused.clone());
     }
-    if operation.body != Body::None {
-        // The only answer of this class that is meant: no room for the body for now.
-        responses.insert("503".to_owned(), refused.clone());
-    }
     responses.insert("4XX".to_owned(), refused);
     let mut parameters: Vec<Value> = path_names(operation.path)
         .map(|name| {
