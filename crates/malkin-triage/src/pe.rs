@@ -20,6 +20,8 @@ const MAX_FUNCTIONS: usize = 65_536;
 const MAX_RESOURCES: usize = 4096;
 const MAX_CALLBACKS: usize = 256;
 const MAX_DEBUG: usize = 64;
+/// Offsets of sections in a file count in these, in bytes.
+const SECTOR: u32 = 512;
 /// Longest path of a debug record, in bytes.
 const MAX_PATH: usize = 1024;
 
@@ -176,9 +178,10 @@ fn directory<H: ImageNtHeaders>(file: &PeFile<'_, H>, index: usize) -> Option<(u
 fn sections<H: ImageNtHeaders>(file: &PeFile<'_, H>, bytes: &[u8]) -> Vec<Section> {
     let rows = file.section_table().iter().take(usize::from(u16::MAX));
     rows.map(|row| {
-        let (offset, size) = row.pe_file_range();
-        let start = (offset as usize).min(bytes.len());
-        let content = &bytes[start..start.saturating_add(size as usize).min(bytes.len())];
+        // All that the file holds of the section, padding included, as other tools hash it. Loaders round the offset down.
+        let start = (row.pointer_to_raw_data.get(LE) & !(SECTOR - 1)) as usize;
+        let end = start.saturating_add(row.size_of_raw_data.get(LE) as usize).min(bytes.len());
+        let content = bytes.get(start..end).unwrap_or_default();
         let characteristics = row.characteristics.get(LE).0;
         let flags =
             [(pe::IMAGE_SCN_MEM_READ, 'r'), (pe::IMAGE_SCN_MEM_WRITE, 'w'), (pe::IMAGE_SCN_MEM_EXECUTE, 'x')];
