@@ -9,6 +9,8 @@ mod golden;
 mod place;
 mod scratch;
 
-pub use golden::{gunzip, gunzip_file, json, json_gz, json_lines_gz, read_gz, read_text};
+pub use golden::{
+    gunzip, gunzip_file, gunzip_into, json, json_gz, json_lines_gz, read_gz, read_gz_into, read_text,
+};
 pub use place::{files_in, fixture, python, shared, workspace_root};
 pub use scratch::{TestDir, free_port};
