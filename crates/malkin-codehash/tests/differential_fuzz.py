@@ -6,6 +6,7 @@ usage: differential_fuzz.py NATIVE GOLDEN_SMDA_DIR [CASES [SEED]]
 NATIVE is the built example `escape_lines`; GOLDEN_SMDA_DIR holds reports (*.smda.gz) whose instructions are taken apart and
 put together anew. Makes CASES (default 200,000) operand texts and as many byte strings, escapes both with SMDA 5.0.1
 (installed in the running interpreter) and with NATIVE, and prints how many differ. Exit code 1 if any does.
+`cargo xtask compare-escapers` runs it together with the script for the other architectures.
 """
 import glob
 import gzip

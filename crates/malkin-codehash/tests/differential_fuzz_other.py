@@ -1,6 +1,6 @@
 """Compares the escapers of AArch64, ARM, CIL and Dalvik with SMDA 5.0.1 on generated input.
 
-Run with a Python that has smda 5.0.1, and the example built:
+`cargo xtask compare-escapers` does this with the rest. By hand, with a Python that has smda 5.0.1, and the example built:
 
     cargo build -p malkin-codehash --example escape_lines
     python crates/malkin-codehash/tests/differential_fuzz_other.py [--count N] [--seed S] [--arch A ...] [--reports FILE ...]

@@ -1,4 +1,4 @@
-//! Black-box scenarios: the built `malkin` serves on loopback, Python plays the client: the recorded transcripts of the MCRIT API, the genuine
+//! Black-box scenarios: the escapers against SMDA's; then the built `malkin` serves on loopback, Python plays the client: the recorded transcripts of the MCRIT API, the genuine
 //! McritClient against us and against the reference server, and the transcripts of the triage API with a mock of its providers.
 //!
 //! Everything is started here with an empty data folder and stopped here. Absent golden data or an absent product are counted as skipped.
@@ -9,7 +9,7 @@ use std::process::Command;
 
 use crate::server::Server;
 use crate::tally::{self, Tally};
-use crate::{process, python_env};
+use crate::{compare_escapers, process, python_env};
 
 /// The token of the second server; the transcripts name it.
 const TOKEN: &str = "golden-token";
@@ -28,6 +28,7 @@ struct Scenario {
 }
 
 const SCENARIOS: &[Scenario] = &[
+    Scenario { name: "escapers", run: |_| compare_escapers::short().map(|()| Tally::one(true)) },
     Scenario { name: "replay", run: replay_transcripts },
     Scenario { name: "client", run: drive_genuine_client },
     Scenario { name: "triage", run: replay_triage },

@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool talks on the terminal")]
 
 mod bench_reference;
+mod compare_escapers;
 mod compare_smda;
 mod conformance;
 mod deny;
@@ -60,6 +61,11 @@ const COMMANDS: &[Command] = &[
         name: "bench-reference",
         run: bench_reference::run,
         help: "hashing speed against the Python packages: [FOLDER] [--architecture NAME]",
+    },
+    Command {
+        name: "compare-escapers",
+        run: compare_escapers::run,
+        help: "escapers of all architectures against SMDA on generated instructions: [--cases N] [--seed S]",
     },
     Command {
         name: "compare-smda",
