@@ -11,7 +11,7 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use malkin_codehash::{
     FunctionEscaper, HashPath, MinHasher, Projection, Scratch, count_equal_rows, for_each_pair_at_least,
-    hash_function_in, pichash,
+    hash_function_in, minhash_in, pichash,
 };
 
 use load::Sample;
@@ -99,6 +99,27 @@ fn hash(criterion: &mut Criterion) {
     group.finish();
 }
 
+fn minhash(criterion: &mut Criterion) {
+    let Some(samples) = samples() else { return };
+    let functions: u64 = samples.iter().map(|sample| sample.functions.len() as u64).sum();
+    let mut group = criterion.benchmark_group("minhash");
+    group.sample_size(10).throughput(Throughput::Elements(functions));
+    group.bench_function("signature", |bencher| {
+        let hasher = MinHasher::default();
+        let mut scratch = Scratch::new();
+        bencher.iter(|| {
+            for sample in &samples {
+                for function in &sample.functions {
+                    let signature =
+                        minhash_in(function, &sample.context, &hasher, HashPath::Server, &mut scratch);
+                    black_box(signature.unwrap());
+                }
+            }
+        });
+    });
+    group.finish();
+}
+
 /// Rows of bytes that depend on nothing but their place.
 fn rows(count: usize) -> Vec<u8> {
     let mut state = 1_u64;
@@ -140,5 +161,5 @@ fn compare(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, escape, hash, compare);
+criterion_group!(benches, escape, hash, minhash, compare);
 criterion_main!(benches);

@@ -101,3 +101,28 @@ pub fn hash_function_in(
         unsigned,
     })
 }
+
+/// The signature alone, as [`hash_function_in`] gives it; an error where that leaves a function unsigned.
+pub fn minhash_in(
+    function: &Function,
+    context: &SampleContext,
+    hasher: &MinHasher,
+    path: HashPath,
+    scratch: &mut Scratch,
+) -> Result<MinHash, HashError> {
+    if !hasher.config().is_eligible(function.num_instructions(), function.num_blocks()) {
+        return Ok(MinHash::empty());
+    }
+    let escaper = FunctionEscaper::new(function, context).on_path(path);
+    let Scratch { shingler, hashes, minima, .. } = scratch;
+    shingler.begin_function();
+    hashes.clear();
+    for block in function.code.blocks() {
+        for instruction in function.code.instructions(block) {
+            shingler.instruction(&escaper, &instruction);
+        }
+        shingler.end_block(&mut hashes.escaped);
+    }
+    fuzzy_shingles(&escaper, shingler.statistics(), |shingle| hashes.fuzzy.push(murmur3(shingle)))?;
+    Ok(hasher.signature(hashes, minima))
+}

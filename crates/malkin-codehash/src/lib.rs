@@ -33,7 +33,9 @@ pub use error::HashError;
 pub use escaper::{BinaryContext, Escaper, HashPath};
 pub use fingerprint::{ESCAPER_FINGERPRINT, SMDA_VERSION, escaper_fingerprint};
 pub use function_escaper::{EscapedInstruction, FunctionEscaper, SampleContext};
-pub use hash::{FunctionHashes, Scratch, hash_function, hash_function_in, hash_function_with_report};
+pub use hash::{
+    FunctionHashes, Scratch, hash_function, hash_function_in, hash_function_with_report, minhash_in,
+};
 pub use minhash::MinHasher;
 pub use murmur::murmur3;
 pub use pichash::{MIN_BLOCK_INSTRUCTIONS, pichash};

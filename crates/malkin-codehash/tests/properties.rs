@@ -2,7 +2,7 @@
 
 use malkin_codehash::{
     BinaryContext, Escaper, FunctionEscaper, HashError, HashPath, MinHashConfig, MinHasher, SampleContext,
-    Scratch, hash_function, hash_function_in, hash_function_with_report, pichash, shingle_texts,
+    Scratch, hash_function, hash_function_in, hash_function_with_report, minhash_in, pichash, shingle_texts,
 };
 use malkin_report::{Architecture, BlockHash, Code, CodeBuilder, Function, ImageRange, Instruction, Va};
 use proptest::prelude::{Strategy, any, prop, prop_assert, prop_assert_eq, proptest};
@@ -98,7 +98,9 @@ proptest! {
                     HashPath::Server => hash_function(&function, &context, &hasher),
                     HashPath::Report => hash_function_with_report(&function, &context, &hasher),
                 };
-                prop_assert_eq!(again, fresh);
+                prop_assert_eq!(&again, &fresh);
+                let alone = minhash_in(&function, &context, &hasher, path, &mut scratch);
+                prop_assert_eq!(alone, fresh.and_then(|fresh| fresh.unsigned.map_or(Ok(fresh.minhash), Err)));
             }
         }
     }

@@ -67,8 +67,7 @@ fn walk(path: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Failu
 /// before. `check` is shown what was read so far when that has grown to certain sizes, and may refuse the rest.
 fn read(path: &Path, check: Check<'_>, bytes: &mut Vec<u8>) -> Result<(), Failure> {
     let unreadable = |source| Failure::Read { path: path.to_owned(), source };
-    let mut file = File::open(path).map_err(unreadable)?;
-    let size = file.metadata().map_err(unreadable)?.len();
+    let (mut file, size) = open(path).map_err(unreadable)?;
     let mut magic = [0; 2];
     let got = read_up_to(&mut file, &mut magic).map_err(unreadable)?;
     let source = std::io::Cursor::new(magic).take(got as u64).chain(file);
@@ -84,6 +83,16 @@ fn read(path: &Path, check: Check<'_>, bytes: &mut Vec<u8>) -> Result<(), Failur
         return Err(Failure::refused(path, format!("{size} bytes are more than the limit of {MAX_INPUT}")));
     }
     gather(path, source, MAX_INPUT, check, bytes)
+}
+
+/// What a path means to a person: a file, or standard input for `-`, whose size is not known.
+fn open(path: &Path) -> std::io::Result<(Box<dyn Read>, u64)> {
+    if path == Path::new("-") {
+        return Ok((Box::new(std::io::stdin()), 0));
+    }
+    let file = File::open(path)?;
+    let size = file.metadata()?.len();
+    Ok((Box::new(file), size))
 }
 
 /// Says whether what was read so far may go on.
@@ -119,7 +128,7 @@ fn gather(
     }
 }
 
-fn read_up_to(file: &mut File, buffer: &mut [u8]) -> std::io::Result<usize> {
+fn read_up_to(file: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<usize> {
     let mut got = 0;
     while got < buffer.len() {
         match file.read(&mut buffer[got..])? {
@@ -176,7 +185,7 @@ impl CodeOptions {
 
 /// The bytes of a file as they are, within the limit for inputs.
 pub(crate) fn raw(path: &Path) -> Result<Vec<u8>, Failure> {
-    let file = File::open(path).map_err(|source| Failure::Read { path: path.to_owned(), source })?;
+    let (file, _) = open(path).map_err(|source| Failure::Read { path: path.to_owned(), source })?;
     let mut bytes = Vec::new();
     gather(path, file, MAX_INPUT, &|_| Ok(()), &mut bytes)?;
     Ok(bytes)

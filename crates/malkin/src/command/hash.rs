@@ -16,7 +16,7 @@ use crate::{input, output};
 #[derive(Args, Debug)]
 #[group(skip)]
 pub(crate) struct Options {
-    /// SMDA reports (also .gz) and executables, or folders of them
+    /// SMDA reports (also .gz) and executables, or folders of them; - is standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 

@@ -106,6 +106,16 @@ fn hash_prints_one_line_a_function_in_ascending_order() {
 }
 
 #[test]
+fn a_dash_is_standard_input() {
+    let folder = tempfile::tempdir().unwrap();
+    let a = write(folder.path(), "a.json", "alpha", 7, 12);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_malkin"));
+    let piped = command.args(["hash", "-"]).stdin(std::fs::File::open(&a).unwrap()).output().unwrap();
+    assert_eq!(piped.stdout, malkin(&["hash", &a]).stdout);
+    assert_eq!(piped.status.code(), Some(0));
+}
+
+#[test]
 fn some_inputs_failing_is_partly_done_and_wrong_usage_is_2() {
     let folder = tempfile::tempdir().unwrap();
     let good = write(folder.path(), "a.json", "alpha", 7, 3);
