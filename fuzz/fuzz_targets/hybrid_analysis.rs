@@ -1,4 +1,7 @@
 //! Answers of Hybrid Analysis: read, classified and summarised.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| malkin_fuzz::provider::answer(malkin_intel::Provider::HybridAnalysis, data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| malkin_fuzz::provider::answer(
+    malkin_intel::Provider::HybridAnalysis,
+    data
+));

@@ -15,5 +15,6 @@ mod parts;
 pub mod provider;
 pub mod report;
 pub mod search;
+pub mod segment;
 pub mod signature;
 pub mod version;

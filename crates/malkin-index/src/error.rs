@@ -1,4 +1,4 @@
-//! Why an index refuses a change.
+//! Why an index refuses a change or an image.
 
 use malkin_report::{FunctionId, SampleId};
 
@@ -30,7 +30,36 @@ pub enum IndexError {
         /// Bytes of this one.
         found: usize,
     },
+    /// An image this program has just made cannot be read: a defect of it.
+    #[error("the segment just made is unusable: {0}")]
+    Image(ImageError),
     /// More than 2^32 - 1 functions, signatures or basic blocks.
     #[error("the index is full")]
     Full,
+}
+
+/// Why an image is not taken. What it held must be inserted again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ImageError {
+    /// The bytes are something else.
+    #[error("not a segment of an index")]
+    NoImage,
+    /// Shorter or longer than it says.
+    #[error("the segment is not complete")]
+    Truncated,
+    /// Written by another version of this program.
+    #[error("the segment is of format {found}, this program writes {known}")]
+    Version {
+        /// Format of the image.
+        found: u32,
+        /// Format of this program.
+        known: u32,
+    },
+    /// Made for other bands, other signatures or by another escaper.
+    #[error("the segment is of an index with other bands, signatures or hashes")]
+    Foreign,
+    /// Parts of it contradict each other.
+    #[error("the segment is damaged: {0}")]
+    Damaged(&'static str),
 }

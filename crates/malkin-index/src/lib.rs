@@ -4,10 +4,11 @@
 //! Keyed by *distinct* signature: millions of functions share far fewer signatures, so a signature is banded, compared and
 //! scored once, whatever number of functions carry it. Layout: immutable segments of sorted arrays, one for each batch of
 //! samples inserted, merged into larger ones as they gather; deletions and changed facts live in a small table beside each
-//! segment. [`Index`] is the writer, [`Snapshot`] a reader that no later write disturbs.
+//! segment. [`Index`] is the writer, [`Snapshot`] a reader that no later write disturbs. A segment is one image of bytes
+//! (docs/formats.md) that can be written to a file as it is: [`Merged::image`], [`Index::attach`].
 //!
 //! Not here: scores of functions and what follows from them (`malkin-matching`), the truth (`malkin-store`, from which an
-//! index can be rebuilt at any time), files (everything is in memory). Floor 2: no clock, thread or environment.
+//! index can be rebuilt at any time), files (`malkin-service`). Floor 2: no clock, thread or environment.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
@@ -21,10 +22,11 @@ mod segment;
 mod snapshot;
 mod stats;
 
-pub use error::IndexError;
+pub use error::{ImageError, IndexError};
 pub use index::Index;
 pub use merge::{MergePlan, Merged};
 pub use sample::{IndexedFunction, NewSample, SampleFacts};
 pub use scratch::Scratch;
+pub use segment::checksum;
 pub use snapshot::{Close, FunctionNo, FunctionRef, SampleNo, SignatureNo, Snapshot};
 pub use stats::IndexStats;

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::error::IndexError;
 use crate::index::{Index, Part};
 use crate::sample::SampleTable;
 use crate::segment::{Segment, combine};
@@ -11,7 +12,9 @@ use crate::segment::{Segment, combine};
 #[derive(Debug)]
 pub struct MergePlan {
     pub(crate) parts: Vec<Part>,
+    pub(crate) fingerprint: [u8; 32],
     pub(crate) signature_len: usize,
+    pub(crate) num_bands: usize,
 }
 
 /// The outcome of a [`MergePlan`], to be handed to [`Index::install`].
@@ -28,11 +31,35 @@ impl MergePlan {
         self.parts.iter().map(|part| part.segment.num_functions() as usize).sum()
     }
 
+    /// Whether any of the segments is a stored one.
+    pub fn is_stored(&self) -> bool {
+        self.parts.iter().any(|part| part.segment.label() != 0)
+    }
+
     /// Merges. Takes time in proportion to [`MergePlan::num_functions`] and touches the index not at all.
-    pub fn run(self) -> Merged {
+    pub fn run(self) -> Result<Merged, IndexError> {
         let inputs: Vec<_> = self.parts.iter().map(|part| (&*part.segment, &*part.samples)).collect();
-        let (segment, table) = combine(&inputs, self.signature_len);
-        Merged { sources: self.parts.iter().map(|part| Arc::clone(&part.segment)).collect(), segment, table }
+        let (segment, table) = combine(&inputs, self.fingerprint, self.signature_len, self.num_bands)?;
+        let sources = self.parts.iter().map(|part| Arc::clone(&part.segment)).collect();
+        Ok(Merged { sources, segment, table })
+    }
+}
+
+impl Merged {
+    /// Functions of the merged segment.
+    pub fn num_functions(&self) -> usize {
+        self.segment.num_functions() as usize
+    }
+
+    /// The bytes to write to a file. They depend on what the segment holds alone.
+    pub fn image(&self) -> &[u8] {
+        self.segment.image().bytes()
+    }
+
+    /// Notes where the image was stored: `label` (not 0) names it in [`Index::labels`].
+    #[must_use]
+    pub fn stored(self, label: u64) -> Self {
+        Self { segment: self.segment.labelled(label), ..self }
     }
 }
 

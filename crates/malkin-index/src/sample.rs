@@ -31,6 +31,9 @@ pub struct NewSample<'a> {
     pub id: SampleId,
     /// Family and library flag.
     pub facts: SampleFacts,
+    /// Tells this content of the sample from any other it ever had or will have: stored images are held to it. 0 where
+    /// nothing is stored.
+    pub token: u64,
     /// Functions in any order.
     pub functions: &'a [IndexedFunction<'a>],
 }
@@ -48,6 +51,7 @@ pub(crate) enum FunctionIds {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct SampleRow {
     pub(crate) id: SampleId,
+    pub(crate) token: u64,
     pub(crate) facts: SampleFacts,
     /// First function of the sample in the numbering of the segment.
     pub(crate) first_function: u32,
@@ -108,10 +112,5 @@ impl SampleTable {
 
     pub(crate) fn set_facts(&mut self, at: usize, facts: SampleFacts) {
         self.rows[at].facts = facts;
-    }
-
-    /// The row that holds a function of the segment, by its number.
-    pub(crate) fn row_of_function(&self, function: u32) -> usize {
-        self.rows.partition_point(|row| row.first_function <= function).saturating_sub(1)
     }
 }

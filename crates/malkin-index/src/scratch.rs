@@ -33,7 +33,9 @@ impl Scratch {
 
     /// Counts a signature once more and remembers it when its count reaches `required`.
     pub(crate) fn count(&mut self, signature: u32, required: u16) {
-        let slot = &mut self.counts[signature as usize];
+        let Some(slot) = self.counts.get_mut(signature as usize) else {
+            return;
+        };
         let base = u32::from(self.search) << 16;
         let count = if *slot & 0xffff_0000 == base { (*slot as u16).saturating_add(1) } else { 1 };
         *slot = base | u32::from(count);

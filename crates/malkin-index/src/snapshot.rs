@@ -12,7 +12,6 @@ pub use exact::Close;
 use crate::index::Part;
 use crate::sample::SampleFacts;
 use crate::scratch::Scratch;
-use crate::segment::Posting;
 
 macro_rules! number {
     ($(#[$doc:meta])* $name:ident) => {
@@ -143,7 +142,7 @@ impl Snapshot {
             .map(move |function| FunctionRef { sample, function: FunctionNo(function) })
     }
 
-    /// Functions that carry a signature, in ascending order of (sample, function) ids.
+    /// Functions that carry a signature, in no particular order.
     pub fn functions_of(&self, number: SignatureNo) -> impl Iterator<Item = FunctionRef> + '_ {
         let at = self.part_of(number.0, |base| base.signature);
         self.live(at, self.parts[at].segment.functions_of(number.0 - self.bases[at].signature))
@@ -162,8 +161,9 @@ impl Snapshot {
         if required > 0 && signature.len() == self.signature_len && !signature.is_empty() {
             for (band, key) in self.projection.keys(signature).enumerate() {
                 for (part, base) in self.parts.iter().zip(&self.bases) {
-                    for signature in part.segment.bands()[band].get(key) {
-                        scratch.count(base.signature + signature, required);
+                    let signatures = part.segment.band(band).into_iter().flat_map(|table| table.get(key));
+                    for signature in signatures {
+                        scratch.count(base.signature.wrapping_add(signature), required);
                     }
                 }
             }
@@ -179,17 +179,7 @@ impl Snapshot {
 
     /// Functions that have a basic block with this hash.
     pub fn with_block(&self, block: BlockHash) -> impl Iterator<Item = FunctionRef> + '_ {
-        (0..self.parts.len()).flat_map(move |at| {
-            let part = &self.parts[at];
-            let base = self.bases[at];
-            part.segment.with_block(block).iter().filter_map(move |function| {
-                let row = part.samples.row_of_function(*function);
-                part.samples.rows()[row].live.then_some(FunctionRef {
-                    sample: SampleNo(base.sample + row as u32),
-                    function: FunctionNo(base.function + function),
-                })
-            })
-        })
+        (0..self.parts.len()).flat_map(move |at| self.live(at, self.parts[at].segment.with_block(block)))
     }
 
     /// The number of a sample in this snapshot.
@@ -223,14 +213,23 @@ impl Snapshot {
         self.bases.partition_point(|other| base(other) <= number).saturating_sub(1)
     }
 
-    fn live<'a>(&'a self, at: usize, postings: &'a [Posting]) -> impl Iterator<Item = FunctionRef> + 'a {
-        let samples = &self.parts[at].samples;
-        let base = self.bases[at];
-        let all = !samples.has_dead();
-        let live = postings.iter().filter(move |posting| all || samples.rows()[posting.sample as usize].live);
-        live.map(move |posting| FunctionRef {
-            sample: SampleNo(base.sample + posting.sample),
-            function: FunctionNo(base.function + posting.function),
+    /// Functions of a part by their numbers in it, with their samples and without those of samples that were removed.
+    fn live<'a>(
+        &'a self,
+        at: usize,
+        functions: impl Iterator<Item = u32> + 'a,
+    ) -> impl Iterator<Item = FunctionRef> + 'a {
+        let part = &self.parts[at];
+        let (rows, base) = (part.samples.rows(), self.bases[at]);
+        let all = !part.samples.has_dead();
+        let mut near = 0;
+        functions.filter_map(move |function| {
+            near = part.segment.row_of(function, near);
+            let live = near < rows.len() && (all || rows[near].live);
+            live.then_some(FunctionRef {
+                sample: SampleNo(base.sample + near as u32),
+                function: FunctionNo(base.function + function),
+            })
         })
     }
 }

@@ -10,17 +10,17 @@ pub struct IndexStats {
     pub functions: usize,
     /// Distinct signatures.
     pub signatures: usize,
-    /// Distinct PicHashes.
+    /// Distinct PicHashes (once more for functions that differ otherwise).
     pub pichashes: usize,
     /// Distinct hashes of basic blocks.
     pub blocks: usize,
-    /// Pairs of a block hash and a function that has it.
+    /// Pairs of a block hash and a class of equal functions that have it.
     pub block_postings: usize,
     /// Immutable parts the index consists of.
     pub segments: usize,
-    /// Bytes of memory for the signatures themselves.
+    /// Bytes for the signatures themselves, on the heap or in mapped files.
     pub signature_bytes: usize,
-    /// Bytes of memory for everything else.
+    /// Bytes for everything else.
     pub overhead_bytes: usize,
 }
 

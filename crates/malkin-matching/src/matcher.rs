@@ -101,7 +101,12 @@ fn index_alone(projection: &Projection, samples: &[OwnSample<'_>]) -> Snapshot {
     let new: Vec<NewSample<'_>> = samples
         .iter()
         .zip(&functions)
-        .map(|(sample, functions)| NewSample { id: sample.id, facts: SampleFacts::default(), functions })
+        .map(|(sample, functions)| NewSample {
+            id: sample.id,
+            facts: SampleFacts::default(),
+            token: 0,
+            functions,
+        })
         .collect();
     // Ids are distinct, signatures of one length, and the functions fit in memory: nothing is left to refuse but the count.
     let _ = index.insert_samples(&new);

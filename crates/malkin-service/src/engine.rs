@@ -3,6 +3,7 @@
 //! The store is the truth. The index is built from it at start and follows every change of the corpus under one lock, so
 //! that both always tell the same. Everything here blocks; async callers use a blocking thread.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use malkin_codehash::{MinHasher, Projection};
@@ -75,8 +76,20 @@ impl Engine {
     /// Opens the engine over a store: builds the index from it and takes back jobs of workers that no longer live. With
     /// an embedded store every worker of an earlier run is dead.
     pub fn open(store: Arc<dyn Store>, clock: Clock) -> Result<Self, StoreError> {
+        let memory = Memory::new(Projection::default(), MinHasher::default().signature_bytes());
+        memory.rebuild(store.as_ref())?;
+        Self::over(store, memory, clock)
+    }
+
+    /// As [`Engine::open`], with the index stored in a data directory, so that only what is missing there is built.
+    pub fn open_in(data: &Path, store: Arc<dyn Store>, clock: Clock) -> Result<Self, StoreError> {
+        let signature_len = MinHasher::default().signature_bytes();
+        let memory = Memory::open(Projection::default(), signature_len, data, store.as_ref())?;
+        Self::over(store, memory, clock)
+    }
+
+    fn over(store: Arc<dyn Store>, memory: Memory, clock: Clock) -> Result<Self, StoreError> {
         let hasher = MinHasher::default();
-        let memory = Memory::new(Projection::default(), hasher.signature_bytes());
         let engine = Self {
             store,
             hasher,
@@ -88,7 +101,6 @@ impl Engine {
             asks_providers: false,
             rules: None,
         };
-        engine.memory.rebuild(engine.store())?;
         let now = engine.now();
         engine.store.release_expired(live_since(now), Some(""), now)?;
         Ok(engine)
@@ -181,7 +193,7 @@ impl Engine {
         for (offset, error) in &ingested.unhashed {
             tracing::warn!(sample.sha256 = ingested.sample.sha256, function.offset = %offset, %error, "function left unhashed");
         }
-        self.memory.add(&ingested.sample, || {
+        self.memory.add(self.store(), &ingested.sample, || {
             self.store.add_sample(&ingested.sample, &ingested.labels, username, self.now())
         })
     }

@@ -129,8 +129,9 @@ impl Engine {
             functions.push(self.imported_function(record).map_err(|what| unusable(&entry, what))?);
         }
         let sample = imported_sample(entry, names, functions)?;
-        let added =
-            self.memory().add(&sample, || self.store().add_sample(&sample, &labels, IMPORTER, self.now()))?;
+        let added = self
+            .memory()
+            .add(self.store(), &sample, || self.store().add_sample(&sample, &labels, IMPORTER, self.now()))?;
         match added {
             Added::New { first_function, .. } => {
                 imported.samples += 1;

@@ -32,7 +32,7 @@ pub use import::{ImportError, Imported};
 pub use ingest::{IngestError, Ingested, check_report_start, ingest, read_report};
 pub use lookup::FunctionPlace;
 pub use malkin_matching::{MatchParameters, RuleOptions, YaraRule, yara_rule};
-pub use memory::{Memory, Touched};
+pub use memory::{IndexReport, Memory, Touched};
 pub use queue::{Board, Cancelled, JobControl, LEASE_MILLIS, Workers};
 pub use request::{
     ATTEMPTS, BinaryArguments, BlockArguments, Changes, Maintenance, MatchArguments, Request, UnknownRequest,

@@ -1,9 +1,19 @@
 //! The index of the running process, kept in step with the store: every change of the corpus passes through here, store
 //! first, index second, under one lock. Readers take snapshots and never wait.
 //!
-//! If the process dies between the two steps nothing is lost: the index is built from the store at the next start.
+//! If the process dies between the two steps nothing is lost. At start the stored segments are held to the store sample by
+//! sample, by a token that changes with the hashes: what is gone or changed is dropped, what is missing is read from the store.
+//! So a segment is never trusted to be complete, and deletions need not be written to it.
 
-use malkin_codehash::Projection;
+mod files;
+mod upkeep;
+mod verify;
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use malkin_codehash::{ESCAPER_FINGERPRINT, Projection};
 use malkin_index::{
     Index, IndexError, IndexStats, IndexedFunction, NewSample as IndexSample, SampleFacts, Snapshot,
 };
@@ -13,6 +23,10 @@ use malkin_report::{
 use malkin_store::{Added, FunctionQuery, IndexRow, NewHashes, NewSample, Store, StoreError, Timestamp};
 use parking_lot::{Mutex, RwLock};
 
+use files::SegmentFiles;
+use upkeep::{Signal, Step, Upkeep};
+pub use verify::IndexReport;
+
 /// Functions gathered before they are handed to the index at once while it is built, which is cheaper than sample by
 /// sample.
 const BATCH_FUNCTIONS: usize = 200_000;
@@ -20,41 +34,91 @@ const BATCH_FUNCTIONS: usize = 200_000;
 /// The index and the lock that orders changes.
 #[derive(Debug)]
 pub struct Memory {
+    held: Arc<Held>,
+    /// Merges and stores segments; stops when this value is dropped.
+    _upkeep: Upkeep,
+}
+
+/// What readers, writers and upkeep share.
+#[derive(Debug)]
+struct Held {
     /// Held for the whole of a change of the corpus, store and index together.
     changes: Mutex<()>,
     /// Held for moments only: to change the index or to take a snapshot of it.
     index: RwLock<Index>,
+    /// Held while segments are merged, written or removed. Taken after `changes` if both are.
+    tending: Mutex<()>,
+    /// None if nothing is stored.
+    files: Option<SegmentFiles>,
+    signal: Signal,
+    /// What was wrong with stored segments when they were opened.
+    findings: Mutex<Vec<String>>,
 }
 
 impl Memory {
-    /// An empty index.
+    /// An empty index that lives in memory only.
     pub fn new(projection: Projection, signature_len: usize) -> Self {
-        Self { changes: Mutex::new(()), index: RwLock::new(Index::new(projection, signature_len)) }
+        Self::over(Index::made_by(projection, signature_len, ESCAPER_FINGERPRINT), None)
+    }
+
+    /// The index of a data directory: stored segments as far as the store agrees, and the rest from the store.
+    pub fn open(
+        projection: Projection,
+        signature_len: usize,
+        data: &Path,
+        store: &dyn Store,
+    ) -> Result<Self, StoreError> {
+        let index = Index::made_by(projection, signature_len, ESCAPER_FINGERPRINT);
+        let mut findings = Vec::new();
+        let files = match SegmentFiles::open(data) {
+            Ok(files) => Some(files),
+            Err(error) => {
+                // A disk that takes no segments costs time at the next start, nothing else.
+                findings.push(format!("the folder of the index cannot be used: {error}"));
+                None
+            }
+        };
+        let memory = Self::over(index, files);
+        memory.held.open(store, findings)?;
+        Ok(memory)
+    }
+
+    fn over(index: Index, files: Option<SegmentFiles>) -> Self {
+        let held = Arc::new(Held {
+            changes: Mutex::new(()),
+            index: RwLock::new(index),
+            tending: Mutex::new(()),
+            files,
+            signal: Signal::default(),
+            findings: Mutex::default(),
+        });
+        Self { _upkeep: Upkeep::of(&held), held }
     }
 
     /// The state of now; later changes do not show in it.
     pub fn snapshot(&self) -> Snapshot {
-        self.index.read().snapshot()
+        self.held.index.read().snapshot()
     }
 
     /// Number of bands.
     pub fn num_bands(&self) -> usize {
-        self.index.read().projection().num_bands()
+        self.held.index.read().projection().num_bands()
     }
 
     /// Counts and bytes.
     pub fn stats(&self) -> IndexStats {
-        self.index.read().stats()
+        self.held.index.read().stats()
     }
 
     /// Adds a sample through `store` and, if it is new, to the index.
     pub fn add(
         &self,
+        store: &dyn Store,
         sample: &NewSample,
-        store: impl FnOnce() -> Result<Added, StoreError>,
+        add: impl FnOnce() -> Result<Added, StoreError>,
     ) -> Result<Added, StoreError> {
-        let _changes = self.changes.lock();
-        let added = store()?;
+        let _changes = self.held.changes.lock();
+        let added = add()?;
         if let Added::New { sample: entry, first_function } = &added {
             let functions = sample.functions.iter().zip(first_function.get()..).map(|(function, id)| Row {
                 id: FunctionId::new(id),
@@ -63,7 +127,9 @@ impl Memory {
                 blocks: function.picblockhashes.iter().map(|block| block.hash).collect(),
             });
             let rows: Vec<Row<'_>> = functions.collect();
-            self.insert(&[(entry, rows)])?;
+            let token = store.index_token(entry.sample_id)?.unwrap_or_default();
+            insert_rows(&mut self.held.index.write(), &[(entry, token, rows)])?;
+            self.held.signal.raise();
         }
         Ok(added)
     }
@@ -76,7 +142,7 @@ impl Memory {
         touched: Touched,
         change: impl FnOnce() -> Result<bool, StoreError>,
     ) -> Result<bool, StoreError> {
-        let _changes = self.changes.lock();
+        let _changes = self.held.changes.lock();
         let ids: Vec<SampleId> = match touched {
             Touched::Sample(id) => vec![id],
             Touched::Family(id) => {
@@ -87,7 +153,7 @@ impl Memory {
             return Ok(false);
         }
         let records = store.samples_by_ids(&ids)?;
-        let mut index = self.index.write();
+        let mut index = self.held.index.write();
         for id in ids {
             // Samples of queries are in the store alone.
             if !index.contains(id) {
@@ -111,7 +177,7 @@ impl Memory {
         minhash_version: &str,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let _changes = self.changes.lock();
+        let _changes = self.held.changes.lock();
         if !store.replace_hashes(id, hashes, minhash_version, now)? {
             return Ok(false);
         }
@@ -123,60 +189,129 @@ impl Memory {
         };
         let functions = store.functions(&FunctionQuery::OfSample(id))?;
         let rows = functions.iter().map(Row::from).collect();
-        let mut index = self.index.write();
+        let token = store.index_token(id)?.unwrap_or_default();
+        let mut index = self.held.index.write();
         if index.contains(id) {
             index.remove_sample(id).map_err(damaged)?;
         }
-        insert_rows(&mut index, &[(&sample, rows)])?;
+        insert_rows(&mut index, &[(&sample, token, rows)])?;
+        self.held.signal.raise();
         Ok(true)
     }
 
     /// Runs a change that empties the corpus, then empties the index.
     pub fn reset(&self, change: impl FnOnce() -> Result<(), StoreError>) -> Result<(), StoreError> {
-        let _changes = self.changes.lock();
+        let _changes = self.held.changes.lock();
         change()?;
-        self.index.write().clear();
+        let _tending = self.held.tending.lock();
+        self.held.index.write().clear();
+        self.held.remove_unused();
         Ok(())
     }
 
     /// Builds the index anew from the store; answers the number of functions with a signature. Readers keep the old one
-    /// until the new one is complete.
+    /// until the new one is complete. Stored segments are replaced by new ones.
     pub fn rebuild(&self, store: &dyn Store) -> Result<u64, StoreError> {
-        let _changes = self.changes.lock();
-        let (projection, signature_len) = {
-            let index = self.index.read();
-            (index.projection().clone(), index.signature_len())
-        };
-        let mut fresh = Index::new(projection, signature_len);
-        let mut batch: Vec<(SampleEntry, Vec<IndexRow>)> = Vec::new();
-        let mut gathered = 0;
-        let mut indexed = 0;
-        let mut outcome = Ok(());
-        store.each_indexed_sample(&mut |sample, rows| {
-            indexed += rows.iter().filter(|row| !row.minhash.is_empty()).count() as u64;
-            gathered += rows.len();
-            batch.push((sample.clone(), rows.to_vec()));
-            if gathered >= BATCH_FUNCTIONS {
-                outcome = insert_stored(&mut fresh, &batch);
-                batch.clear();
-                gathered = 0;
-            }
-            outcome.is_ok()
-        })?;
-        outcome?;
-        insert_stored(&mut fresh, &batch)?;
-        while let Some(plan) = fresh.plan_merge() {
-            if !fresh.install(plan.run()) {
-                break;
-            }
-        }
-        *self.index.write() = fresh;
+        let _changes = self.held.changes.lock();
+        let _tending = self.held.tending.lock();
+        let mut fresh = self.held.index.read().emptied();
+        let indexed = build(&mut fresh, store, None)?;
+        *self.held.index.write() = fresh;
+        self.held.remove_unused();
+        self.held.signal.raise();
         Ok(indexed)
     }
 
-    fn insert(&self, samples: &[(&SampleEntry, Vec<Row<'_>>)]) -> Result<(), StoreError> {
-        insert_rows(&mut self.index.write(), samples)
+    /// Merges and stores whatever is due, and waits for it. Upkeep does the same in the background.
+    pub fn settle(&self) {
+        while self.held.tend() == Step::Done {}
     }
+
+    /// Merges everything into one stored segment: queries are fastest then. Readers and writers are not held up.
+    pub fn compact(&self) {
+        self.held.compact();
+    }
+}
+
+impl Held {
+    /// Takes in the stored segments and reads the rest from the store.
+    fn open(&self, store: &dyn Store, mut findings: Vec<String>) -> Result<(), StoreError> {
+        let mut wanted: HashMap<SampleId, (u64, SampleFacts)> = HashMap::new();
+        for sample in store.indexed_samples()? {
+            let facts = SampleFacts { family_id: sample.family_id, is_library: sample.is_library };
+            wanted.insert(sample.sample_id, (sample.token, facts));
+        }
+        let _tending = self.tending.lock();
+        let mut index = self.index.write();
+        if let Some(files) = &self.files {
+            let labels = files.labels().unwrap_or_else(|error| {
+                findings.push(format!("the folder of the index cannot be read: {error}"));
+                Vec::new()
+            });
+            // The newest first: of two that hold the same sample the other is what a merge left behind.
+            for label in labels.into_iter().rev() {
+                let known =
+                    |id: SampleId, token| wanted.get(&id).filter(|now| now.0 == token).map(|now| now.1);
+                let taken = match files.read(label) {
+                    Ok(image) => index.attach(image, label, known).map_err(|error| error.to_string()),
+                    Err(error) => Err(error.to_string()),
+                };
+                if let Err(error) = taken {
+                    let name = SegmentFiles::name(label);
+                    tracing::warn!(segment = name, %error, "stored segment not used; its samples are read from the store");
+                    findings.push(format!("{name}: {error}"));
+                }
+            }
+        }
+        wanted.retain(|id, _| !index.contains(*id));
+        if !wanted.is_empty() {
+            let missing: HashSet<SampleId> = wanted.into_keys().collect();
+            let samples = missing.len();
+            build(&mut index, store, Some(&missing))?;
+            tracing::debug!(samples, "samples read from the store into the index");
+        }
+        drop(index);
+        self.remove_unused();
+        *self.findings.lock() = findings;
+        self.signal.raise();
+        Ok(())
+    }
+}
+
+/// Reads samples from the store into the index, all or some; answers the number of functions with a signature.
+fn build(index: &mut Index, store: &dyn Store, only: Option<&HashSet<SampleId>>) -> Result<u64, StoreError> {
+    let tokens: HashMap<SampleId, u64> =
+        store.indexed_samples()?.iter().map(|sample| (sample.sample_id, sample.token)).collect();
+    let mut batch: Vec<(SampleEntry, Vec<IndexRow>)> = Vec::new();
+    let (mut gathered, mut indexed, mut outcome) = (0, 0, Ok(()));
+    let mut visit = |sample: &SampleEntry, rows: &[IndexRow]| {
+        indexed += rows.iter().filter(|row| !row.minhash.is_empty()).count() as u64;
+        gathered += rows.len();
+        batch.push((sample.clone(), rows.to_vec()));
+        if gathered >= BATCH_FUNCTIONS {
+            outcome = insert_stored(index, &batch, &tokens).and_then(|()| merge_due(index));
+            batch.clear();
+            gathered = 0;
+        }
+        outcome.is_ok()
+    };
+    match only {
+        None => store.each_indexed_sample(&mut visit)?,
+        Some(ids) => store.each_indexed_sample_of(ids, &mut visit)?,
+    }
+    outcome?;
+    insert_stored(index, &batch, &tokens)?;
+    merge_due(index)?;
+    Ok(indexed)
+}
+
+fn merge_due(index: &mut Index) -> Result<(), StoreError> {
+    while let Some(plan) = index.plan_merge() {
+        if !index.install(plan.run().map_err(damaged)?) {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// Which samples a change can touch.
@@ -210,8 +345,12 @@ fn facts(sample: &SampleEntry) -> SampleFacts {
     SampleFacts { family_id: sample.family_id, is_library: sample.is_library }
 }
 
-fn insert_stored(index: &mut Index, samples: &[(SampleEntry, Vec<IndexRow>)]) -> Result<(), StoreError> {
-    let samples: Vec<(&SampleEntry, Vec<Row<'_>>)> = samples
+fn insert_stored(
+    index: &mut Index,
+    samples: &[(SampleEntry, Vec<IndexRow>)],
+    tokens: &HashMap<SampleId, u64>,
+) -> Result<(), StoreError> {
+    let samples: Vec<(&SampleEntry, u64, Vec<Row<'_>>)> = samples
         .iter()
         .map(|(sample, rows)| {
             let rows = rows.iter().map(|stored| Row {
@@ -220,16 +359,17 @@ fn insert_stored(index: &mut Index, samples: &[(SampleEntry, Vec<IndexRow>)]) ->
                 minhash: &stored.minhash,
                 blocks: stored.picblockhashes.iter().map(|block| block.hash).collect(),
             });
-            (sample, rows.collect())
+            // A sample added since the tokens were read cannot be here: changes are locked out.
+            (sample, tokens.get(&sample.sample_id).copied().unwrap_or_default(), rows.collect())
         })
         .collect();
     insert_rows(index, &samples)
 }
 
-fn insert_rows(index: &mut Index, samples: &[(&SampleEntry, Vec<Row<'_>>)]) -> Result<(), StoreError> {
+fn insert_rows(index: &mut Index, samples: &[(&SampleEntry, u64, Vec<Row<'_>>)]) -> Result<(), StoreError> {
     let functions: Vec<Vec<IndexedFunction<'_>>> = samples
         .iter()
-        .map(|(_, rows)| {
+        .map(|(_, _, rows)| {
             let functions = rows.iter().map(|row| IndexedFunction {
                 id: row.id,
                 pichash: row.pichash,
@@ -242,7 +382,12 @@ fn insert_rows(index: &mut Index, samples: &[(&SampleEntry, Vec<Row<'_>>)]) -> R
     let samples: Vec<IndexSample<'_>> = samples
         .iter()
         .zip(&functions)
-        .map(|((sample, _), functions)| IndexSample { id: sample.sample_id, facts: facts(sample), functions })
+        .map(|((sample, token, _), functions)| IndexSample {
+            id: sample.sample_id,
+            facts: facts(sample),
+            token: *token,
+            functions,
+        })
         .collect();
     index.insert_samples(&samples).map_err(damaged)
 }

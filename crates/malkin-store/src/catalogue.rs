@@ -109,6 +109,19 @@ pub struct IndexRow {
     pub picblockhashes: Vec<BlockOccurrence>,
 }
 
+/// What a stored segment of the index is held to of one sample.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct IndexedSample {
+    /// Its number.
+    pub sample_id: SampleId,
+    /// Its family now.
+    pub family_id: FamilyId,
+    /// Whether it is a library now.
+    pub is_library: bool,
+    /// Names its present functions and hashes; another one whenever they change, never the same twice.
+    pub token: u64,
+}
+
 /// Counts over the catalogue; query samples are left out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct CorpusCounts {
@@ -237,6 +250,19 @@ pub trait Catalogue {
         &self,
         visit: &mut dyn FnMut(&SampleEntry, &[IndexRow]) -> bool,
     ) -> Result<(), StoreError>;
+
+    /// As [`Catalogue::each_indexed_sample`], only these samples.
+    fn each_indexed_sample_of(
+        &self,
+        ids: &std::collections::HashSet<SampleId>,
+        visit: &mut dyn FnMut(&SampleEntry, &[IndexRow]) -> bool,
+    ) -> Result<(), StoreError>;
+
+    /// All stored samples in ascending order, as the index is held to them.
+    fn indexed_samples(&self) -> Result<Vec<IndexedSample>, StoreError>;
+
+    /// The present token of a sample (see [`IndexedSample::token`]).
+    fn index_token(&self, id: SampleId) -> Result<Option<u64>, StoreError>;
 
     /// Counts.
     fn counts(&self) -> Result<CorpusCounts, StoreError>;

@@ -19,8 +19,9 @@ pub mod time;
 
 pub use analyses::{Analyses, Analysis, AnalysisEntry, AnalysisFilter, IntelAnswer, NewAnalysis};
 pub use catalogue::{
-    Added, Catalogue, CorpusCounts, FamilyChange, FunctionQuery, IndexRow, MINHASH_COMPATIBILITY_THRESHOLD,
-    NewFunction, NewHashes, NewLabel, NewSample, Page, SampleChange, is_stale_minhash_version,
+    Added, Catalogue, CorpusCounts, FamilyChange, FunctionQuery, IndexRow, IndexedSample,
+    MINHASH_COMPATIBILITY_THRESHOLD, NewFunction, NewHashes, NewLabel, NewSample, Page, SampleChange,
+    is_stale_minhash_version,
 };
 pub use error::StoreError;
 pub use jobs::{Job, JobFilter, JobState, JobStats, Jobs, NewJob, Upload};

@@ -15,6 +15,7 @@ pub(crate) mod serve;
 pub(crate) mod status;
 pub(crate) mod submit;
 pub(crate) mod triage;
+pub(crate) mod verify;
 
 use std::process::ExitCode;
 
@@ -48,6 +49,8 @@ pub(crate) enum Command {
     Search(search::Options),
     /// What the corpus holds.
     Status(status::Options),
+    /// Check a data directory: database, stored index, and that both say the same.
+    Verify(verify::Options),
     /// Take in .mcrit files, or the analyses of the original triage service.
     Import(import::Options),
     /// Write a .mcrit file that MCRIT and Malkin import.
@@ -72,6 +75,7 @@ impl Command {
             Self::Hash(options) => hash::run(&options),
             Self::Search(options) => search::run(&options),
             Self::Status(options) => status::run(&options),
+            Self::Verify(options) => verify::run(&options),
             Self::Import(options) => import::run(&options),
             Self::Export(options) => export::run(&options),
             Self::Triage(options) => triage::run(&options),

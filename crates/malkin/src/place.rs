@@ -57,5 +57,5 @@ pub(crate) fn open_local(
 ) -> Result<(Engine, Arc<SqliteStore>), Failure> {
     let store = Arc::new(SqliteStore::open(data, holder)?);
     let shared: Arc<dyn malkin_store::Store> = store.clone();
-    Ok((Engine::open(shared, Clock::System)?, store))
+    Ok((Engine::open_in(data, shared, Clock::System)?, store))
 }

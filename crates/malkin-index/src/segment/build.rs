@@ -1,9 +1,12 @@
 //! A segment out of new samples.
 
 use malkin_codehash::Projection;
-use malkin_report::SampleId;
+use malkin_report::{BlockHash, SampleId};
+use sha2::{Digest, Sha256};
 
-use super::{BandTable, HashPostings, Posting, Segment, bands::pack};
+use super::Segment;
+use super::bands::pack;
+use super::encode::{Contents, encode};
 use crate::error::IndexError;
 use crate::sample::{FunctionIds, IndexedFunction, NewSample, SampleRow, SampleTable};
 
@@ -11,6 +14,7 @@ use crate::sample::{FunctionIds, IndexedFunction, NewSample, SampleRow, SampleTa
 pub(crate) fn build(
     samples: &[NewSample<'_>],
     projection: &Projection,
+    fingerprint: [u8; 32],
     signature_len: usize,
 ) -> Result<(Segment, SampleTable), IndexError> {
     let mut order: Vec<&NewSample<'_>> = samples.iter().collect();
@@ -22,40 +26,58 @@ pub(crate) fn build(
     for sample in order {
         collected.add_sample(sample, signature_len)?;
     }
-    collected.finish(projection, signature_len)
+    collected.finish(projection, fingerprint, signature_len)
+}
+
+/// What a function is sorted by: first those with a signature.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Key<'a> {
+    without: bool,
+    signature: &'a [u8],
+    pichash: u64,
+    digest: u64,
 }
 
 #[derive(Default)]
 struct Collected<'a> {
-    rows: Vec<SampleRow>,
-    listed_ids: Vec<i64>,
-    signatures: Vec<(&'a [u8], Posting)>,
-    pichashes: Vec<(u64, Posting)>,
-    blocks: Vec<(u64, u32)>,
-    num_functions: u32,
+    contents: Contents,
+    functions: Vec<(Key<'a>, u32)>,
+    /// By function number: its blocks.
+    blocks: Vec<&'a [BlockHash]>,
+}
+
+/// Tells lists of block hashes apart, as well as 64 bits of SHA-256 can: as well as PicHashes tell functions apart. 0 for an
+/// empty list. The list is in ascending order without repetitions.
+fn digest(blocks: &[u64]) -> u64 {
+    if blocks.is_empty() {
+        return 0;
+    }
+    let mut hash = Sha256::new();
+    for block in blocks {
+        hash.update(block.to_le_bytes());
+    }
+    let bytes = hash.finalize();
+    bytes.first_chunk::<8>().map_or(0, |first| u64::from_le_bytes(*first))
 }
 
 impl<'a> Collected<'a> {
     fn add_sample(&mut self, sample: &NewSample<'a>, signature_len: usize) -> Result<(), IndexError> {
         let mut functions: Vec<&IndexedFunction<'a>> = sample.functions.iter().collect();
         functions.sort_by_key(|function| function.id);
-        let row = u32::try_from(self.rows.len()).map_err(|_| IndexError::Full)?;
+        u32::try_from(self.contents.rows.len()).map_err(|_| IndexError::Full)?;
         let function_ids = self.add_ids(sample.id, &functions)?;
-        self.rows.push(SampleRow {
+        self.contents.rows.push(SampleRow {
             id: sample.id,
+            token: sample.token,
             facts: sample.facts,
-            first_function: self.num_functions,
+            first_function: self.contents.num_functions,
             num_functions: u32::try_from(functions.len()).map_err(|_| IndexError::Full)?,
             function_ids,
             live: true,
         });
+        let mut blocks = Vec::new();
         for function in functions {
-            self.add_function(
-                Posting { sample: row, function: self.num_functions },
-                function,
-                signature_len,
-            )?;
-            self.num_functions = self.num_functions.checked_add(1).ok_or(IndexError::Full)?;
+            self.add_function(function, signature_len, &mut blocks)?;
         }
         Ok(())
     }
@@ -75,74 +97,74 @@ impl<'a> Collected<'a> {
         if consecutive {
             return Ok(FunctionIds::From(first));
         }
-        let at = u32::try_from(self.listed_ids.len()).map_err(|_| IndexError::Full)?;
-        self.listed_ids.extend(functions.iter().map(|function| function.id.get()));
+        let at = u32::try_from(self.contents.listed_ids.len()).map_err(|_| IndexError::Full)?;
+        self.contents.listed_ids.extend(functions.iter().map(|function| function.id.get()));
         Ok(FunctionIds::Listed(at))
     }
 
     fn add_function(
         &mut self,
-        posting: Posting,
         function: &IndexedFunction<'a>,
         signature_len: usize,
+        blocks: &mut Vec<u64>,
     ) -> Result<(), IndexError> {
-        if !function.minhash.is_empty() {
-            if function.minhash.len() != signature_len {
-                let (expected, found) = (signature_len, function.minhash.len());
-                return Err(IndexError::SignatureLength { function: function.id, expected, found });
-            }
-            self.signatures.push((function.minhash, posting));
+        if !function.minhash.is_empty() && function.minhash.len() != signature_len {
+            let (expected, found) = (signature_len, function.minhash.len());
+            return Err(IndexError::SignatureLength { function: function.id, expected, found });
         }
-        if function.pichash.get() != 0 {
-            self.pichashes.push((function.pichash.get(), posting));
-        }
-        self.blocks.extend(function.blocks.iter().map(|block| (block.get(), posting.function)));
+        blocks.clear();
+        blocks.extend(function.blocks.iter().map(|block| block.get()));
+        blocks.sort_unstable();
+        blocks.dedup();
+        let key = Key {
+            without: function.minhash.is_empty(),
+            signature: function.minhash,
+            pichash: function.pichash.get(),
+            digest: digest(blocks),
+        };
+        self.functions.push((key, self.contents.num_functions));
+        self.blocks.push(function.blocks);
+        self.contents.num_functions = self.contents.num_functions.checked_add(1).ok_or(IndexError::Full)?;
         Ok(())
     }
 
     fn finish(
-        mut self,
+        self,
         projection: &Projection,
+        fingerprint: [u8; 32],
         signature_len: usize,
     ) -> Result<(Segment, SampleTable), IndexError> {
-        self.signatures.sort_unstable();
-        self.pichashes.sort_unstable();
-        self.blocks.sort_unstable();
-        self.blocks.dedup();
-        // The number of functions bounds everything else but the blocks.
-        u32::try_from(self.blocks.len()).map_err(|_| IndexError::Full)?;
-
-        let (mut signatures, mut starts, mut end) = (Vec::new(), vec![0], 0);
+        let Self { mut contents, mut functions, blocks } = self;
+        functions.sort_unstable();
+        let mut pairs = Vec::new();
         let mut bands = vec![Vec::new(); projection.num_bands()];
-        for (number, group) in self.signatures.chunk_by(|a, b| a.0 == b.0).enumerate() {
-            let signature = group[0].0;
-            signatures.extend_from_slice(signature);
-            end += group.len();
-            starts.push(end as u32);
-            for (band, key) in bands.iter_mut().zip(projection.keys(signature)) {
-                band.push(pack(key, number as u32));
+        for same in functions.chunk_by(|a, b| (a.0.without, a.0.signature) == (b.0.without, b.0.signature)) {
+            let signature = same[0].0.signature;
+            contents.signature_classes.push(contents.class_pichashes.len() as u32);
+            if !signature.is_empty() {
+                let number = contents.num_signatures(signature_len) as u32;
+                contents.signatures.extend_from_slice(signature);
+                for (band, key) in bands.iter_mut().zip(projection.keys(signature)) {
+                    band.push(pack(key, number));
+                }
+            }
+            for class in same.chunk_by(|a, b| a.0 == b.0) {
+                let key = class[0].0;
+                let number = contents.begin_class(key.pichash, key.digest);
+                contents.functions.extend(class.iter().map(|(_, function)| *function));
+                pairs.extend(blocks[class[0].1 as usize].iter().map(|block| (block.get(), number)));
             }
         }
-        signatures.shrink_to_fit();
-        starts.shrink_to_fit();
-        let bands = bands
-            .into_iter()
-            .map(|mut pairs| {
-                pairs.sort_unstable();
-                BandTable::from_sorted(&pairs)
-            })
-            .collect();
-        let segment = Segment {
-            signature_len,
-            signatures,
-            starts,
-            postings: self.signatures.iter().map(|(_, posting)| *posting).collect(),
-            pichashes: HashPostings::from_sorted(&self.pichashes),
-            blocks: HashPostings::from_sorted(&self.blocks),
-            bands,
-            listed_ids: self.listed_ids,
-            num_functions: self.num_functions,
-        };
-        Ok((segment, SampleTable::new(self.rows)))
+        pairs.sort_unstable();
+        pairs.dedup();
+        u32::try_from(pairs.len()).map_err(|_| IndexError::Full)?;
+        let facts: Vec<_> = contents.rows.iter().map(|row| row.facts).collect();
+        let shape = (fingerprint, signature_len, projection.num_bands());
+        let image = encode(contents, shape, std::iter::once(pairs), |band| {
+            let mut pairs = std::mem::take(&mut bands[band]);
+            pairs.sort_unstable();
+            pairs
+        });
+        Segment::made(image, &facts).map_err(IndexError::Image)
     }
 }

@@ -1,57 +1,58 @@
 //! One segment out of several, without the samples that were removed from them.
 //!
 //! Everything is sorted in the inputs and stays so when its numbers are mapped into the output, so concatenation and a stable
-//! sort (which finds the runs) is a merge. Band keys are carried over, not computed anew.
+//! sort (which finds the runs) is a merge. Band keys and digests are carried over, not computed anew.
 
 #![expect(
     clippy::stable_sort_primitive,
     reason = "the inputs are a few sorted runs, which the stable sort merges in linear time"
 )]
 
-use super::{BandTable, HashPostings, Posting, Segment, bands::pack};
-use crate::sample::{FunctionIds, SampleRow, SampleTable};
+use super::bands::pack;
+use super::encode::{Contents, encode};
+use super::{Segment, section};
+use crate::error::IndexError;
+use crate::sample::{FunctionIds, SampleFacts, SampleRow, SampleTable};
 
 /// Stands for what has no place in the output.
 const GONE: u32 = u32::MAX;
+/// Block postings from which on they are merged in pieces, by the leading bits of the hash, to bound the memory.
+const PIECEWISE_FROM: usize = 1 << 20;
+/// Leading bits that name a piece.
+const PIECE_BITS: u32 = 8;
+
+type Input<'a> = (&'a Segment, &'a SampleTable);
 
 /// Where the numbers of one input went.
 struct Mapping {
-    samples: Vec<u32>,
-    /// By old sample: what to add to an old function number, modulo 2^32.
-    shifts: Vec<u32>,
+    functions: Vec<u32>,
     signatures: Vec<u32>,
-}
-
-impl Mapping {
-    fn posting(&self, old: Posting) -> Option<Posting> {
-        let sample = self.samples[old.sample as usize];
-        let function = old.function.wrapping_add(self.shifts[old.sample as usize]);
-        (sample != GONE).then_some(Posting { sample, function })
-    }
+    classes: Vec<u32>,
 }
 
 /// Merges segments of the same projection. The caller sees to it that the sums of their counts stay below 2^32.
-pub(crate) fn combine(inputs: &[(&Segment, &SampleTable)], signature_len: usize) -> (Segment, SampleTable) {
-    let (rows, listed_ids, mut mappings) = combine_samples(inputs);
-    let num_functions = rows.iter().map(|row| row.num_functions).sum();
-    let (signatures, starts, postings) = combine_signatures(inputs, &mut mappings);
-    let num_bands = inputs.first().map_or(0, |(segment, _)| segment.bands.len());
-    let bands = (0..num_bands).map(|band| combine_band(inputs, &mappings, band)).collect();
-    let segment = Segment {
-        signature_len,
-        signatures,
-        starts,
-        postings,
-        pichashes: combine_pichashes(inputs, &mappings),
-        blocks: combine_blocks(inputs, &mappings),
-        bands,
-        listed_ids,
-        num_functions,
-    };
-    (segment, SampleTable::new(rows))
+pub(crate) fn combine(
+    inputs: &[Input<'_>],
+    fingerprint: [u8; 32],
+    signature_len: usize,
+    num_bands: usize,
+) -> Result<(Segment, SampleTable), IndexError> {
+    let (mut contents, mut mappings) = combine_samples(inputs);
+    combine_classes(inputs, &mut mappings, &mut contents, signature_len);
+    let facts: Vec<SampleFacts> = contents.rows.iter().map(|row| row.facts).collect();
+    for mapping in &mut mappings {
+        mapping.functions = Vec::new();
+    }
+    let postings: usize = inputs.iter().map(|(segment, _)| segment.num_block_postings()).sum();
+    let bits = if postings >= PIECEWISE_FROM { PIECE_BITS } else { 0 };
+    let pieces = (0..1_u64 << bits).map(|piece| combine_blocks(inputs, &mappings, piece, bits));
+    let image = encode(contents, (fingerprint, signature_len, num_bands), pieces, |band| {
+        combine_band(inputs, &mappings, band)
+    });
+    Segment::made(image, &facts).map_err(IndexError::Image)
 }
 
-fn combine_samples(inputs: &[(&Segment, &SampleTable)]) -> (Vec<SampleRow>, Vec<i64>, Vec<Mapping>) {
+fn combine_samples(inputs: &[Input<'_>]) -> (Contents, Vec<Mapping>) {
     let mut order: Vec<(usize, usize)> = Vec::new();
     for (input, (_, table)) in inputs.iter().enumerate() {
         order.extend((0..table.rows().len()).filter(|at| table.rows()[*at].live).map(|at| (input, at)));
@@ -59,99 +60,149 @@ fn combine_samples(inputs: &[(&Segment, &SampleTable)]) -> (Vec<SampleRow>, Vec<
     order.sort_by_key(|(input, at)| inputs[*input].1.rows()[*at].id);
     let mut mappings: Vec<Mapping> = inputs
         .iter()
-        .map(|(_, table)| Mapping {
-            samples: vec![GONE; table.rows().len()],
-            shifts: vec![0; table.rows().len()],
-            signatures: Vec::new(),
+        .map(|(segment, _)| Mapping {
+            functions: vec![GONE; segment.num_functions() as usize],
+            signatures: vec![GONE; segment.num_signatures() as usize],
+            classes: vec![GONE; segment.num_classes as usize],
         })
         .collect();
-    let (mut rows, mut listed_ids, mut next) = (Vec::with_capacity(order.len()), Vec::new(), 0_u32);
+    let mut contents = Contents::default();
+    let mut next = 0_u32;
     for (input, at) in order {
         let (segment, table) = inputs[input];
         let old = &table.rows()[at];
-        mappings[input].samples[at] = rows.len() as u32;
-        mappings[input].shifts[at] = next.wrapping_sub(old.first_function);
+        let functions = old.first_function as usize..(old.first_function + old.num_functions) as usize;
+        for (slot, new) in mappings[input].functions[functions].iter_mut().zip(next..) {
+            *slot = new;
+        }
         let function_ids = match old.function_ids {
             FunctionIds::From(first) => FunctionIds::From(first),
             FunctionIds::Listed(from) => {
-                let to = listed_ids.len() as u32;
-                listed_ids.extend_from_slice(
-                    &segment.listed_ids[from as usize..(from + old.num_functions) as usize],
-                );
+                let to = contents.listed_ids.len() as u32;
+                let range = from as usize..from as usize + old.num_functions as usize;
+                contents
+                    .listed_ids
+                    .extend(segment.packed(section::LISTED_IDS).slice(range).map(|id| id as i64));
                 FunctionIds::Listed(to)
             }
         };
-        rows.push(SampleRow { first_function: next, function_ids, ..*old });
+        contents.rows.push(SampleRow { first_function: next, function_ids, ..*old });
         next += old.num_functions;
     }
-    (rows, listed_ids, mappings)
+    contents.num_functions = next;
+    (contents, mappings)
 }
 
-fn combine_signatures(
-    inputs: &[(&Segment, &SampleTable)],
+/// A class of an input: PicHash, digest, input, number.
+type OldClass = (u64, u64, usize, u32);
+
+fn combine_classes(
+    inputs: &[Input<'_>],
     mappings: &mut [Mapping],
-) -> (Vec<u8>, Vec<u32>, Vec<Posting>) {
-    let mut order: Vec<(usize, u32)> = Vec::new();
+    contents: &mut Contents,
+    signature_len: usize,
+) {
+    let mut order: Vec<(u32, u32)> = Vec::new();
     for (input, (segment, _)) in inputs.iter().enumerate() {
-        order.extend((0..segment.num_signatures()).map(|number| (input, number)));
-        mappings[input].signatures = vec![GONE; segment.num_signatures() as usize];
+        order.extend((0..segment.num_signatures()).map(|number| (input as u32, number)));
     }
-    order.sort_by_key(|(input, number)| inputs[*input].0.signature(*number));
-    let (mut signatures, mut starts, mut postings) = (Vec::new(), vec![0], Vec::new());
-    let same =
-        |a: &(usize, u32), b: &(usize, u32)| inputs[a.0].0.signature(a.1) == inputs[b.0].0.signature(b.1);
-    for group in order.chunk_by(same) {
-        let from = postings.len();
+    let signatures: Vec<&[u8]> = inputs.iter().map(|(segment, _)| segment.signatures()).collect();
+    let signature = |(input, number): &(u32, u32)| {
+        let at = *number as usize * signature_len;
+        &signatures[*input as usize][at..at + signature_len]
+    };
+    order.sort_by(|a, b| signature(a).cmp(signature(b)));
+    let mut classes: Vec<OldClass> = Vec::new();
+    for group in order.chunk_by(|a, b| signature(a) == signature(b)) {
+        classes.clear();
         for (input, number) in group {
-            let old = inputs[*input].0.functions_of(*number);
-            postings.extend(old.iter().filter_map(|posting| mappings[*input].posting(*posting)));
+            let segment = inputs[*input as usize].0;
+            let of = segment.packed(section::SIGNATURE_CLASSES);
+            add_classes(
+                segment,
+                *input as usize,
+                of.range(*number as usize, segment.num_classes as usize),
+                &mut classes,
+            );
         }
-        if postings.len() == from {
+        let first = contents.class_pichashes.len();
+        merge_classes(inputs, mappings, contents, &mut classes);
+        if contents.class_pichashes.len() > first {
+            let new = contents.num_signatures(signature_len) as u32;
+            contents.signatures.extend_from_slice(signature(&group[0]));
+            contents.signature_classes.push(first as u32);
+            for (input, number) in group {
+                mappings[*input as usize].signatures[*number as usize] = new;
+            }
+        }
+    }
+    drop(order);
+    classes.clear();
+    for (input, (segment, _)) in inputs.iter().enumerate() {
+        let of = segment.packed(section::SIGNATURE_CLASSES);
+        let from = of.get(segment.num_signatures() as usize) as usize;
+        add_classes(segment, input, from..segment.num_classes as usize, &mut classes);
+    }
+    contents.signature_classes.push(contents.class_pichashes.len() as u32);
+    merge_classes(inputs, mappings, contents, &mut classes);
+}
+
+fn add_classes(segment: &Segment, input: usize, range: std::ops::Range<usize>, classes: &mut Vec<OldClass>) {
+    let (pichashes, digests) =
+        (segment.packed(section::CLASS_PICHASHES), segment.packed(section::CLASS_DIGESTS));
+    classes.extend(range.map(|class| (pichashes.get(class), digests.get(class), input, class as u32)));
+}
+
+/// Merges the classes of one signature, or of none.
+fn merge_classes(
+    inputs: &[Input<'_>],
+    mappings: &mut [Mapping],
+    contents: &mut Contents,
+    classes: &mut [OldClass],
+) {
+    classes.sort();
+    let mut functions = Vec::new();
+    for same in classes.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+        functions.clear();
+        for (_, _, input, class) in same {
+            let old = inputs[*input].0.functions_of_classes(*class as usize..*class as usize + 1);
+            let map = &mappings[*input].functions;
+            functions.extend(old.map(|function| map[function as usize]).filter(|new| *new != GONE));
+        }
+        if functions.is_empty() {
             continue;
         }
-        postings[from..].sort();
-        for (input, number) in group {
-            mappings[*input].signatures[*number as usize] = (starts.len() - 1) as u32;
+        functions.sort();
+        let number = contents.begin_class(same[0].0, same[0].1);
+        contents.functions.extend_from_slice(&functions);
+        for (_, _, input, class) in same {
+            mappings[*input].classes[*class as usize] = number;
         }
-        signatures.extend_from_slice(inputs[group[0].0].0.signature(group[0].1));
-        starts.push(postings.len() as u32);
     }
-    signatures.shrink_to_fit();
-    starts.shrink_to_fit();
-    postings.shrink_to_fit();
-    (signatures, starts, postings)
 }
 
-fn combine_band(inputs: &[(&Segment, &SampleTable)], mappings: &[Mapping], band: usize) -> BandTable {
+fn combine_band(inputs: &[Input<'_>], mappings: &[Mapping], band: usize) -> Vec<u64> {
     let mut pairs = Vec::new();
     for ((segment, _), mapping) in inputs.iter().zip(mappings) {
-        let mapped = segment.bands[band].pairs().map(|(key, old)| (key, mapping.signatures[old as usize]));
+        let old = segment.band(band).into_iter().flat_map(super::BandTable::pairs);
+        let mapped = old.filter_map(|(key, old)| Some((key, *mapping.signatures.get(old as usize)?)));
         pairs.extend(mapped.filter(|(_, new)| *new != GONE).map(|(key, new)| pack(key, new)));
     }
     pairs.sort();
     pairs.dedup();
-    BandTable::from_sorted(&pairs)
+    pairs
 }
 
-fn combine_pichashes(inputs: &[(&Segment, &SampleTable)], mappings: &[Mapping]) -> HashPostings<Posting> {
+fn combine_blocks(inputs: &[Input<'_>], mappings: &[Mapping], piece: u64, bits: u32) -> Vec<(u64, u32)> {
     let mut pairs = Vec::new();
     for ((segment, _), mapping) in inputs.iter().zip(mappings) {
-        pairs.extend(segment.pichashes.pairs().filter_map(|(hash, old)| Some((hash, mapping.posting(old)?))));
+        segment.each_block(piece, bits, |hash, old| {
+            if let Some(new) = mapping.classes.get(old as usize).filter(|new| **new != GONE) {
+                pairs.push((hash, *new));
+            }
+        });
     }
     pairs.sort();
-    HashPostings::from_sorted(&pairs)
-}
-
-fn combine_blocks(inputs: &[(&Segment, &SampleTable)], mappings: &[Mapping]) -> HashPostings<u32> {
-    let mut pairs = Vec::new();
-    for ((segment, table), mapping) in inputs.iter().zip(mappings) {
-        let posting = |function| Posting { sample: table.row_of_function(function) as u32, function };
-        let mapped = segment
-            .blocks
-            .pairs()
-            .filter_map(|(hash, old)| Some((hash, mapping.posting(posting(old))?.function)));
-        pairs.extend(mapped);
-    }
-    pairs.sort();
-    HashPostings::from_sorted(&pairs)
+    pairs.dedup();
+    pairs
 }

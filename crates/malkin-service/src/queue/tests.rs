@@ -15,8 +15,9 @@ fn engine(samples: u64) -> Engine {
     let engine = Engine::open(store, Clock::Fixed(AtomicI64::new(1000))).unwrap();
     for seed in 0..samples {
         let sample = sample(&format!("{seed}.exe"), "family", seed, 20);
-        let added =
-            engine.memory().add(&sample, || engine.store().add_sample(&sample, &[], "", engine.now()));
+        let added = engine
+            .memory()
+            .add(engine.store(), &sample, || engine.store().add_sample(&sample, &[], "", engine.now()));
         assert!(matches!(added, Ok(Added::New { .. })));
     }
     engine

@@ -1,9 +1,9 @@
 //! Checks of the catalogue: what was added is read back, numbered and counted as promised.
 
-use malkin_report::{FamilyId, FunctionEntry, FunctionId, FunctionLabel, SampleEntry, SampleId, Va};
+use malkin_report::{FamilyId, FunctionEntry, FunctionId, FunctionLabel, PicHash, SampleEntry, SampleId, Va};
 
 use super::{Check, at, labels, sample, xcfg};
-use crate::{Added, FunctionQuery, NewLabel, NewSample, Page, Store};
+use crate::{Added, FunctionQuery, IndexedSample, NewHashes, NewLabel, NewSample, Page, SampleChange, Store};
 
 pub(super) const CHECKS: &[Check] = &[
     ("an empty store has the nameless family", empty),
@@ -15,6 +15,7 @@ pub(super) const CHECKS: &[Check] = &[
     ("disassembly is read in the order asked", disassembly),
     ("query samples count down and stay apart", query_samples),
     ("the walk shows every stored function once", walk),
+    ("tokens change with hashes and with nothing else", tokens),
     ("stale signatures are counted by version", stale),
     ("families are found by name", families),
     ("imported labels keep author and time", imported_labels),
@@ -300,6 +301,40 @@ fn walk(store: &dyn Store) {
         })
         .expect("a walk can be stopped");
     assert_eq!(visits, 1);
+}
+
+fn tokens(store: &dyn Store) {
+    let (a, b) = (add(store, &sample(1, 3)).0.sample_id, add(store, &sample(2, 2)).0.sample_id);
+    store.add_query_sample(&sample(4, 3), at(0)).expect("a query can be kept");
+    let indexed = || store.indexed_samples().expect("the samples can be listed");
+    let token = |id| store.index_token(id).expect("a token can be asked for");
+    let before = indexed();
+    assert_eq!(before.iter().map(|sample| sample.sample_id).collect::<Vec<_>>(), [a, b]);
+    assert_ne!(before[0].token, before[1].token);
+    assert_eq!((token(a), token(SampleId::new(99))), (Some(before[0].token), None));
+    let change = SampleChange { is_library: Some(true), ..SampleChange::default() };
+    assert!(store.modify_sample(a, &change, at(1)).expect("a sample can be changed"));
+    let library = IndexedSample { is_library: true, ..before[0] };
+    assert_eq!(indexed(), [library, before[1]], "what is no hash changes no token");
+    assert!(store.replace_hashes(b, &[], "5.0.1", at(2)).expect("nothing can be replaced"));
+    assert_eq!(token(b), Some(before[1].token));
+    let rows = functions(store, &FunctionQuery::OfSample(b));
+    let hashes = NewHashes {
+        function_id: rows[0].function_id,
+        pichash: PicHash::new(77),
+        minhash: rows[0].minhash.clone(),
+        picblockhashes: rows[0].picblockhashes.clone(),
+    };
+    assert!(store.replace_hashes(b, &[hashes], "5.0.1", at(3)).expect("hashes can be replaced"));
+    assert_ne!(token(b), Some(before[1].token));
+    let mut seen = Vec::new();
+    let only = std::collections::HashSet::from([b, SampleId::new(99)]);
+    let visit = &mut |entry: &SampleEntry, rows: &[crate::IndexRow]| {
+        seen.push((entry.sample_id, rows.len()));
+        true
+    };
+    store.each_indexed_sample_of(&only, visit).expect("some samples can be walked over");
+    assert_eq!(seen, [(b, 2)]);
 }
 
 fn stale(store: &dyn Store) {

@@ -8,8 +8,8 @@ use super::engine::sql;
 use super::samples::{FunctionRange, Numbers};
 use super::{SqliteStore, counters, functions, modify, samples};
 use crate::catalogue::{
-    Added, Catalogue, CorpusCounts, FamilyChange, FunctionQuery, IndexRow, NewHashes, NewLabel, NewSample,
-    Page, SampleChange, is_stale_minhash_version,
+    Added, Catalogue, CorpusCounts, FamilyChange, FunctionQuery, IndexRow, IndexedSample, NewHashes,
+    NewLabel, NewSample, Page, SampleChange, is_stale_minhash_version,
 };
 use crate::error::StoreError;
 use crate::time::Timestamp;
@@ -117,7 +117,23 @@ impl Catalogue for SqliteStore {
         &self,
         visit: &mut dyn FnMut(&SampleEntry, &[IndexRow]) -> bool,
     ) -> Result<(), StoreError> {
-        self.engine.read(|connection| functions::walk(connection, visit))
+        self.engine.read(|connection| functions::walk(connection, None, visit))
+    }
+
+    fn each_indexed_sample_of(
+        &self,
+        ids: &std::collections::HashSet<SampleId>,
+        visit: &mut dyn FnMut(&SampleEntry, &[IndexRow]) -> bool,
+    ) -> Result<(), StoreError> {
+        self.engine.read(|connection| functions::walk(connection, Some(ids), visit))
+    }
+
+    fn indexed_samples(&self) -> Result<Vec<IndexedSample>, StoreError> {
+        self.engine.read(samples::indexed)
+    }
+
+    fn index_token(&self, id: SampleId) -> Result<Option<u64>, StoreError> {
+        self.engine.read(|connection| samples::index_token(connection, id))
     }
 
     fn counts(&self) -> Result<CorpusCounts, StoreError> {

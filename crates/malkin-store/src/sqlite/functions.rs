@@ -1,6 +1,6 @@
 //! Rows of functions with their labels.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use malkin_report::{
     Architecture, FamilyId, FunctionEntry, FunctionId, FunctionLabel, MinHash, PicHash, SampleEntry,
@@ -263,9 +263,10 @@ pub(super) fn add_labels(
     Ok(())
 }
 
-/// Hands the rows of every stored sample to `visit`, sample by sample.
+/// Hands the rows of every stored sample, or only of some, to `visit`, sample by sample.
 pub(super) fn walk(
     connection: &Connection,
+    only: Option<&HashSet<SampleId>>,
     visit: &mut dyn FnMut(&SampleEntry, &[IndexRow]) -> bool,
 ) -> Result<(), StoreError> {
     let mut all_samples = connection.prepare_cached(sql!("sample/all"))?;
@@ -274,6 +275,9 @@ pub(super) fn walk(
     let mut rows = Vec::new();
     while let Some(sample_row) = sample_rows.next()? {
         let sample = samples::from_row(sample_row)?;
+        if only.is_some_and(|only| !only.contains(&sample.sample_id)) {
+            continue;
+        }
         let range = samples::functions_from_row(sample_row)?;
         rows.clear();
         let mut functions = of_sample.query([range.lowest, range.highest()])?;

@@ -149,6 +149,9 @@ pub(super) fn replace_hashes(
         let pichash = new.pichash.get() as i64;
         update.execute(params![function, id.get(), pichash, new.minhash.as_bytes(), blocks])?;
     }
+    if !hashes.is_empty() {
+        transaction.prepare_cached(sql!("sample/set_index_token"))?.execute([id.get()])?;
+    }
     counters::changed(transaction, Some(now))?;
     Ok(true)
 }

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::counters;
 use super::engine::sql;
-use crate::catalogue::{NewSample, Page};
+use crate::catalogue::{IndexedSample, NewSample, Page};
 use crate::error::StoreError;
 use crate::time::Timestamp;
 
@@ -97,6 +97,26 @@ pub(super) fn page(connection: &Connection, page: Page) -> Result<Vec<SampleEntr
     let mut select = connection.prepare_cached(sql!("sample/page"))?;
     let rows = select.query_map(window(page), from_row)?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// All stored samples as the index is held to them.
+pub(super) fn indexed(connection: &Connection) -> Result<Vec<IndexedSample>, StoreError> {
+    let mut select = connection.prepare_cached(sql!("sample/indexed"))?;
+    let rows = select.query_map([], |row| {
+        Ok(IndexedSample {
+            sample_id: SampleId::new(row.get(0)?),
+            family_id: FamilyId::new(row.get(1)?),
+            is_library: row.get(2)?,
+            token: row.get::<_, i64>(3)? as u64,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The present token of a sample.
+pub(super) fn index_token(connection: &Connection, id: SampleId) -> Result<Option<u64>, StoreError> {
+    let mut select = connection.prepare_cached(sql!("sample/index_token"))?;
+    Ok(select.query_row([id.get()], |row| row.get::<_, i64>(0)).optional()?.map(|token| token as u64))
 }
 
 /// Samples of a family in order of insertion.

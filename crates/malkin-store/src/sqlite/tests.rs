@@ -9,7 +9,7 @@ use crate::conformance::{at, labels, sample};
 use crate::{Catalogue, FunctionQuery, Jobs, Page, StoreError};
 
 /// Statements that may walk over a whole table: what they answer is about all of it, or the table is small.
-const WALKS: [&str; 20] = [
+const WALKS: [&str; 21] = [
     "analysis/count",
     "analysis/page",
     "analysis/page_by_moment",
@@ -30,6 +30,7 @@ const WALKS: [&str; 20] = [
     "sample/function_ranges",
     "sample/page",
     "sample/all",
+    "sample/indexed",
 ];
 
 #[test]

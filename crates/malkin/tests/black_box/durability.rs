@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::report::report;
 use crate::server::Server;
+use crate::verify::verify;
 
 #[test]
 fn acknowledged_samples_survive_kills() {
@@ -57,6 +58,9 @@ fn acknowledged_samples_survive_kills() {
         let ended = server.await_job(job["_id"]["$oid"].as_str().unwrap());
         assert!(ended["result"].is_string() || ended["attempts_left"] == 0, "{ended}");
     }
+    drop(server);
+    let (status, told) = verify(folder.path());
+    assert_eq!(status, Some(0), "{told}");
 }
 
 fn assert_whole(server: &Server, sample: &Value, functions: u64) {

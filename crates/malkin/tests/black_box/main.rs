@@ -16,3 +16,4 @@ mod search;
 mod server;
 mod triage;
 mod upkeep;
+mod verify;

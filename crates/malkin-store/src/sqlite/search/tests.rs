@@ -154,7 +154,8 @@ fn a_store_of_format_1_becomes_searchable() {
             "DROP TABLE name_term; DROP TABLE name_trigram; DROP TABLE function_search; DROP TABLE name; DROP VIEW family_entry;
              DROP INDEX sample_by_family; DROP INDEX sample_by_filename; DROP INDEX sample_by_version;
              DROP INDEX sample_by_component; DROP INDEX sample_by_binary_size; DROP INDEX sample_by_timestamp;
-             DROP INDEX sample_by_num_functions; DROP TABLE analysis; DROP TABLE intel_answer; PRAGMA user_version = 1",
+             DROP INDEX sample_by_num_functions; DROP TABLE analysis; DROP TABLE intel_answer; ALTER TABLE sample DROP COLUMN index_token;
+             PRAGMA user_version = 1",
         )
         .unwrap();
     migrate(&mut store.engine.writer()).unwrap();

@@ -1,0 +1,1 @@
+SELECT index_token FROM sample WHERE id = ?1

@@ -1,0 +1,1 @@
+UPDATE sample SET index_token = random() WHERE id = ?1
