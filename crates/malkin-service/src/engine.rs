@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use malkin_codehash::{MinHasher, Projection};
 use malkin_report::{FunctionId, JobId, SampleEntry, SampleId, Sha256, UploadId};
-use malkin_store::{Added, CorpusCounts, JobFilter, JobState, Store, StoreError, Timestamp};
+use malkin_store::{Added, CorpusCounts, JobFilter, JobState, NewSample, Store, StoreError, Timestamp};
 use sha2::Digest;
 
 use crate::clock::Clock;
@@ -186,6 +186,11 @@ impl Engine {
             }
             Added::Known(sample) => Ok(Submitted { sample, job: None, unhashed: 0 }),
         }
+    }
+
+    /// Stores a sample whose hashes are known, without the job MCRIT's clients wait for.
+    pub fn add(&self, sample: &NewSample) -> Result<Added, StoreError> {
+        self.memory.add(self.store(), sample, || self.store.add_sample(sample, &[], "", self.now()))
     }
 
     /// As [`Engine::submit`], without the job that only counts.

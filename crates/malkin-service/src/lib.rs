@@ -31,6 +31,7 @@ pub use fetch::IntelSettings;
 pub use import::{ImportError, Imported};
 pub use ingest::{IngestError, Ingested, check_report_start, ingest, read_report};
 pub use lookup::FunctionPlace;
+pub use malkin_index::{IndexStats, Scratch, Snapshot};
 pub use malkin_matching::{MatchParameters, RuleOptions, YaraRule, yara_rule};
 pub use memory::{IndexReport, Memory, Touched};
 pub use queue::{Board, Cancelled, JobControl, LEASE_MILLIS, Workers};

@@ -1,5 +1,6 @@
 //! The commands. Exit status: 0 done, 1 failed, 2 wrong usage, 3 partly done.
 
+pub(crate) mod bench;
 pub(crate) mod blocks;
 pub(crate) mod cross;
 pub(crate) mod disassemble;
@@ -59,6 +60,8 @@ pub(crate) enum Command {
     Triage(triage::Options),
     /// What do threat-intelligence providers know about a hash?
     Lookup(lookup::Options),
+    /// Reproducible measurements: a corpus from a seed, and the time of answers on it.
+    Bench(bench::Options),
 }
 
 impl Command {
@@ -80,6 +83,7 @@ impl Command {
             Self::Export(options) => export::run(&options),
             Self::Triage(options) => triage::run(&options),
             Self::Lookup(options) => lookup::run(&options),
+            Self::Bench(options) => bench::run(&options),
         }
     }
 }

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod command;
+mod corpus;
 mod failure;
 mod input;
 mod output;

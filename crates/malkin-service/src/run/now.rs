@@ -50,6 +50,15 @@ impl Engine {
         result.map_err(unanswerable)
     }
 
+    /// A stored function against everything, here and now.
+    pub fn match_function_now(
+        &self,
+        id: FunctionId,
+        arguments: &MatchArguments,
+    ) -> Result<Vec<u8>, ServiceError> {
+        matching::function(self, id, arguments, &mut Unlimited).map_err(unanswerable)
+    }
+
     /// The only function of a report against everything; nothing is stored. It is hashed with its report at hand, which
     /// differs from what is stored for a few architectures, as in the reference.
     pub fn query_function(&self, body: &[u8], arguments: &MatchArguments) -> Result<Vec<u8>, ServiceError> {
