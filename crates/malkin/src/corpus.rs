@@ -18,6 +18,8 @@ use malkin_store::{NewFunction, NewSample};
 use body::{Code, body};
 use draw::Draw;
 
+/// Families whose versions come in turns.
+const ROUND: usize = 64;
 /// Functions of a sample, mean and median of its distribution: 8.66 million functions are in 7,244 samples of Malpedia
 /// (field study 2b), the median of its published queries is about 560.
 const MEAN_FUNCTIONS: f64 = 1195.0;
@@ -60,14 +62,16 @@ impl Corpus {
         if let Some(size) = FIXED_SIZES.get(sample % FIXED_EVERY) {
             return *size;
         }
-        let mut draw = Draw::of(&[self.seed, 1, sample as u64]);
-        if self.is_go(family_of(sample)) {
+        let family = family_of(sample);
+        if self.is_go(family) {
+            let mut draw = Draw::of(&[self.seed, 1, sample as u64]);
             return GO_FUNCTIONS / 2 + draw.below(GO_FUNCTIONS as u64) as usize;
         }
-        // A lognormal distribution with this mean and median.
+        // A lognormal distribution with this mean and median over families, whose versions differ little in size.
         let sigma = (2.0 * (MEAN_FUNCTIONS / MEDIAN_FUNCTIONS).ln()).sqrt();
-        let size = MEDIAN_FUNCTIONS * (sigma * draw.normal()).exp();
-        (size as usize).clamp(5, MAX_FUNCTIONS)
+        let size = MEDIAN_FUNCTIONS * (sigma * Draw::of(&[self.seed, 7, family]).normal()).exp();
+        let version = 0.85 + 0.3 * Draw::of(&[self.seed, 1, sample as u64]).unit();
+        ((size * version) as usize).clamp(5, MAX_FUNCTIONS)
     }
 
     fn is_go(self, family: u64) -> bool {
@@ -138,8 +142,8 @@ impl Corpus {
         // The family's own code: most of it as in other versions, some edited in this one.
         let own = (1000 + family) << 24 | (place as u64 % (count as u64 * 2));
         match draw.below(100) {
-            0..74 => Code::original(1, own),
-            74..92 => Code::edited(own, draw.below(40), 0),
+            0..86 => Code::original(1, own),
+            86..95 => Code::edited(own, draw.below(4), 0),
             _ => Code::edited(own, draw.next() >> 20, 1),
         }
     }
@@ -147,9 +151,8 @@ impl Corpus {
 
 /// The family of a sample. Families are dealt in turns, so that versions of one are spread over the corpus.
 fn family_of(sample: usize) -> u64 {
-    // Blocks of 4 * 512 samples hold 512 families each.
-    let (block, within) = (sample / (512 * SAMPLES_PER_FAMILY), sample % 512);
-    (block * 512 + within) as u64
+    let (round, within) = (sample / (ROUND * SAMPLES_PER_FAMILY), sample % ROUND);
+    (round * ROUND + within) as u64
 }
 
 #[cfg(test)]
@@ -180,7 +183,7 @@ mod tests {
         let pichashes = |sample| -> std::collections::HashSet<u64> {
             corpus.sample(sample).functions.iter().map(|function| function.pichash.get()).collect()
         };
-        let (a, b, c) = (pichashes(10), pichashes(10 + 512), pichashes(11));
+        let (a, b, c) = (pichashes(10), pichashes(10 + ROUND), pichashes(11));
         let shared = |other: &std::collections::HashSet<u64>| a.intersection(other).count();
         assert!(shared(&b) > 2 * shared(&c), "{} {}", shared(&b), shared(&c));
         assert!(shared(&c) > 0);
