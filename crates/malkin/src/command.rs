@@ -9,6 +9,7 @@ pub(crate) mod hash;
 pub(crate) mod import;
 pub(crate) mod lookup;
 pub(crate) mod match_;
+pub(crate) mod migrate;
 pub(crate) mod query;
 pub(crate) mod result_table;
 pub(crate) mod search;
@@ -54,6 +55,8 @@ pub(crate) enum Command {
     Verify(verify::Options),
     /// Take in .mcrit files, or the analyses of the original triage service.
     Import(import::Options),
+    /// Take over the corpus of a running MCRIT server; started again, it goes on where it stopped.
+    Migrate(migrate::Options),
     /// Write a .mcrit file that MCRIT and Malkin import.
     Export(export::Options),
     /// What is this file? Facts, kinship, reputation and a verdict with its reasons.
@@ -80,6 +83,7 @@ impl Command {
             Self::Status(options) => status::run(&options),
             Self::Verify(options) => verify::run(&options),
             Self::Import(options) => import::run(&options),
+            Self::Migrate(options) => migrate::run(&options),
             Self::Export(options) => export::run(&options),
             Self::Triage(options) => triage::run(&options),
             Self::Lookup(options) => lookup::run(&options),

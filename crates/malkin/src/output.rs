@@ -64,6 +64,7 @@ fn error_style() -> Style {
 #[derive(Debug)]
 pub(crate) struct Progress {
     total: usize,
+    what: &'static str,
     done: AtomicUsize,
     started: Instant,
     shown: bool,
@@ -72,8 +73,17 @@ pub(crate) struct Progress {
 impl Progress {
     /// Progress over a number of inputs; a single one needs none.
     pub(crate) fn over(total: usize) -> Self {
+        Self::counting(total, "files")
+    }
+
+    /// The same over batches of something.
+    pub(crate) fn over_batches(total: usize) -> Self {
+        Self::counting(total, "batches")
+    }
+
+    fn counting(total: usize, what: &'static str) -> Self {
         let shown = total > 1 && std::io::stderr().is_terminal();
-        Self { total, done: AtomicUsize::new(0), started: Instant::now(), shown }
+        Self { total, what, done: AtomicUsize::new(0), started: Instant::now(), shown }
     }
 
     /// One more is done.
@@ -83,7 +93,7 @@ impl Progress {
             let left =
                 self.started.elapsed().mul_f64((self.total - done.min(self.total)) as f64 / done as f64);
             let end = if done == self.total { "\n" } else { "" };
-            let line = format!("{done} of {} files, about {} s left", self.total, left.as_secs());
+            let line = format!("{done} of {} {}, about {} s left", self.total, self.what, left.as_secs());
             let _ = write!(std::io::stderr(), "\r{line:<60}{end}");
         }
     }

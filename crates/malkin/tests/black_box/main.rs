@@ -9,6 +9,7 @@ mod comparisons;
 mod durability;
 mod exchange;
 mod hostile;
+mod migrate;
 mod providers;
 mod report;
 mod routes;

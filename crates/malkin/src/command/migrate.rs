@@ -1,0 +1,299 @@
+//! `malkin migrate`: takes over the corpus of a running MCRIT server, batch by batch over its REST API.
+//!
+//! What was taken is known by the SHA-256 of the samples, so a migration that was interrupted is simply started again: it asks
+//! for what is missing. Numbers are given anew, in the order of the old ones.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Args;
+use malkin_service::Engine;
+use malkin_store::Page;
+use serde_json::Value;
+
+use crate::command::PARTLY_DONE;
+use crate::failure::Failure;
+use crate::output::{self, Align, Progress, Table};
+use crate::place::{self, Place};
+use crate::remote::Remote;
+
+/// Samples listed by one request.
+const PAGE_SAMPLES: usize = 500;
+/// Most samples of a server that are listed: beyond any known corpus, and a bound for a server that never ends its list.
+const MAX_SAMPLES: usize = 100_000_000;
+/// A batch has at most so many samples, and functions unless it is one sample: some tens of megabytes.
+const BATCH_SAMPLES: usize = 100;
+const BATCH_FUNCTIONS: u64 = 10_000;
+/// Attempts at a batch that the server does not give.
+const ATTEMPTS: usize = 3;
+
+/// Options of the command.
+#[derive(Args, Debug)]
+#[group(skip)]
+pub(crate) struct Options {
+    /// Address of the MCRIT server to take the corpus from
+    #[arg(long, value_name = "URL")]
+    from: String,
+
+    /// API token of that server
+    #[arg(long, value_name = "TOKEN", env = "MALKIN_FROM_TOKEN", hide_env_values = true)]
+    from_token: Option<String>,
+
+    #[command(flatten)]
+    place: place::Options,
+}
+
+/// A sample there.
+#[derive(Clone, Debug)]
+struct Listed {
+    id: i64,
+    sha256: String,
+    functions: u64,
+}
+
+/// Takes over what is missing, then compares the counts.
+pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
+    let there = Remote::new(&options.from, options.from_token.clone())?;
+    let here = options.place.open()?;
+    let started = Instant::now();
+    let listed = list(&there)?;
+    let known = known(&here)?;
+    let missing: Vec<Listed> =
+        listed.iter().filter(|sample| !known.contains(&sample.sha256)).cloned().collect();
+    if missing.len() < listed.len() {
+        output::note(&format!(
+            "{} of {} samples are here already",
+            listed.len() - missing.len(),
+            listed.len()
+        ));
+    }
+    let batches = batches(missing);
+    let progress = Progress::over_batches(batches.len());
+    let (mut samples, mut functions, mut failed) = (0, 0, 0);
+    for batch in &batches {
+        match take(&there, &here, batch) {
+            Ok((new_samples, new_functions)) => {
+                samples += new_samples;
+                functions += new_functions;
+            }
+            Err(failures) => {
+                for failure in failures {
+                    output::error(&failure);
+                    failed += 1;
+                }
+            }
+        }
+        progress.step();
+    }
+    families(&there, &here)?;
+    let seconds = started.elapsed().as_secs_f64();
+    output::note(&format!(
+        "{samples} samples with {functions} functions taken over in {seconds:.1} s, {failed} failed"
+    ));
+    let equal = compare(&there, &here)?;
+    Ok(match (failed, equal) {
+        (0, true) => ExitCode::SUCCESS,
+        _ => ExitCode::from(PARTLY_DONE),
+    })
+}
+
+/// All samples there, ascending.
+fn list(server: &Remote) -> Result<Vec<Listed>, Failure> {
+    let mut listed: BTreeMap<i64, Listed> = BTreeMap::new();
+    loop {
+        let page = server.get(&format!("/samples?start={}&limit={PAGE_SAMPLES}", listed.len()))?;
+        let page = page.as_object().ok_or_else(|| odd("the list of samples is no object"))?;
+        let before = listed.len();
+        for (id, sample) in page {
+            let id: i64 = id.parse().map_err(|_| odd("the number of a sample is no number"))?;
+            let sha256 = sample["sha256"].as_str().ok_or_else(|| odd("a sample has no sha256"))?.to_owned();
+            let functions = sample["statistics"]["num_functions"].as_u64().unwrap_or_default();
+            listed.insert(id, Listed { id, sha256, functions });
+        }
+        if page.len() < PAGE_SAMPLES {
+            return Ok(listed.into_values().collect());
+        }
+        if listed.len() == before || listed.len() > MAX_SAMPLES {
+            return Err(odd("the list of samples does not end"));
+        }
+    }
+}
+
+fn odd(what: &str) -> Failure {
+    Failure::Remote(format!("the answer is not MCRIT's: {what}"))
+}
+
+/// SHA-256 texts of the samples here.
+fn known(place: &Place) -> Result<BTreeSet<String>, Failure> {
+    match place {
+        Place::Remote(remote) => Ok(list(remote)?.into_iter().map(|sample| sample.sha256).collect()),
+        Place::Local(engine) => {
+            let mut known = BTreeSet::new();
+            let mut start = 0;
+            loop {
+                let page = engine.store().samples(Page { start, limit: PAGE_SAMPLES as u64 })?;
+                start += page.len() as u64;
+                let is_last = page.len() < PAGE_SAMPLES;
+                known.extend(page.into_iter().map(|sample| sample.sha256));
+                if is_last {
+                    return Ok(known);
+                }
+            }
+        }
+    }
+}
+
+fn batches(samples: Vec<Listed>) -> Vec<Vec<Listed>> {
+    let mut batches: Vec<Vec<Listed>> = Vec::new();
+    let mut functions = 0_u64;
+    for sample in samples {
+        functions = functions.saturating_add(sample.functions);
+        match batches.last_mut() {
+            Some(batch) if batch.len() < BATCH_SAMPLES && functions <= BATCH_FUNCTIONS => batch.push(sample),
+            _ => {
+                functions = sample.functions;
+                batches.push(vec![sample]);
+            }
+        }
+    }
+    batches
+}
+
+/// Takes over a batch; answers new samples and functions. A batch that cannot be had is halved, so that one bad sample costs
+/// only itself.
+fn take(there: &Remote, here: &Place, batch: &[Listed]) -> Result<(u64, u64), Vec<Failure>> {
+    let mut attempt = 1;
+    let failure = loop {
+        match fetch(there, batch).and_then(|export| store(here, &export)) {
+            Ok(taken) => return Ok(taken),
+            Err(failure) if batch.len() == 1 && attempt < ATTEMPTS => {
+                output::note(&format!("sample {}: {failure}; again", batch[0].id));
+                attempt += 1;
+            }
+            Err(failure) => break failure,
+        }
+    };
+    if batch.len() == 1 {
+        return Err(vec![Failure::Remote(format!(
+            "sample {} ({}): {failure}",
+            batch[0].id, batch[0].sha256
+        ))]);
+    }
+    let (first, second) = batch.split_at(batch.len() / 2);
+    match (take(there, here, first), take(there, here, second)) {
+        (Ok(a), Ok(b)) => Ok((a.0 + b.0, a.1 + b.1)),
+        (Err(a), Err(b)) => Err(a.into_iter().chain(b).collect()),
+        (Err(failures), Ok(_)) | (Ok(_), Err(failures)) => Err(failures),
+    }
+}
+
+fn fetch(there: &Remote, batch: &[Listed]) -> Result<Vec<u8>, Failure> {
+    let ids: Vec<String> = batch.iter().map(|sample| sample.id.to_string()).collect();
+    let export = there.get(&format!("/export/{}?compress=true", ids.join(",")))?;
+    let count = export["sample_entries"].as_object().map_or(0, serde_json::Map::len);
+    if count != batch.len() {
+        return Err(Failure::Remote(format!("{} samples were asked for, {count} came", batch.len())));
+    }
+    serde_json::to_vec(&export).map_err(|error| Failure::Other(error.to_string()))
+}
+
+fn store(here: &Place, export: &[u8]) -> Result<(u64, u64), Failure> {
+    let refused = || {
+        let cause =
+            "its hashes cannot be compared with those of this corpus: it was made with other settings";
+        Failure::Remote(cause.to_owned())
+    };
+    match here {
+        Place::Local(engine) => {
+            let imported = engine.import(std::io::Cursor::new(export));
+            let imported =
+                imported.map_err(|error| Failure::Remote(error.to_string()))?.ok_or_else(refused)?;
+            Ok((imported.samples, imported.functions))
+        }
+        Place::Remote(remote) => {
+            let answer = remote.post("/import", export)?;
+            if answer.is_null() {
+                return Err(refused());
+            }
+            let count = |name: &str| answer[name].as_u64().unwrap_or_default();
+            Ok((count("num_samples_imported"), count("num_functions_imported")))
+        }
+    }
+}
+
+/// Families there that have no samples come too, where that is possible.
+fn families(there: &Remote, here: &Place) -> Result<(), Failure> {
+    let families = there.get("/families")?;
+    let empty = families.as_object().into_iter().flatten().filter(|(_, family)| family["num_samples"] == 0);
+    let names: Vec<&str> = empty.filter_map(|(_, family)| family["family_name"].as_str()).collect();
+    match here {
+        Place::Local(engine) => {
+            for name in names.iter().filter(|name| !name.is_empty()) {
+                engine.store().family_named(name, engine.now())?;
+            }
+        }
+        Place::Remote(_) if names.iter().any(|name| !name.is_empty()) => {
+            output::note("families without samples are not taken over through a server");
+        }
+        Place::Remote(_) => {}
+    }
+    Ok(())
+}
+
+/// Prints the counts of both sides; true if they are equal.
+fn compare(there: &Remote, here: &Place) -> Result<bool, Failure> {
+    let status = |server: &Remote| -> Result<Value, Failure> { Ok(server.get("/status")?["status"].take()) };
+    let theirs = status(there)?;
+    let ours = match here {
+        Place::Remote(remote) => status(remote)?,
+        Place::Local(engine) => counts(engine)?,
+    };
+    let mut table = Table::new(&[
+        ("what", Align::Left),
+        ("there", Align::Right),
+        ("here", Align::Right),
+        ("", Align::Left),
+    ]);
+    let mut equal = true;
+    for name in ["num_families", "num_samples", "num_functions"] {
+        let same = theirs[name] == ours[name];
+        equal &= same;
+        let what = name.trim_start_matches("num_").to_owned();
+        table.row(vec![
+            what,
+            theirs[name].to_string(),
+            ours[name].to_string(),
+            if same { "equal" } else { "different" }.to_owned(),
+        ]);
+    }
+    output::data(&table.to_text())?;
+    Ok(equal)
+}
+
+fn counts(engine: &Engine) -> Result<Value, Failure> {
+    let counts = engine.counts()?;
+    Ok(serde_json::json!({
+        "num_families": counts.families,
+        "num_samples": counts.samples,
+        "num_functions": counts.functions,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_are_bounded_and_keep_their_order() {
+        let sample = |id: i64, functions| Listed { id, sha256: id.to_string(), functions };
+        let sizes = |samples: Vec<Listed>| batches(samples).iter().map(Vec::len).collect::<Vec<_>>();
+        assert_eq!(sizes((0..250).map(|id| sample(id, 10)).collect()), [100, 100, 50]);
+        assert_eq!(
+            sizes(vec![sample(0, 9_000), sample(1, 2_000), sample(2, 50_000), sample(3, 1)]),
+            [1, 1, 1, 1]
+        );
+        assert_eq!(sizes(vec![sample(0, 9_000), sample(1, 1_000), sample(2, u64::MAX)]), [2, 1]);
+        assert!(sizes(Vec::new()).is_empty());
+    }
+}
