@@ -18,63 +18,115 @@ const CHECKPOINT_EVERY: usize = 64;
 /// Stands for foreign samples nobody has a record of.
 const UNKNOWN: u32 = u32::MAX;
 
-impl Scored<'_> {
+impl<'a> Scored<'a> {
     /// The result. `entry` gives the records of the samples named by [`Scored::samples`]; matches with a sample it does not
     /// know (deleted in the meantime) are left out as if they had never been found.
     pub fn into_result(
-        mut self,
+        self,
         info: MatchInfo,
         others: OtherSamples,
         entry: impl FnMut(SampleId) -> Option<SampleEntry>,
         control: &mut dyn Control,
     ) -> Result<MatchingResult, MatchError> {
+        Ok(self.into_answer(info, others, entry, control)?.into_result())
+    }
+
+    /// The same, with the matches still in their short form: they are by far the most of a large result.
+    pub fn into_answer(
+        mut self,
+        info: MatchInfo,
+        others: OtherSamples,
+        entry: impl FnMut(SampleId) -> Option<SampleEntry>,
+        control: &mut dyn Control,
+    ) -> Result<Answer<'a>, MatchError> {
         let foreign = Foreign::gather(&self, entry);
         let mut tally = Tally::new(&self, foreign.samples.len());
-        let mut functions = Vec::with_capacity(self.own.functions.len());
-        let mut ordered = Vec::new();
         for (at, function) in self.own.functions.iter().enumerate() {
             if at % CHECKPOINT_EVERY == 0 {
                 proceed(control, at, self.own.functions.len())?;
             }
-            foreign.order(self.hits(at), &mut ordered);
-            let matches = self.tuples(&foreign, &ordered);
-            tally.add(function, &ordered, &matches);
-            functions.push(MatchedFunction {
-                num_bytes: function.binweight,
-                num_instructions: function.num_instructions,
-                offset: function.offset,
-                matches,
-                function_id: function.id,
-            });
+            foreign.order(self.hits_mut(at));
+            tally.add(function, self.hits(at), &foreign, self.snapshot.num_positions());
         }
-        self.parts.clear();
         let mut minhash = tally.minhash.counts;
         let mut pichash = tally.pichash.counts;
         minhash.num_self_matches = self.num_self_minhash;
         pichash.num_self_matches = self.num_self_pichash;
-        let samples = tally.into_samples(foreign);
-        Ok(MatchingResult { info, minhash, pichash, functions, samples, others })
-    }
-
-    fn tuples(&self, foreign: &Foreign, ordered: &[(u32, Hit)]) -> Vec<MatchTuple> {
-        let positions = self.snapshot.num_positions();
-        let implied = self.parameters.pichash_implies_minhash;
-        let tuples = ordered.iter().map(|(rank, hit)| {
-            let sample = &foreign.samples[*rank as usize];
-            let library = if sample.is_library { MatchFlags::LIBRARY } else { MatchFlags::default() };
-            MatchTuple {
-                family_id: sample.family_id,
-                sample_id: sample.sample_id,
-                function_id: self.snapshot.function_id(hit.function),
-                score: hit.score(positions, implied),
-                flags: hit.flags.with(library),
-            }
-        });
-        tuples.collect()
+        let samples = tally.into_samples(&foreign);
+        let rest = MatchingResult { info, minhash, pichash, functions: Vec::new(), samples, others };
+        Ok(Answer { scored: self, foreign, rest })
     }
 }
 
+/// A result whose matches are in their short form.
+#[derive(Debug)]
+pub struct Answer<'a> {
+    scored: Scored<'a>,
+    foreign: Foreign,
+    rest: MatchingResult,
+}
+
+impl Answer<'_> {
+    /// Everything but the functions, whose list is empty.
+    pub fn rest(&self) -> &MatchingResult {
+        &self.rest
+    }
+
+    /// Number of own functions.
+    pub fn num_functions(&self) -> usize {
+        self.scored.own.functions.len()
+    }
+
+    /// Number of matches between functions.
+    pub fn num_matches(&self) -> usize {
+        self.scored.num_matches()
+    }
+
+    /// An own function, without its matches.
+    pub fn function(&self, at: usize) -> MatchedFunction {
+        let function = &self.scored.own.functions[at];
+        MatchedFunction {
+            num_bytes: function.binweight,
+            num_instructions: function.num_instructions,
+            offset: function.offset,
+            matches: Vec::new(),
+            function_id: function.id,
+        }
+    }
+
+    /// The matches of an own function, ascending by family, sample, function.
+    pub fn matches(&self, at: usize) -> impl Iterator<Item = MatchTuple> {
+        let scored = &self.scored;
+        let positions = scored.snapshot.num_positions();
+        let implied = scored.parameters.pichash_implies_minhash;
+        self.foreign.known(scored.hits(at)).iter().map(move |hit| {
+            let sample = &self.foreign.samples[self.foreign.rank(hit) as usize];
+            MatchTuple {
+                family_id: sample.family_id,
+                sample_id: sample.sample_id,
+                function_id: scored.snapshot.function_id(hit.function),
+                score: hit.score(positions, implied),
+                flags: flags(hit, sample),
+            }
+        })
+    }
+
+    /// The whole result.
+    pub fn into_result(mut self) -> MatchingResult {
+        let functions = (0..self.num_functions())
+            .map(|at| MatchedFunction { matches: self.matches(at).collect(), ..self.function(at) });
+        let functions = functions.collect();
+        self.rest.functions = functions;
+        self.rest
+    }
+}
+
+fn flags(hit: &Hit, sample: &SampleEntry) -> MatchFlags {
+    hit.flags.with(if sample.is_library { MatchFlags::LIBRARY } else { MatchFlags::default() })
+}
+
 /// The foreign samples in ascending order of (family, sample); their position in it is their rank.
+#[derive(Debug)]
 struct Foreign {
     samples: Vec<SampleEntry>,
     /// By sample number of the snapshot.
@@ -96,12 +148,21 @@ impl Foreign {
         Self { samples: known.into_iter().map(|(_, sample)| sample).collect(), ranks }
     }
 
-    /// Hits with the rank of their sample, in the order of tuples: family, sample, function.
-    fn order(&self, hits: &[Hit], ordered: &mut Vec<(u32, Hit)>) {
-        ordered.clear();
-        let ranked = hits.iter().map(|hit| (self.ranks[hit.function.sample.index()], *hit));
-        ordered.extend(ranked.filter(|(rank, _)| *rank != UNKNOWN));
-        ordered.sort_unstable_by_key(|(rank, hit)| (*rank, hit.function.function));
+    #[inline]
+    fn rank(&self, hit: &Hit) -> u32 {
+        self.ranks[hit.function.sample.index()]
+    }
+
+    /// Puts hits in the order of tuples: family, sample, function; those of unknown samples last.
+    fn order(&self, hits: &mut [Hit]) {
+        hits.sort_unstable_by_key(|hit| {
+            u64::from(self.rank(hit)) << 32 | hit.function.function.index() as u64
+        });
+    }
+
+    /// Of hits in order those of known samples.
+    fn known<'h>(&self, hits: &'h [Hit]) -> &'h [Hit] {
+        &hits[..hits.partition_point(|hit| self.rank(hit) != UNKNOWN)]
     }
 }
 
@@ -163,45 +224,59 @@ impl Tally {
         }
     }
 
-    fn add(&mut self, function: &OwnFunction, ordered: &[(u32, Hit)], matches: &[MatchTuple]) {
+    /// `hits` are those of the function, in order.
+    fn add(&mut self, function: &OwnFunction, hits: &[Hit], foreign: &Foreign, positions: usize) {
         let hashable = self.parameters.is_hashable(function.num_instructions, function.num_blocks);
         if u64::from(function.num_instructions) >= self.parameters.pichash_size || hashable {
             self.matchable += function.binweight;
         }
-        self.minhash.add(function, ordered, matches);
-        self.pichash.add(function, ordered, matches);
-        let in_library = matches.iter().any(|matched| matched.flags.contains(MatchFlags::LIBRARY));
+        let hits = foreign.known(hits);
+        let by_sample = || hits.chunk_by(|a, b| a.function.sample == b.function.sample);
+        let sample_of = |hits: &[Hit]| foreign.rank(&hits[0]);
+        let is_library = |rank: u32| foreign.samples[rank as usize].is_library;
+        let (mut families, mut last_family, mut in_library) = (0, None, [false; 2]);
+        for hits in by_sample() {
+            let sample = &foreign.samples[sample_of(hits) as usize];
+            families += u32::from(last_family != Some(sample.family_id));
+            last_family = Some(sample.family_id);
+            if is_library(sample_of(hits)) {
+                in_library[0] |= hits.iter().any(|hit| hit.flags.contains(MatchFlags::MINHASH));
+                in_library[1] |= hits.iter().any(|hit| hit.flags.contains(MatchFlags::PICHASH));
+            }
+        }
+        self.minhash.add(function, hits, in_library[0]);
+        self.pichash.add(function, hits, in_library[1]);
+        let in_library = in_library[0] || in_library[1];
         if in_library {
             self.library_bytes += function.binweight;
         }
-        let adjustment = frequency_adjustment(matches);
-        let by_sample = ordered.chunk_by(|a, b| a.0 == b.0);
-        let mut rest = matches;
-        for hits in by_sample {
-            let (matches, later) = rest.split_at(hits.len());
-            rest = later;
-            let rank = hits[0].0;
+        let adjustment = frequency_adjustment(families);
+        let implied = self.parameters.pichash_implies_minhash;
+        for hits in by_sample() {
+            let rank = sample_of(hits);
             if !std::mem::replace(&mut self.samples[rank as usize].appeared, true) {
                 self.appearance.push(rank);
             }
-            self.samples[rank as usize].add(function.binweight, matches, in_library, adjustment);
+            let score = hits.iter().map(|hit| hit.score(positions, implied).get()).fold(0.0, f64::max);
+            let any = |flag| hits.iter().any(|hit| hit.flags.contains(flag));
+            let kinds = [any(MatchFlags::MINHASH), any(MatchFlags::PICHASH), in_library];
+            self.samples[rank as usize].add(function.binweight, score, kinds, adjustment);
         }
     }
 
     /// The records of samples, in the order of first appearance.
-    fn into_samples(self, foreign: Foreign) -> Vec<MatchedSample> {
+    fn into_samples(self, foreign: &Foreign) -> Vec<MatchedSample> {
         let nonlib = self.matchable - self.library_bytes;
         let matchable = self.matchable;
         let share = |bytes: f64, of: f64| if of > 0.0 { 100.0 * bytes / of } else { 0.0 };
-        let mut entries: Vec<Option<SampleEntry>> = foreign.samples.into_iter().map(Some).collect();
-        let records = self.appearance.iter().filter_map(|rank| {
-            let entry = entries[*rank as usize].take()?;
+        let records = self.appearance.iter().map(|rank| {
+            let entry = foreign.samples[*rank as usize].clone();
             let SampleTally { functions, bytes, .. } = self.samples[*rank as usize];
             let mut percent = bytes.map(Amount::get);
             for (at, figure) in percent.iter_mut().enumerate() {
                 *figure = share(*figure, if at < 3 { matchable } else { nonlib });
             }
-            Some(MatchedSample {
+            MatchedSample {
                 family: entry.family,
                 family_id: entry.family_id,
                 version: entry.version,
@@ -215,20 +290,17 @@ impl Tally {
                 functions,
                 bytes: Weighted::from_array(bytes),
                 percent: Weighted::from_array(percent),
-            })
+            }
         });
         records.collect()
     }
 }
 
 impl FlagTally {
-    fn add(&mut self, function: &OwnFunction, ordered: &[(u32, Hit)], matches: &[MatchTuple]) {
-        let (mut matched, mut in_library) = (false, false);
-        for ((_, hit), tuple) in
-            ordered.iter().zip(matches).filter(|((_, hit), _)| hit.flags.contains(self.flag))
-        {
+    fn add(&mut self, function: &OwnFunction, hits: &[Hit], in_library: bool) {
+        let mut matched = false;
+        for hit in hits.iter().filter(|hit| hit.flags.contains(self.flag)) {
             matched = true;
-            in_library |= tuple.flags.contains(MatchFlags::LIBRARY);
             let number = hit.function.function.index();
             let (word, bit) = (&mut self.seen[number / 64], 1 << (number % 64));
             self.counts.num_foreign_functions_matched += u64::from(*word & bit == 0);
@@ -243,13 +315,13 @@ impl FlagTally {
 }
 
 impl SampleTally {
-    fn add(&mut self, num_bytes: f64, matches: &[MatchTuple], in_library: bool, adjustment: f64) {
-        let any = |flag| u64::from(matches.iter().any(|matched| matched.flags.contains(flag)));
+    /// `kinds`: whether any match is by signature, by PicHash, and whether the function is in a library.
+    fn add(&mut self, num_bytes: f64, score: f64, kinds: [bool; 3], adjustment: f64) {
+        let [minhash, pichash, in_library] = kinds;
         self.functions.combined += 1;
         self.functions.library += u64::from(in_library);
-        self.functions.minhashes += any(MatchFlags::MINHASH);
-        self.functions.pichashes += any(MatchFlags::PICHASH);
-        let score = matches.iter().map(|matched| matched.score.get()).fold(0.0, f64::max);
+        self.functions.minhashes += u64::from(minhash);
+        self.functions.pichashes += u64::from(pichash);
         let score_weighted = num_bytes * score / 100.0;
         let figures = [num_bytes, score_weighted, score_weighted / adjustment];
         let kinds = if in_library { 0..3 } else { 0..6 };
@@ -261,7 +333,6 @@ impl SampleTally {
 
 /// What the bytes of a function are divided by for the families it was found in: 1 for fewer than three, else one more than
 /// the whole part of the binary logarithm of their number.
-fn frequency_adjustment(matches: &[MatchTuple]) -> f64 {
-    let families = matches.chunk_by(|a, b| a.family_id == b.family_id).count() as u32;
+fn frequency_adjustment(families: u32) -> f64 {
     if families < 3 { 1.0 } else { f64::from(1 + families.ilog2()) }
 }

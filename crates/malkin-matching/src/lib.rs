@@ -34,6 +34,7 @@ mod scored;
 mod unique_blocks;
 mod unique_score;
 
+pub use aggregate::Answer;
 pub use attribution::{Attribution, FamilyEvidence, attribute};
 pub use cluster::leaf_order;
 pub use control::{Control, MatchError, Progress, Unlimited};

@@ -87,6 +87,12 @@ impl<'a> Scan<'a> {
         Self { snapshot, own, own_no, parameters, picgroups, order, units }
     }
 
+    /// Units worth being given to a thread at once: `piece`, or in exact mode, where units pass over the index together,
+    /// all of its `share`.
+    pub fn worthwhile_piece(&self, piece: usize, share: usize) -> usize {
+        if self.parameters.exact { share } else { piece }
+    }
+
     /// Number of units of work: distinct signatures of the own functions.
     pub fn num_units(&self) -> usize {
         self.units.len()

@@ -90,7 +90,17 @@ impl<'a> Scored<'a> {
         &self.touched
     }
 
-    /// Matches of an own function, in no particular order.
+    pub(crate) fn hits_mut(&mut self, own: usize) -> &mut [Hit] {
+        match self.rows[own] {
+            Some((part, row)) => {
+                let part = &mut self.parts[part as usize];
+                &mut part.hits[part.rows[row as usize].1.clone()]
+            }
+            None => &mut [],
+        }
+    }
+
+    /// Matches of an own function, in no particular order until the answer is made.
     pub(crate) fn hits(&self, own: usize) -> &[Hit] {
         match self.rows[own] {
             Some((part, row)) => {

@@ -47,8 +47,8 @@ pub use entry::{
 pub use entry_text::{FunctionRecord, read_function_entries, read_function_entry, write_function_entry};
 pub use error::{ReadError, ReadErrorKind};
 pub use matching::{
-    ResultReadError, cross_result_to_json, function_match_to_json, matching_result_from_json,
-    matching_result_to_json,
+    MatchSource, ResultReadError, cross_result_to_json, function_match_to_json, matching_result_from_json,
+    matching_result_from_source, matching_result_to_json,
 };
 pub use raw::{Members, raw_members, raw_text};
 pub use text::python_float;

@@ -6,6 +6,7 @@ mod maintenance;
 mod matching;
 mod modify;
 mod now;
+mod parallel;
 mod rehash;
 mod unique_blocks;
 

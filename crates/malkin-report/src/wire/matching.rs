@@ -17,9 +17,42 @@ pub use read::{ResultReadError, matching_result_from_json};
 
 /// The JSON text of a result. `compact` leaves `matches.functions` out.
 pub fn matching_result_to_json(result: &MatchingResult, compact: bool) -> Vec<u8> {
-    let matches: usize = result.functions.iter().map(|function| function.matches.len()).sum();
-    let functions = if compact { 0 } else { 32 * matches + 100 * result.functions.len() };
-    to_bytes(&Json(Whole { result, compact }), 2048 + functions + 900 * result.samples.len())
+    let functions: Functions<'_, Nothing> =
+        if compact { Functions::None } else { Functions::Listed(&result.functions) };
+    let matches =
+        if compact { 0 } else { result.functions.iter().map(|function| function.matches.len()).sum() };
+    let expected = expected(result, matches, result.functions.len());
+    to_bytes(&Json(Whole { result, functions }), expected)
+}
+
+/// Matches that are made while they are written, because a result may have millions of them.
+pub trait MatchSource {
+    /// Number of own functions.
+    fn num_functions(&self) -> usize;
+
+    /// Number of all matches.
+    fn num_matches(&self) -> usize;
+
+    /// An own function in storage order; its `matches` are left empty.
+    fn function(&self, at: usize) -> MatchedFunction;
+
+    /// The matches of an own function, ascending by family, sample, function.
+    fn matches(&self, at: usize) -> impl Iterator<Item = MatchTuple>;
+
+    /// Asked for every own function; false ends the writing.
+    fn proceed(&self, at: usize) -> bool;
+}
+
+/// As [`matching_result_to_json`] with the functions of `source` instead of those of `result`; `None` if the source ended it.
+pub fn matching_result_from_source(result: &MatchingResult, source: &impl MatchSource) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(expected(result, source.num_matches(), source.num_functions()));
+    serde_json::to_writer(&mut bytes, &Json(Whole { result, functions: Functions::Made(source) })).ok()?;
+    Some(bytes)
+}
+
+/// Bytes of a result, a little too many rather than too few: what grows is copied.
+fn expected(result: &MatchingResult, matches: usize, functions: usize) -> usize {
+    2048 + 40 * matches + 120 * functions + 900 * result.samples.len()
 }
 
 /// The JSON text of a cross comparison.
@@ -42,21 +75,53 @@ fn to_bytes(value: &impl Serialize, expected: usize) -> Vec<u8> {
 /// Gives a value of the domain its JSON shape.
 struct Json<T>(T);
 
-/// A result, with or without its functions.
-struct Whole<'a> {
+/// A result, with its functions from here or there, or without.
+struct Whole<'a, M> {
     result: &'a MatchingResult,
-    compact: bool,
+    functions: Functions<'a, M>,
+}
+
+/// Where the functions of a result come from.
+enum Functions<'a, M> {
+    None,
+    Listed(&'a [MatchedFunction]),
+    Made(&'a M),
 }
 
 /// The part of a result that is called `matches`.
-struct Matches<'a>(Whole<'a>);
+struct Matches<'a, M>(&'a Whole<'a, M>);
 
-impl Serialize for Json<Whole<'_>> {
+/// No source: for results that hold their functions.
+enum Nothing {}
+
+impl MatchSource for Nothing {
+    fn num_functions(&self) -> usize {
+        match *self {}
+    }
+
+    fn num_matches(&self) -> usize {
+        match *self {}
+    }
+
+    fn function(&self, _: usize) -> MatchedFunction {
+        match *self {}
+    }
+
+    fn matches(&self, _: usize) -> impl Iterator<Item = MatchTuple> {
+        std::iter::empty()
+    }
+
+    fn proceed(&self, _: usize) -> bool {
+        match *self {}
+    }
+}
+
+impl<M: MatchSource> Serialize for Json<Whole<'_, M>> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Whole { result, compact } = self.0;
+        let result = self.0.result;
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("info", &Json(&result.info))?;
-        map.serialize_entry("matches", &Matches(Whole { result, compact }))?;
+        map.serialize_entry("matches", &Matches(&self.0))?;
         match &result.others {
             OtherSamples::All => {}
             OtherSamples::One(sample) => {
@@ -84,7 +149,39 @@ impl Serialize for Json<&MatchInfo> {
     }
 }
 
-impl Serialize for Matches<'_> {
+/// The functions of a source.
+struct Made<'a, M>(&'a M);
+
+impl<M: MatchSource> Serialize for Made<'_, M> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        struct One<'a, M>(&'a M, usize);
+        impl<M: MatchSource> Serialize for One<'_, M> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                if !self.0.proceed(self.1) {
+                    return Err(serde::ser::Error::custom("ended"));
+                }
+                function(&self.0.function(self.1), &OfOne(self.0, self.1), serializer)
+            }
+        }
+        struct OfOne<'a, M>(&'a M, usize);
+        impl<M: MatchSource> Serialize for OfOne<'_, M> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                let mut seq = serializer.serialize_seq(None)?;
+                for matched in self.0.matches(self.1) {
+                    seq.serialize_element(&Json(&matched))?;
+                }
+                seq.end()
+            }
+        }
+        let mut seq = serializer.serialize_seq(None)?;
+        for at in 0..self.0.num_functions() {
+            seq.serialize_element(&One(self.0, at))?;
+        }
+        seq.end()
+    }
+}
+
+impl<M: MatchSource> Serialize for Matches<'_, M> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         struct Aggregation<'a>(&'a MatchingResult);
         impl Serialize for Aggregation<'_> {
@@ -95,11 +192,13 @@ impl Serialize for Matches<'_> {
                 map.end()
             }
         }
-        let Whole { result, compact } = self.0;
+        let Whole { result, functions } = self.0;
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("aggregation", &Aggregation(result))?;
-        if !compact {
-            map.serialize_entry("functions", &Json(result.functions.as_slice()))?;
+        match functions {
+            Functions::None => {}
+            Functions::Listed(functions) => map.serialize_entry("functions", &Json(*functions))?,
+            Functions::Made(source) => map.serialize_entry("functions", &Made(*source))?,
         }
         map.serialize_entry("samples", &Json(result.samples.as_slice()))?;
         map.end()
@@ -152,15 +251,22 @@ impl Serialize for Json<&MatchCounts> {
 
 impl Serialize for Json<&MatchedFunction> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let function = self.0;
-        let mut map = serializer.serialize_map(Some(5))?;
-        map.serialize_entry("num_bytes", &function.num_bytes)?;
-        map.serialize_entry("num_instructions", &function.num_instructions)?;
-        map.serialize_entry("offset", &function.offset.get())?;
-        map.serialize_entry("matches", &Json(function.matches.as_slice()))?;
-        map.serialize_entry("fid", &function.function_id.get())?;
-        map.end()
+        function(self.0, &Json(self.0.matches.as_slice()), serializer)
     }
+}
+
+fn function<S: Serializer>(
+    function: &MatchedFunction,
+    matches: &impl Serialize,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(Some(5))?;
+    map.serialize_entry("num_bytes", &function.num_bytes)?;
+    map.serialize_entry("num_instructions", &function.num_instructions)?;
+    map.serialize_entry("offset", &function.offset.get())?;
+    map.serialize_entry("matches", matches)?;
+    map.serialize_entry("fid", &function.function_id.get())?;
+    map.end()
 }
 
 impl Serialize for Json<&MatchTuple> {

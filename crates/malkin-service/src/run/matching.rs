@@ -1,17 +1,19 @@
 //! Jobs that match: load what matching needs, score, fetch the records of the samples found, write the result.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::time::Instant;
 
-use malkin_matching::{Control, OwnFunction, OwnSample, Scored, match_query, match_sample, match_vs};
-use malkin_report::matching::{MatchInfo, MatchJob, MatcherKind, MatchingResult, OtherSamples};
+use malkin_matching::{Answer, Control, OwnFunction, OwnSample, Progress, Scan, Scored, match_vs};
+use malkin_report::matching::{MatchInfo, MatchJob, MatchTuple, MatchedFunction, MatcherKind, OtherSamples};
 use malkin_report::{FunctionId, Report, SampleEntry, SampleId, UploadId, wire};
 use malkin_store::{FunctionQuery, StoreError, Timestamp};
 
-use super::JobError;
+use super::{JobError, parallel};
 use crate::clock::micro_time;
 use crate::engine::Engine;
 use crate::ingest::{ingest, read_report};
+use crate::queue::Cancelled;
 use crate::request::MatchArguments;
 
 /// A stored sample against everything.
@@ -23,7 +25,8 @@ pub(super) fn sample(
 ) -> Result<Vec<u8>, JobError> {
     refuse_group_restriction(arguments)?;
     let own = Own::load(engine, id)?;
-    let scored = match_sample(&engine.memory().snapshot(), own.sample(), arguments.parameters(), control)?;
+    let scored =
+        parallel::scan(Scan::new(engine.memory().snapshot(), own.sample(), arguments.parameters()), control)?;
     let asked = Asked::everything(MatcherKind::Sample, format!("MatcherSample({id})"));
     finish(engine, &own, scored, asked, control)
 }
@@ -87,7 +90,8 @@ pub(super) fn function(
     let function = engine.store().functions(&FunctionQuery::ByIds(vec![id]))?.pop().ok_or_else(missing)?;
     let entry = engine.store().sample(function.sample_id)?.ok_or_else(missing)?;
     let own = Own { entry, functions: vec![OwnFunction::from(&function)], started };
-    let scored = match_sample(&engine.memory().snapshot(), own.sample(), arguments.parameters(), control)?;
+    let scored =
+        parallel::scan(Scan::new(engine.memory().snapshot(), own.sample(), arguments.parameters()), control)?;
     let asked = Asked::everything(MatcherKind::QueryFunction, format!("MatcherFunction({id})"));
     finish(engine, &own, scored, asked, control)
 }
@@ -130,7 +134,8 @@ pub(super) fn own_query(
     arguments: &MatchArguments,
     control: &mut dyn Control,
 ) -> Result<Vec<u8>, JobError> {
-    let scored = match_query(&engine.memory().snapshot(), own.sample(), arguments.parameters(), control)?;
+    let scored =
+        parallel::scan(Scan::new(engine.memory().snapshot(), own.sample(), arguments.parameters()), control)?;
     let asked = Asked::everything(MatcherKind::Query, format!("MatcherQuery({summary})"));
     finish(engine, own, scored, asked, control)
 }
@@ -220,7 +225,36 @@ pub(super) fn finish(
         records.into_iter().map(|sample| (sample.sample_id, sample)).collect();
     let job = Some(own.started.job(asked.parameters));
     let info = MatchInfo { job, sample: own.entry.clone(), kind: asked.kind };
-    let result: MatchingResult =
-        scored.into_result(info, asked.others, |id| by_id.get(&id).cloned(), control)?;
-    Ok(wire::matching_result_to_json(&result, false))
+    let answer = scored.into_answer(info, asked.others, |id| by_id.get(&id).cloned(), control)?;
+    let writing = Writing { answer: &answer, control: RefCell::new(control) };
+    wire::matching_result_from_source(answer.rest(), &writing).ok_or(JobError::Cancelled(Cancelled))
+}
+
+/// An answer while it is written.
+struct Writing<'a, 'b> {
+    answer: &'a Answer<'b>,
+    control: RefCell<&'a mut dyn Control>,
+}
+
+impl wire::MatchSource for Writing<'_, '_> {
+    fn num_functions(&self) -> usize {
+        self.answer.num_functions()
+    }
+
+    fn num_matches(&self) -> usize {
+        self.answer.num_matches()
+    }
+
+    fn function(&self, at: usize) -> MatchedFunction {
+        self.answer.function(at)
+    }
+
+    fn matches(&self, at: usize) -> impl Iterator<Item = MatchTuple> {
+        self.answer.matches(at)
+    }
+
+    fn proceed(&self, at: usize) -> bool {
+        let progress = Progress { done: at, total: self.answer.num_functions() };
+        self.control.borrow_mut().checkpoint(progress).is_continue()
+    }
 }
