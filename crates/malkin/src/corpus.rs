@@ -124,7 +124,7 @@ impl Corpus {
     /// Which code a sample has in a place.
     fn code(self, family: u64, is_go: bool, count: usize, place: usize, draw: &mut Draw) -> Code {
         let kind = draw.below(1000);
-        if kind < 30 {
+        if kind < 15 {
             // The first are in everything, several times, the last in a few.
             let function = draw.skewed(COMMON_FUNCTIONS as u64);
             return Code::original(0, function);
@@ -133,7 +133,7 @@ impl Corpus {
             let version = Draw::of(&[self.seed, 4, family]).below(4);
             return Code::go(draw.skewed(4 * GO_FUNCTIONS as u64), version);
         }
-        if kind < 420 {
+        if kind < 600 {
             let linked = Draw::of(&[self.seed, 5, family, draw.below(3)]).skewed(LIBRARIES as u64);
             let version = Draw::of(&[self.seed, 6, family, linked]).below(LIBRARY_VERSIONS);
             let function = draw.below(LIBRARY_FUNCTIONS as u64);
@@ -142,8 +142,8 @@ impl Corpus {
         // The family's own code: most of it as in other versions, some edited in this one.
         let own = (1000 + family) << 24 | (place as u64 % (count as u64 * 2));
         match draw.below(100) {
-            0..86 => Code::original(1, own),
-            86..95 => Code::edited(own, draw.below(4), 0),
+            0..90 => Code::original(1, own),
+            90..97 => Code::edited(own, draw.below(4), 0),
             _ => Code::edited(own, draw.next() >> 20, 1),
         }
     }

@@ -13,9 +13,9 @@ const POSITIONS: usize = 64;
 const WITH_SIGNATURE: u64 = 640;
 /// Archetypes that unrelated functions resemble, and how many in a hundred do.
 const ARCHETYPES: u64 = 60_000;
-const LIKE_ARCHETYPE: u64 = 45;
+const LIKE_ARCHETYPE: u64 = 50;
 /// Archetypes of the functions of a Go runtime.
-const GO_ARCHETYPES: u64 = 350;
+const GO_ARCHETYPES: u64 = 4000;
 /// Blocks that unrelated functions have in common.
 const COMMON_BLOCKS: u64 = 60_000;
 
@@ -97,10 +97,12 @@ fn signature(seed: u64, code: Code) -> MinHash {
     let is_go = code.origin[0] == 3;
     let mut bytes = [0; POSITIONS];
     if is_go || draw.below(100) < LIKE_ARCHETYPE {
-        let archetype = if is_go { draw.skewed(GO_ARCHETYPES) } else { draw.skewed(ARCHETYPES) };
+        let archetypes = if is_go { GO_ARCHETYPES } else { ARCHETYPES };
+        // A few are resembled by very many functions, most by some.
+        let archetype = if draw.below(6) == 0 { draw.skewed(archetypes) } else { draw.below(archetypes) };
         fill(&mut Draw::of(&[seed, 13, u64::from(is_go), archetype]), &mut bytes);
         // Between nearly the same and hardly alike.
-        let changes = if is_go { draw.below(24) } else { 2 + draw.below(44) };
+        let changes = if is_go { draw.below(40) } else { 2 + draw.below(44) };
         change(&mut draw, &mut bytes, changes);
     } else {
         fill(&mut draw, &mut bytes);

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Args;
-use malkin_report::{FunctionId, SampleId};
+use malkin_report::{FunctionEntry, FunctionId, SampleId};
 use malkin_service::{BlockArguments, Engine, MatchArguments, Scratch, Snapshot};
 use malkin_store::{Filter, FunctionQuery, Noun, Order, Page, Search, SearchError};
 use serde_json::{Value, json};
@@ -158,14 +158,26 @@ fn whole_sample(engine: &Engine, sample: i64, arguments: &MatchArguments) -> Res
     let processor =
         processor_seconds().zip(before).map(|(after, before)| (after - before) / REPETITIONS as f64);
     let best = times.iter().copied().fold(f64::INFINITY, f64::min);
-    let functions = engine.store().functions(&FunctionQuery::OfSample(SampleId::new(sample)))?.len();
+    let functions = engine.store().functions(&FunctionQuery::OfSample(SampleId::new(sample)))?;
     Ok(json!({
-        "functions": functions,
+        "functions": functions.len(),
+        "candidate_function_pairs": pairs(engine, &functions),
         "seconds": best,
         "seconds_of_each": times,
         "processor_seconds": processor,
         "result_bytes": bytes,
     }))
+}
+
+/// Pairs of functions that share two band keys: what the reference scores one by one.
+fn pairs(engine: &Engine, functions: &[FunctionEntry]) -> usize {
+    let snapshot = engine.memory().snapshot();
+    let mut scratch = Scratch::new();
+    let of = |function: &FunctionEntry| {
+        let candidates = snapshot.candidates(function.minhash.as_bytes(), 2, &mut scratch);
+        candidates.iter().map(|candidate| snapshot.functions_of(*candidate).count()).sum::<usize>()
+    };
+    functions.iter().map(of).sum()
 }
 
 /// Pairs of signatures compared in a second by one thread, every pair the exact mode would.
@@ -213,6 +225,8 @@ fn names(engine: &Engine) -> Result<Value, Failure> {
 
 /// Several matches at once: how long all take, and what memory they add.
 fn concurrent(engine: &Engine, options: &Options) -> Result<Value, Failure> {
+    // From here on the peak is that of the matches at once (Linux: 5 resets it; elsewhere the figure is that of the whole run).
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
     let (_, before) = resident();
     let started = Instant::now();
     let samples: Vec<SampleId> = (0..options.concurrent)
