@@ -8,6 +8,7 @@ use malkin_report::mcrit::{Config, McritError, McritReader, SampleRecord};
 use malkin_report::wire::{self, FunctionRecord};
 use malkin_report::{FamilyId, FunctionId, FunctionLabel, SampleEntry, Va};
 use malkin_store::{Added, NewFunction, NewLabel, NewSample, Page, StoreError};
+use rayon::prelude::*;
 
 use crate::engine::Engine;
 use crate::export::config;
@@ -112,9 +113,7 @@ impl Engine {
         records.sort_by_key(|function| function.entry.offset);
         let mut labels = Vec::new();
         let mut given: Vec<(Va, Vec<FunctionLabel>)> = Vec::new();
-        let mut functions = Vec::with_capacity(records.len());
-        for record in records {
-            let function = &record.entry;
+        for FunctionRecord { entry: function, .. } in &records {
             if let Some(label) =
                 function.function_labels.iter().find(|label| !is_label_time(&label.timestamp))
             {
@@ -126,8 +125,11 @@ impl Engine {
             } else if !function.function_name.is_empty() {
                 labels.push(NewLabel { offset: function.offset, label: function.function_name.clone() });
             }
-            functions.push(self.imported_function(record).map_err(|what| unusable(&entry, what))?);
         }
+        // Reading the disassembly and writing it as the store keeps it is most of the work.
+        let functions: Result<Vec<NewFunction>, String> =
+            records.into_par_iter().map(|record| self.imported_function(record)).collect();
+        let functions = functions.map_err(|what| unusable(&entry, what))?;
         let sample = imported_sample(entry, names, functions)?;
         let added = self
             .memory()
