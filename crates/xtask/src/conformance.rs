@@ -9,7 +9,7 @@ use std::process::Command;
 
 use crate::server::Server;
 use crate::tally::{self, Tally};
-use crate::{compare_escapers, process, python_env};
+use crate::{compare_escapers, compare_matching, process, python_env};
 
 /// The token of the second server; the transcripts name it.
 const TOKEN: &str = "golden-token";
@@ -32,6 +32,7 @@ const SCENARIOS: &[Scenario] = &[
     Scenario { name: "replay", run: replay_transcripts },
     Scenario { name: "client", run: drive_genuine_client },
     Scenario { name: "triage", run: replay_triage },
+    Scenario { name: "matchers", run: fuzz_matchers },
 ];
 
 /// `cargo xtask conformance [SCENARIO...]`
@@ -101,6 +102,12 @@ fn drive_genuine_client(bench: &Bench) -> Result<Tally, String> {
     judge(&mut script, &[&ours])
 }
 
+/// All matchers on a few small random corpora; `cargo xtask compare-matching` does the same at length.
+fn fuzz_matchers(bench: &Bench) -> Result<Tally, String> {
+    let arguments = ["--seeds", "4", "--functions", "1000"].map(str::to_owned);
+    compare_matching::compare(&bench.python, &bench.shared, &bench.scratch.0.join("matchers"), &arguments)
+}
+
 /// The transcripts of the triage API: its runner starts a server for each, with a mock of the providers.
 fn replay_triage(bench: &Bench) -> Result<Tally, String> {
     let malkin = crate::target_dir().join("debug/malkin");
@@ -144,7 +151,7 @@ impl Bench {
 }
 
 /// Starts our server on a port of its choice with its own data folder, free of settings from the environment.
-fn malkin(data: &Path, token: Option<&str>) -> Result<Server, String> {
+pub(crate) fn malkin(data: &Path, token: Option<&str>) -> Result<Server, String> {
     let mut command = Command::new(crate::target_dir().join("debug/malkin"));
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("MALKIN_") || name.to_string_lossy().starts_with("MCRIT_") {

@@ -6,6 +6,7 @@
 
 mod bench_reference;
 mod compare_escapers;
+mod compare_matching;
 mod compare_smda;
 mod conformance;
 mod deny;
@@ -66,6 +67,11 @@ const COMMANDS: &[Command] = &[
         name: "compare-escapers",
         run: compare_escapers::run,
         help: "escapers of all architectures against SMDA on generated instructions: [--cases N] [--seed S]",
+    },
+    Command {
+        name: "compare-matching",
+        run: compare_matching::run,
+        help: "all matchers against MCRIT on random corpora: [--seeds N] [--first N] [--functions N] [-v]",
     },
     Command {
         name: "compare-smda",

@@ -20,7 +20,8 @@ pub(super) fn report(app: &App, call: &Call) -> Result<Answer, Answer> {
 }
 
 /// `POST /query/function`: a report with one function, answered at once. Only the number of bands matters here; the other
-/// parameters have no effect in the reference either, except for one that it refuses.
+/// parameters have no effect in the reference either, except for one that it refuses. Ours: `exclude_self_matches=true` leaves
+/// the stored sample with the report's SHA-256 out.
 pub(super) fn function(app: &App, call: &Call) -> Result<Answer, Answer> {
     call.require_body("POST")?;
     call.require_json()?;
@@ -28,7 +29,10 @@ pub(super) fn function(app: &App, call: &Call) -> Result<Answer, Answer> {
     if arguments.has_group_restriction() {
         return Err(Answer::bad_request("sample_group_only is understood by cross comparisons only."));
     }
-    let result =
-        app.engine.query_function(&call.body, &arguments.of_one_function()).map_err(service_failed)?;
+    let exclude_self = call.query.is_true("exclude_self_matches");
+    let result = app
+        .engine
+        .query_function(&call.body, &arguments.of_one_function(), exclude_self)
+        .map_err(service_failed)?;
     Ok(Answer::raw_data(&result))
 }

@@ -216,7 +216,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "/query/function",
         Body::Json,
         200,
-        &["band_matches_required", "exact"],
+        &["band_matches_required", "exact", "exclude_self_matches"],
         "The only function of a report against all, at once",
     ),
     get("/query/pichash/{hash}", &[], "Functions with a PicHash"),

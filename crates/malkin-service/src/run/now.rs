@@ -60,8 +60,14 @@ impl Engine {
     }
 
     /// The only function of a report against everything; nothing is stored. It is hashed with its report at hand, which
-    /// differs from what is stored for a few architectures, as in the reference.
-    pub fn query_function(&self, body: &[u8], arguments: &MatchArguments) -> Result<Vec<u8>, ServiceError> {
+    /// differs from what is stored for a few architectures, as in the reference. With `exclude_self` the stored sample that
+    /// the report was made of counts as the own one: its functions are self matches.
+    pub fn query_function(
+        &self,
+        body: &[u8],
+        arguments: &MatchArguments,
+        exclude_self: bool,
+    ) -> Result<Vec<u8>, ServiceError> {
         let started = Started::now(self);
         let mut report = read_report(body)?;
         if report.functions.len() != 1 {
@@ -71,7 +77,11 @@ impl Engine {
         // Reports made for one function may lack the counts; nothing here depends on them.
         report.statistics.get_or_insert_default();
         let Ingested { sample, .. } = ingest_on(HashPath::Report, report, self.hasher())?;
-        let (entry, functions) = transient(sample);
+        let (mut entry, functions) = transient(sample);
+        let stored = if exclude_self { self.store().sample_by_sha256(&entry.sha256)? } else { None };
+        if let Some(stored) = stored {
+            entry.sample_id = stored.sample_id;
+        }
         let own = Own { entry, functions, started };
         self.own_function(&own, arguments, &mut Unlimited).map_err(unanswerable)
     }
