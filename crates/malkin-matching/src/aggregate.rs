@@ -3,6 +3,9 @@
 //! Every sum is a double accumulated in one documented order (own functions as stored, foreign samples by first appearance),
 //! because clients compare the last digit.
 
+use std::sync::Arc;
+
+use malkin_index::SampleNo;
 use malkin_report::{
     Amount, MatchCounts, MatchFlags, MatchInfo, MatchTuple, MatchedFunction, MatchedFunctionCounts,
     MatchedSample, MatchingResult, OtherSamples, SampleEntry, SampleId, Weighted,
@@ -21,22 +24,22 @@ const UNKNOWN: u32 = u32::MAX;
 impl<'a> Scored<'a> {
     /// The result. `entry` gives the records of the samples named by [`Scored::samples`]; matches with a sample it does not
     /// know (deleted in the meantime) are left out as if they had never been found.
-    pub fn into_result(
+    pub fn into_result<E: Into<Arc<SampleEntry>>>(
         self,
         info: MatchInfo,
         others: OtherSamples,
-        entry: impl FnMut(SampleId) -> Option<SampleEntry>,
+        entry: impl FnMut(SampleId) -> Option<E>,
         control: &mut dyn Control,
     ) -> Result<MatchingResult, MatchError> {
         Ok(self.into_answer(info, others, entry, control)?.into_result())
     }
 
     /// The same, with the matches still in their short form: they are by far the most of a large result.
-    pub fn into_answer(
+    pub fn into_answer<E: Into<Arc<SampleEntry>>>(
         mut self,
         info: MatchInfo,
         others: OtherSamples,
-        entry: impl FnMut(SampleId) -> Option<SampleEntry>,
+        entry: impl FnMut(SampleId) -> Option<E>,
         control: &mut dyn Control,
     ) -> Result<Answer<'a>, MatchError> {
         let foreign = Foreign::gather(&self, entry);
@@ -128,18 +131,21 @@ fn flags(hit: &Hit, sample: &SampleEntry) -> MatchFlags {
 /// The foreign samples in ascending order of (family, sample); their position in it is their rank.
 #[derive(Debug)]
 struct Foreign {
-    samples: Vec<SampleEntry>,
+    samples: Vec<Arc<SampleEntry>>,
     /// By sample number of the snapshot.
     ranks: Vec<u32>,
 }
 
 impl Foreign {
-    fn gather(scored: &Scored<'_>, mut entry: impl FnMut(SampleId) -> Option<SampleEntry>) -> Self {
+    fn gather<E: Into<Arc<SampleEntry>>>(
+        scored: &Scored<'_>,
+        mut entry: impl FnMut(SampleId) -> Option<E>,
+    ) -> Self {
         let known = scored.touched().iter().filter_map(|number| {
             let found = entry(scored.snapshot.sample_id(*number))?;
-            Some((*number, found))
+            Some((*number, found.into()))
         });
-        let mut known: Vec<_> = known.collect();
+        let mut known: Vec<(SampleNo, Arc<SampleEntry>)> = known.collect();
         known.sort_by_key(|(_, sample)| (sample.family_id, sample.sample_id));
         let mut ranks = vec![UNKNOWN; scored.snapshot.num_sample_slots()];
         for (rank, (number, _)) in known.iter().enumerate() {
@@ -270,19 +276,19 @@ impl Tally {
         let matchable = self.matchable;
         let share = |bytes: f64, of: f64| if of > 0.0 { 100.0 * bytes / of } else { 0.0 };
         let records = self.appearance.iter().map(|rank| {
-            let entry = foreign.samples[*rank as usize].clone();
+            let entry = &*foreign.samples[*rank as usize];
             let SampleTally { functions, bytes, .. } = self.samples[*rank as usize];
             let mut percent = bytes.map(Amount::get);
             for (at, figure) in percent.iter_mut().enumerate() {
                 *figure = share(*figure, if at < 3 { matchable } else { nonlib });
             }
             MatchedSample {
-                family: entry.family,
+                family: entry.family.clone(),
                 family_id: entry.family_id,
-                version: entry.version,
+                version: entry.version.clone(),
                 bitness: entry.bitness,
-                sha256: entry.sha256,
-                filename: entry.filename,
+                sha256: entry.sha256.clone(),
+                filename: entry.filename.clone(),
                 sample_id: entry.sample_id,
                 num_bytes: entry.binweight,
                 is_library: entry.is_library,

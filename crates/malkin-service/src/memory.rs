@@ -6,6 +6,7 @@
 //! So a segment is never trusted to be complete, and deletions need not be written to it.
 
 mod files;
+mod records;
 mod upkeep;
 mod verify;
 
@@ -24,6 +25,7 @@ use malkin_store::{Added, FunctionQuery, IndexRow, NewHashes, NewSample, Store, 
 use parking_lot::{Mutex, RwLock};
 
 use files::SegmentFiles;
+use records::Records;
 use upkeep::{Signal, Step, Upkeep};
 pub use verify::IndexReport;
 
@@ -53,6 +55,7 @@ struct Held {
     signal: Signal,
     /// What was wrong with stored segments when they were opened.
     findings: Mutex<Vec<String>>,
+    records: Records,
 }
 
 impl Memory {
@@ -91,6 +94,7 @@ impl Memory {
             files,
             signal: Signal::default(),
             findings: Mutex::default(),
+            records: Records::default(),
         });
         Self { _upkeep: Upkeep::of(&held), held }
     }
@@ -98,6 +102,15 @@ impl Memory {
     /// The state of now; later changes do not show in it.
     pub fn snapshot(&self) -> Snapshot {
         self.held.index.read().snapshot()
+    }
+
+    /// Records of samples, those that there are. Most are remembered from earlier questions.
+    pub fn records(
+        &self,
+        store: &dyn Store,
+        ids: &[SampleId],
+    ) -> Result<HashMap<SampleId, Arc<SampleEntry>>, StoreError> {
+        self.held.records.get(store, ids)
     }
 
     /// Number of bands.
@@ -149,7 +162,10 @@ impl Memory {
                 store.samples_of_family(id)?.into_iter().map(|sample| sample.sample_id).collect()
             }
         };
-        if !change()? {
+        let changed = change();
+        // Whatever came of it: what is remembered of these samples may be wrong now.
+        self.held.records.forget(&ids);
+        if !changed? {
             return Ok(false);
         }
         let records = store.samples_by_ids(&ids)?;
@@ -202,7 +218,9 @@ impl Memory {
     /// Runs a change that empties the corpus, then empties the index.
     pub fn reset(&self, change: impl FnOnce() -> Result<(), StoreError>) -> Result<(), StoreError> {
         let _changes = self.held.changes.lock();
-        change()?;
+        let changed = change();
+        self.held.records.forget_all();
+        changed?;
         let _tending = self.held.tending.lock();
         self.held.index.write().clear();
         self.held.remove_unused();

@@ -46,6 +46,14 @@ fn told(memory: &Memory) -> BTreeSet<String> {
 }
 
 fn assert_in_step(memory: &Memory, store: &SqliteStore, what: &str) {
+    // Records are the present ones, whether they were remembered or not; asked twice, because asking makes them remembered.
+    let ids: Vec<SampleId> = (0..6).map(SampleId::new).collect();
+    for _ in 0..2 {
+        let mut records: Vec<SampleEntry> =
+            memory.records(store, &ids).unwrap().into_values().map(|record| (*record).clone()).collect();
+        records.sort_by_key(|record| record.sample_id);
+        assert_eq!(records, store.samples_by_ids(&ids).unwrap(), "after {what}");
+    }
     let fresh = self::memory();
     fresh.rebuild(store).unwrap();
     let told = told(memory);

@@ -1,7 +1,6 @@
 //! Jobs that match: load what matching needs, score, fetch the records of the samples found, write the result.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::time::Instant;
 
 use malkin_matching::{Answer, Control, OwnFunction, OwnSample, Progress, Scan, Scored, match_vs};
@@ -220,9 +219,7 @@ pub(super) fn finish(
     asked: Asked,
     control: &mut dyn Control,
 ) -> Result<Vec<u8>, JobError> {
-    let records = engine.store().samples_by_ids(&scored.samples().collect::<Vec<_>>())?;
-    let by_id: HashMap<SampleId, SampleEntry> =
-        records.into_iter().map(|sample| (sample.sample_id, sample)).collect();
+    let by_id = engine.memory().records(engine.store(), &scored.samples().collect::<Vec<_>>())?;
     let job = Some(own.started.job(asked.parameters));
     let info = MatchInfo { job, sample: own.entry.clone(), kind: asked.kind };
     let answer = scored.into_answer(info, asked.others, |id| by_id.get(&id).cloned(), control)?;
