@@ -1,12 +1,15 @@
-//! `malkin hash`: the hashes of every function of a file, one JSON line each, in ascending order of their address.
+//! `malkin hash`: the hashes of every function of a file, one JSON line each, in ascending order of their address; of a
+//! `.mcrit` file sample after sample, in memory for one sample.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 use malkin_codehash::{HashError, HashPath, MinHasher, SampleContext, Scratch, hash_function_in};
-use malkin_report::Report;
+use malkin_report::mcrit::{McritReader, SampleRecord};
+use malkin_report::{Function, ImageRange, wire};
 
 use crate::command::exit_code;
 use crate::failure::Failure;
@@ -16,7 +19,7 @@ use crate::{input, output};
 #[derive(Args, Debug)]
 #[group(skip)]
 pub(crate) struct Options {
-    /// SMDA reports (also .gz) and executables, or folders of them; - is standard input
+    /// SMDA reports (also .gz), executables and .mcrit files, or folders of them; - is standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
@@ -31,8 +34,16 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let mut failed = 0;
     let mut buffer = Vec::new();
     for file in &files {
+        if file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("mcrit")) {
+            if let Err(failure) = exported(file, &hasher) {
+                output::error(&failure);
+                failed += 1;
+            }
+            continue;
+        }
         let lines = input::report_through(&mut buffer, file, &options.code).and_then(|report| {
-            lines(&report, &hasher).map_err(|error| Failure::refused(file, error.to_string()))
+            lines(&report.functions, &SampleContext::of(&report), &hasher)
+                .map_err(|error| Failure::refused(file, error.to_string()))
         });
         match lines {
             Ok(lines) => output::data(&lines)?,
@@ -45,12 +56,47 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     Ok(exit_code(files.len() - failed, failed))
 }
 
-fn lines(report: &Report, hasher: &MinHasher) -> Result<String, HashError> {
-    let context = SampleContext::of(report);
+/// Hashes the functions of a `.mcrit` file from their disassembly, whatever hashes the file states.
+fn exported(file: &Path, hasher: &MinHasher) -> Result<(), Failure> {
+    let source = File::open(file).map_err(|source| Failure::Read { path: file.to_owned(), source })?;
+    let refused = |error: &dyn std::fmt::Display| Failure::refused(file, error.to_string());
+    let mut reader = McritReader::open(source).map_err(|error| refused(&error))?;
+    while let Some(SampleRecord { sample, functions: records }) =
+        reader.next_sample().map_err(|error| refused(&error))?
+    {
+        let mut dropped = 0;
+        let mut functions = Vec::with_capacity(records.len());
+        for record in records {
+            let text = record.xcfg.as_ref().map_or("{}", |text| text.get());
+            if text.trim_matches(['{', '}', ' ', '\n']).is_empty() {
+                dropped += 1;
+                continue;
+            }
+            functions.push(wire::function_from_json(text.as_bytes()).map_err(|error| refused(&error))?);
+        }
+        functions.sort_by_key(|function| function.offset);
+        if dropped > 0 {
+            output::note(&format!(
+                "{}: sample {}: {dropped} functions came without disassembly and cannot be hashed",
+                file.display(),
+                sample.sha256
+            ));
+        }
+        // A size of 0 stands for an image that is not known.
+        let image =
+            (sample.binary_size > 0).then(|| ImageRange::new(sample.base_addr.get(), sample.binary_size));
+        let context =
+            SampleContext { architecture: sample.architecture.clone(), image, bitness: sample.bitness };
+        output::data(&lines(&functions, &context, hasher).map_err(|error| refused(&error))?)?;
+    }
+    Ok(())
+}
+
+fn lines(functions: &[Function], context: &SampleContext, hasher: &MinHasher) -> Result<String, HashError> {
     let mut text = String::new();
     let mut scratch = Scratch::new();
-    for function in &report.functions {
-        let hashes = hash_function_in(function, &context, hasher, HashPath::Server, &mut scratch)?;
+    for function in functions {
+        let hashes = hash_function_in(function, context, hasher, HashPath::Server, &mut scratch)?;
         if let Some(error) = hashes.unsigned {
             output::note(&format!("warning: {error}"));
         }

@@ -126,3 +126,32 @@ fn some_inputs_failing_is_partly_done_and_wrong_usage_is_2() {
     assert_eq!(malkin(&["query"]).status.code(), Some(2));
     assert_eq!(malkin(&["frobnicate"]).status.code(), Some(2));
 }
+
+#[test]
+fn an_export_is_hashed_sample_by_sample() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let data = path("data");
+    let reports =
+        [write(folder.path(), "a.json", "alpha", 7, 30), write(folder.path(), "b.json", "", 500, 20)];
+    let mut expected = String::new();
+    for report in &reports {
+        assert_eq!(malkin(&["submit", report, "--data", &data]).status.code(), Some(0));
+        expected += text(&malkin(&["hash", report]).stdout);
+    }
+    for compress in [&[][..], &["--compress"]] {
+        let file = path("all.mcrit");
+        let export = [&["export", "-o", &file, "--data", &data][..], compress].concat();
+        assert_eq!(malkin(&export).status.code(), Some(0));
+        let hashed = malkin(&["hash", &file]);
+        assert_eq!(
+            (hashed.status.code(), text(&hashed.stdout)),
+            (Some(0), expected.as_str()),
+            "{compress:?}"
+        );
+    }
+    std::fs::write(path("none.mcrit"), "{}").unwrap();
+    let refused = malkin(&["hash", &path("none.mcrit")]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("none.mcrit"), "{refused:?}");
+}
