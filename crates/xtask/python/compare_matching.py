@@ -158,7 +158,9 @@ def without_job(result):
     result = plain(result)
     if isinstance(result.get("info"), dict):
         result["info"].pop("job", None)
-        result["info"]["sample"]["binweight"] = float(result["info"]["sample"]["binweight"])
+        for sample in [result["info"]["sample"], result.get("other_sample_info"), *result.get("other_sample_infos", [])]:
+            if sample:
+                sample["binweight"] = float(sample["binweight"])
     return result
 
 
