@@ -9,7 +9,7 @@ use std::alloc::System;
 use std::time::Duration;
 
 use malkin_codehash::{HashPath, MinHasher, SampleContext, Scratch, hash_function_in};
-use malkin_report::{Report, wire};
+use malkin_report::{Report, gzip, wire};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 /// The system's allocator, counted.
@@ -45,7 +45,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut text = Vec::new();
     for path in std::env::args().skip(1) {
         let started = processor_time();
-        malkin_testkit::read_gz_into(&path, &mut text);
+        read(&path, &mut text);
         totals.unpack += processor_time().saturating_sub(started);
         let started = processor_time();
         let report = wire::read_report(&text)?;
@@ -55,6 +55,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     print(&totals);
     Ok(())
+}
+
+/// The content of a file as `malkin hash` reads it.
+fn read(path: &str, text: &mut Vec<u8>) {
+    let packed = std::fs::read(path).unwrap_or_default();
+    if !gzip::unpack_whole(&packed, usize::MAX, text) {
+        malkin_testkit::read_gz_into(path, text);
+    }
 }
 
 fn hash(

@@ -11,6 +11,7 @@ pub mod blockrefs;
 pub mod cfg;
 pub mod entry;
 pub mod function;
+pub mod gzip;
 pub mod hash;
 pub mod id;
 pub mod limits;

@@ -50,7 +50,7 @@ pub use matching::{
     MatchSource, ResultReadError, cross_result_to_json, function_match_to_json, matching_result_from_json,
     matching_result_from_source, matching_result_to_json,
 };
-pub use raw::{Members, raw_members, raw_text};
+pub use raw::{Members, raw_members, raw_text, without_blanks};
 pub use text::python_float;
 pub use unique_blocks::{unique_blocks_from_json, unique_blocks_to_json};
 

@@ -83,7 +83,9 @@ impl Engine {
     pub fn write_export(&self, export: &Export, sink: &mut dyn Write) -> Result<(), ExportError> {
         let mut writer = McritWriter::new(sink, &export.header, &export.samples)?;
         for sample in &export.samples {
-            let functions = self.store().functions(&FunctionQuery::OfSample(sample.sample_id))?;
+            let mut functions = self.store().functions(&FunctionQuery::OfSample(sample.sample_id))?;
+            // Whoever imports the file numbers its functions in this order.
+            functions.sort_unstable_by_key(|function| function.function_id);
             let ids: Vec<FunctionId> = functions.iter().map(|function| function.function_id).collect();
             let mut disassembly = Vec::with_capacity(ids.len());
             for chunk in ids.chunks(CHUNK_FUNCTIONS) {

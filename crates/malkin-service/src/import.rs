@@ -6,8 +6,8 @@ use std::io::{Read, Seek};
 
 use malkin_report::mcrit::{Config, McritError, McritReader, SampleRecord};
 use malkin_report::wire::{self, FunctionRecord};
-use malkin_report::{FamilyId, FunctionId, FunctionLabel, SampleEntry, Va};
-use malkin_store::{Added, NewFunction, NewLabel, NewSample, Page, StoreError};
+use malkin_report::{FamilyId, FunctionLabel, SampleEntry};
+use malkin_store::{Added, NewFunction, NewSample, Page, StoreError, Timestamp};
 use rayon::prelude::*;
 
 use crate::engine::Engine;
@@ -109,36 +109,25 @@ impl Engine {
         names: &HashMap<FamilyId, String>,
         imported: &mut Imported,
     ) -> Result<(), ImportError> {
-        let SampleRecord { sample: entry, functions: mut records } = record;
-        records.sort_by_key(|function| function.entry.offset);
-        let mut labels = Vec::new();
-        let mut given: Vec<(Va, Vec<FunctionLabel>)> = Vec::new();
-        for FunctionRecord { entry: function, .. } in &records {
-            if let Some(label) =
-                function.function_labels.iter().find(|label| !is_label_time(&label.timestamp))
-            {
-                let text = format!("label time {:?} is not of the form YYYY-MM-DDTHH:MM:SS", label.timestamp);
-                return Err(unusable(&entry, text));
-            }
-            if !function.function_labels.is_empty() {
-                given.push((function.offset, function.function_labels.clone()));
-            } else if !function.function_name.is_empty() {
-                labels.push(NewLabel { offset: function.offset, label: function.function_name.clone() });
-            }
+        let SampleRecord { sample: entry, functions: records } = record;
+        let labels = records.iter().flat_map(|record| &record.entry.function_labels);
+        if let Some(label) = labels.clone().find(|label| !is_label_time(&label.timestamp)) {
+            let text = format!("label time {:?} is not of the form YYYY-MM-DDTHH:MM:SS", label.timestamp);
+            return Err(unusable(&entry, text));
         }
-        // Reading the disassembly and writing it as the store keeps it is most of the work.
+        let now = self.now();
+        // Checking the disassembly is most of the work.
         let functions: Result<Vec<NewFunction>, String> =
-            records.into_par_iter().map(|record| self.imported_function(record)).collect();
+            records.into_par_iter().map(|record| self.imported_function(record, now)).collect();
         let functions = functions.map_err(|what| unusable(&entry, what))?;
         let sample = imported_sample(entry, names, functions)?;
         let added = self
             .memory()
-            .add(self.store(), &sample, || self.store().add_sample(&sample, &labels, IMPORTER, self.now()))?;
+            .add(self.store(), &sample, || self.store().add_sample(&sample, &[], IMPORTER, now))?;
         match added {
-            Added::New { first_function, .. } => {
+            Added::New { .. } => {
                 imported.samples += 1;
                 imported.functions += sample.functions.len() as u64;
-                self.import_labels(&sample, first_function, given)?;
             }
             Added::Known(_) => {
                 imported.samples_skipped += 1;
@@ -148,30 +137,7 @@ impl Engine {
         Ok(())
     }
 
-    fn import_labels(
-        &self,
-        sample: &NewSample,
-        first_function: FunctionId,
-        given: Vec<(Va, Vec<FunctionLabel>)>,
-    ) -> Result<(), StoreError> {
-        let numbers: HashMap<Va, FunctionId> = sample
-            .functions
-            .iter()
-            .zip(first_function.get()..)
-            .map(|(function, number)| (function.offset, FunctionId::new(number)))
-            .collect();
-        let labels: Vec<(FunctionId, FunctionLabel)> = given
-            .into_iter()
-            .filter_map(|(offset, labels)| Some((*numbers.get(&offset)?, labels)))
-            .flat_map(|(number, labels)| labels.into_iter().map(move |label| (number, label)))
-            .collect();
-        if !labels.is_empty() {
-            self.store().add_function_labels(&labels)?;
-        }
-        Ok(())
-    }
-
-    fn imported_function(&self, record: FunctionRecord) -> Result<NewFunction, String> {
+    fn imported_function(&self, record: FunctionRecord, now: Timestamp) -> Result<NewFunction, String> {
         let FunctionRecord { entry, xcfg } = record;
         let length = entry.minhash.as_bytes().len();
         let expected = self.hasher().signature_bytes();
@@ -180,6 +146,14 @@ impl Engine {
                 "function {} has a signature of {length} bytes, not {expected}",
                 entry.offset
             ));
+        }
+        let mut labels = entry.function_labels;
+        if labels.is_empty() && !entry.function_name.is_empty() {
+            labels.push(FunctionLabel {
+                username: IMPORTER.to_owned(),
+                function_label: entry.function_name.clone(),
+                timestamp: now.to_utc_text(),
+            });
         }
         Ok(NewFunction {
             offset: entry.offset,
@@ -191,6 +165,7 @@ impl Engine {
             minhash: entry.minhash,
             picblockhashes: entry.picblockhashes,
             xcfg: xcfg.map(|text| stored_xcfg(text.get())).transpose()?.unwrap_or_default(),
+            labels,
         })
     }
 }
@@ -250,15 +225,14 @@ fn imported_sample(
     })
 }
 
-/// Disassembly as the store keeps it: compact, empty if it was dropped.
+/// Disassembly as the store keeps it: as the file states it, without blanks, and empty if it was dropped. It has to be a function,
+/// because everything that reads it later relies on that.
 fn stored_xcfg(text: &str) -> Result<Vec<u8>, String> {
     if text.trim_start().strip_prefix('{').is_some_and(|rest| rest.trim() == "}") {
         return Ok(Vec::new());
     }
-    let function = wire::function_from_json(text.as_bytes()).map_err(|error| error.to_string())?;
-    let mut compact = Vec::new();
-    wire::function_to_json(&function, &mut compact);
-    Ok(compact)
+    wire::function_from_json(text.as_bytes()).map_err(|error| error.to_string())?;
+    Ok(wire::without_blanks(text))
 }
 
 fn is_label_time(text: &str) -> bool {
@@ -274,6 +248,18 @@ mod tests {
         assert_eq!(stored_xcfg("{}"), Ok(Vec::new()));
         assert_eq!(stored_xcfg(" { } "), Ok(Vec::new()));
         assert!(stored_xcfg(r#"{"blocks": 3}"#).is_err());
+    }
+
+    #[test]
+    fn disassembly_is_kept_as_stated() {
+        let text = r#"{"offset": 16, "blocks": {"16": [[16, "c3", "ret", " "]]}, "apirefs": {}, "blockrefs": {}, "inrefs": [],
+            "outrefs": {}, "metadata": {"binweight": 1, "characteristics": null, "confidence": 0.50, "function_name": "a b",
+            "pic_hash": 1, "strongly_connected_components": [], "tfidf": 0}}"#;
+        let kept = String::from_utf8(stored_xcfg(text).unwrap()).unwrap();
+        let compact: serde_json::Value = serde_json::from_str(text).unwrap();
+        assert!(kept.contains(r#""blockrefs":{}"#), "no edges are added: {kept}");
+        assert!(kept.contains("0.50"), "numbers stay as they were written");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&kept).unwrap(), compact);
     }
 
     #[test]

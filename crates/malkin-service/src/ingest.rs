@@ -134,6 +134,7 @@ fn new_function(function: &Function, hashes: FunctionHashes) -> NewFunction {
         minhash: hashes.minhash,
         picblockhashes: hashes.blocks,
         xcfg,
+        labels: Vec::new(),
     }
 }
 

@@ -44,5 +44,6 @@ fn function(number: u64, seed: u64) -> NewFunction {
             hash: BlockHash::new(77 + seed % 3),
         }],
         xcfg: Vec::new(),
+        labels: Vec::new(),
     }
 }

@@ -123,6 +123,7 @@ fn sample(path: &Path) -> Option<NewSample> {
             minhash: if instructions > 10 { MinHash::from_bytes(signature) } else { MinHash::empty() },
             picblockhashes,
             xcfg: function.to_string().into_bytes(),
+            labels: Vec::new(),
         }
     });
     let functions = functions.collect();

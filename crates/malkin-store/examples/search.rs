@@ -154,6 +154,7 @@ fn sample(number: u64, random: &mut Random) -> NewSample {
             minhash: MinHash::from_bytes(signature),
             picblockhashes: Vec::new(),
             xcfg: Vec::new(),
+            labels: Vec::new(),
         }
     });
     let functions = functions.collect();

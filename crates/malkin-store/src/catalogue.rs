@@ -31,7 +31,7 @@ pub struct NewSample {
     pub minhash_version: String,
     pub statistics: Statistics,
     pub timestamp: String,
-    /// In ascending order of their offset; numbered in this order.
+    /// Numbered in this order. Listings of a sample are in order of offset, whatever this one is.
     pub functions: Vec<NewFunction>,
 }
 
@@ -49,6 +49,8 @@ pub struct NewFunction {
     pub picblockhashes: Vec<BlockOccurrence>,
     /// The disassembly: the JSON object SMDA writes for a function, compact.
     pub xcfg: Vec<u8>,
+    /// Labels that come with the function, kept only if its sample is new.
+    pub labels: Vec<FunctionLabel>,
 }
 
 /// A name for a function, addressed by its entry within a sample.

@@ -102,6 +102,7 @@ fn function(seed: u64, index: u64) -> NewFunction {
         },
         picblockhashes: blocks.collect(),
         xcfg: if index % 9 == 8 { Vec::new() } else { xcfg(seed, index) },
+        labels: Vec::new(),
     }
 }
 

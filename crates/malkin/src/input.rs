@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::Args;
 use malkin_loader::{Buffer, Input};
-use malkin_report::Report;
+use malkin_report::{Report, gzip};
 use malkin_service::{Clock, DEFAULT_TIME, DisassemblyOptions, check_report_start, disassemble, read_report};
 
 use crate::failure::Failure;
@@ -19,6 +19,9 @@ const MAX_INPUT: u64 = 1 << 30;
 const FREE_INFLATED: u64 = 64 << 20;
 /// Beyond that, the greatest ratio of decompressed to compressed size. SMDA reports compress about 5 to 10 times.
 const MAX_RATIO: u64 = 64;
+/// Compressed files below this size whose content is below the other are unpacked at once, which is faster than piece by piece.
+const WHOLE_PACKED: u64 = 16 << 20;
+const WHOLE_INFLATED: usize = 64 << 20;
 /// Bytes read at a time.
 const PIECE: u64 = 1 << 20;
 /// A file this large is looked at before more of it is read, and again each time it has grown by a factor: a hostile file
@@ -73,7 +76,13 @@ fn read(path: &Path, check: Check<'_>, bytes: &mut Vec<u8>) -> Result<(), Failur
     let source = std::io::Cursor::new(magic).take(got as u64).chain(file);
     if got == 2 && magic == [0x1f, 0x8b] {
         let limit = size.saturating_mul(MAX_RATIO).clamp(FREE_INFLATED, MAX_INPUT);
-        let inflated = flate2::bufread::MultiGzDecoder::new(std::io::BufReader::new(source));
+        let mut source = std::io::BufReader::new(source);
+        let mut packed = Vec::new();
+        source.by_ref().take(WHOLE_PACKED).read_to_end(&mut packed).map_err(unreadable)?;
+        if (packed.len() as u64) < WHOLE_PACKED && gzip::unpack_whole(&packed, WHOLE_INFLATED, bytes) {
+            return Ok(());
+        }
+        let inflated = flate2::bufread::MultiGzDecoder::new(packed.chain(source));
         return gather(path, inflated, limit, check, bytes).map_err(|failure| match failure {
             Failure::Read { source, .. } => Failure::refused(path, format!("damaged gzip data: {source}")),
             other => other,

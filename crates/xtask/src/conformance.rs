@@ -1,5 +1,5 @@
 //! Black-box scenarios: the escapers against SMDA's; then the built `malkin` serves on loopback, Python plays the client: the recorded transcripts of the MCRIT API, the genuine
-//! McritClient against us and against the reference server, and the transcripts of the triage API with a mock of its providers.
+//! McritClient against us and against the reference server, `.mcrit` files both ways, and the transcripts of the triage API with a mock of its providers.
 //!
 //! Everything is started here with an empty data folder and stopped here. Absent golden data or an absent product are counted as skipped.
 
@@ -31,6 +31,7 @@ const SCENARIOS: &[Scenario] = &[
     Scenario { name: "escapers", run: |_| compare_escapers::short().map(|()| Tally::one(true)) },
     Scenario { name: "replay", run: replay_transcripts },
     Scenario { name: "client", run: drive_genuine_client },
+    Scenario { name: "exports", run: exchange_exports },
     Scenario { name: "triage", run: replay_triage },
     Scenario { name: "matchers", run: fuzz_matchers },
 ];
@@ -91,14 +92,24 @@ fn replay_transcripts(bench: &Bench) -> Result<Tally, String> {
 /// The published client library does the same with the reference server and with ours; the answers must agree.
 fn drive_genuine_client(bench: &Bench) -> Result<Tally, String> {
     let ours = malkin(&bench.scratch.0.join("client"), None)?;
-    let port = free_port()?;
-    let mut start = Command::new(&bench.python);
-    start.arg(bench.shared.join("mcrit-api/ref_server.py")).args(["--quiet", "--port", &port.to_string()]);
-    start.current_dir(&bench.scratch.0);
-    let reference = Server::start_at(&mut start, &format!("http://127.0.0.1:{port}"), "serving mcrit")?;
+    let reference = bench.reference("mongomock")?;
     let mut script = bench.script("client_first_light.py");
     script.args(["--reference", &reference.url, "--candidate", &ours.url]);
     script.arg("--reports").arg(bench.shared.join("codehash/golden/public/smda"));
+    judge(&mut script, &[&ours])
+}
+
+/// What either program exports, the other imports, without losing a field.
+fn exchange_exports(bench: &Bench) -> Result<Tally, String> {
+    let ours = malkin(&bench.scratch.0.join("exports"), None)?;
+    // Its memory storage imports many times as fast as the emulation of MongoDB and keeps the same fields.
+    let reference = bench.reference("memory")?;
+    let mut script = bench.script("compare_exports.py");
+    script.args(["--reference", &reference.url, "--candidate", &ours.url]);
+    script.arg("--malkin").arg(crate::target_dir().join("debug/malkin"));
+    script.arg("--reports").arg(bench.shared.join("codehash/golden/public/smda"));
+    script.arg("--exports").arg(bench.shared.join("exports"));
+    script.arg("--scratch").arg(bench.scratch.0.join("files"));
     judge(&mut script, &[&ours])
 }
 
@@ -143,6 +154,16 @@ fn judge(script: &mut Command, servers: &[&Server]) -> Result<Tally, String> {
 }
 
 impl Bench {
+    /// The genuine MCRIT, empty, on a port of its own, with one of its storages.
+    fn reference(&self, storage: &str) -> Result<Server, String> {
+        let port = free_port()?;
+        let mut start = Command::new(&self.python);
+        start.arg(self.shared.join("mcrit-api/ref_server.py")).args(["--quiet", "--port", &port.to_string()]);
+        start.args(["--backend", storage]);
+        start.current_dir(&self.scratch.0);
+        Server::start_at(&mut start, &format!("http://127.0.0.1:{port}"), "serving mcrit")
+    }
+
     fn script(&self, name: &str) -> Command {
         let mut command = Command::new(&self.python);
         command.arg(python_env::scripts().join(name)).env("PYTHONDONTWRITEBYTECODE", "1");

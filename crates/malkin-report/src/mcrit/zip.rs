@@ -1,10 +1,6 @@
 //! As much of the ZIP format as `.mcrit` files need: an archive with one member, deflated or stored, in memory.
 
-use std::io::{Read, Write};
-
-use flate2::Compression;
-use flate2::read::DeflateDecoder;
-use flate2::write::DeflateEncoder;
+use libdeflater::{CompressionLvl, Compressor, Decompressor};
 
 use crate::limits::{MAX_INFLATE_RATIO, MAX_RECORD_BYTES, MAX_SAMPLE_BYTES};
 
@@ -42,8 +38,8 @@ pub enum ArchiveError {
 
 /// Unpacks the only member, which has to have the given name.
 ///
-/// The sizes an archive states are not trusted: memory is taken as content arrives, up to [`MAX_INFLATE_RATIO`] times the
-/// size of the archive (or [`MAX_RECORD_BYTES`], if that is more) and [`MAX_SAMPLE_BYTES`].
+/// The size an archive states is taken only up to [`MAX_INFLATE_RATIO`] times the size of the archive (or [`MAX_RECORD_BYTES`], if
+/// that is more) and [`MAX_SAMPLE_BYTES`]; zeroed memory costs nothing before content reaches it.
 pub fn unpack(archive: &[u8], name: &str) -> Result<Vec<u8>, ArchiveError> {
     let end = find_end(archive).ok_or(ArchiveError::Damaged)?;
     if u16_at(end, 10) != Some(1) {
@@ -59,18 +55,11 @@ pub fn unpack(archive: &[u8], name: &str) -> Result<Vec<u8>, ArchiveError> {
     }
     let packed = entry.packed(archive).ok_or(ArchiveError::Damaged)?;
     let limit = packed.len().saturating_mul(MAX_INFLATE_RATIO).clamp(MAX_RECORD_BYTES, MAX_SAMPLE_BYTES);
-    let limit = limit.min(entry.size);
-    let mut content = Vec::new();
-    if entry.method == STORED {
-        content.extend_from_slice(packed);
-    } else {
-        let mut inflated = DeflateDecoder::new(packed).take(limit as u64 + 1);
-        inflated.read_to_end(&mut content).map_err(|_| ArchiveError::Damaged)?;
-    }
-    if content.len() > limit {
+    if entry.size > limit {
         return Err(ArchiveError::TooLarge);
     }
-    if content.len() != entry.size || checksum(&content) != entry.checksum {
+    let content = if entry.method == STORED { packed.to_vec() } else { inflate(packed, entry.size)? };
+    if content.len() != entry.size || libdeflater::crc32(&content) != entry.checksum {
         return Err(ArchiveError::Checksum);
     }
     Ok(content)
@@ -78,9 +67,7 @@ pub fn unpack(archive: &[u8], name: &str) -> Result<Vec<u8>, ArchiveError> {
 
 /// Packs content as the only member of an archive. `None` beyond 4 GiB.
 pub fn pack(name: &str, content: &[u8]) -> Option<Vec<u8>> {
-    let mut encoder = DeflateEncoder::new(Vec::with_capacity(content.len() / 8), Compression::default());
-    encoder.write_all(content).ok()?;
-    let packed = encoder.finish().ok()?;
+    let packed = deflate(content)?;
     let (packed_size, size) = (u32::try_from(packed.len()).ok()?, u32::try_from(content.len()).ok()?);
     let name_size = u16::try_from(name.len()).ok()?;
 
@@ -89,7 +76,7 @@ pub fn pack(name: &str, content: &[u8]) -> Option<Vec<u8>> {
     for half in [20, 0, DEFLATED, 0, DATE] {
         shared.extend_from_slice(&half.to_le_bytes());
     }
-    for word in [checksum(content), packed_size, size] {
+    for word in [libdeflater::crc32(content), packed_size, size] {
         shared.extend_from_slice(&word.to_le_bytes());
     }
     for half in [name_size, 0] {
@@ -170,10 +157,25 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..at + 4)?.try_into().ok().map(u32::from_le_bytes)
 }
 
-fn checksum(content: &[u8]) -> u32 {
-    let mut sum = flate2::Crc::new();
-    sum.update(content);
-    sum.sum()
+/// Inflates to at most `size` bytes; fewer are what there is, more are damage.
+fn inflate(packed: &[u8], size: usize) -> Result<Vec<u8>, ArchiveError> {
+    let mut content = vec![0; size];
+    let got = Decompressor::new().deflate_decompress(packed, &mut content);
+    let got = got.map_err(|error| match error {
+        libdeflater::DecompressionError::BadData => ArchiveError::Damaged,
+        libdeflater::DecompressionError::InsufficientSpace => ArchiveError::TooLarge,
+    })?;
+    content.truncate(got);
+    Ok(content)
+}
+
+/// Deflates at zlib's default level. `None` never happens within the bound that the library states.
+fn deflate(content: &[u8]) -> Option<Vec<u8>> {
+    let mut compressor = Compressor::new(CompressionLvl::default());
+    let mut packed = vec![0; compressor.deflate_compress_bound(content.len())];
+    let size = compressor.deflate_compress(content, &mut packed).ok()?;
+    packed.truncate(size);
+    Some(packed)
 }
 
 #[cfg(test)]
@@ -194,9 +196,12 @@ mod tests {
         let central = archive.len() - END_SIZE - CENTRAL_SIZE - "content".len();
         archive[central + 24..central + 28].copy_from_slice(&10_u32.to_le_bytes());
         assert_eq!(unpack(&archive, "content"), Err(ArchiveError::TooLarge));
-        archive.clone_from(&small);
-        archive[central + 24..central + 28].copy_from_slice(&u32::MAX.to_le_bytes());
-        assert_eq!(unpack(&archive, "content"), Err(ArchiveError::Checksum));
+        // One that overstates it is refused for the size, or for what is missing.
+        for (stated, error) in [(u32::MAX, ArchiveError::TooLarge), (200_000, ArchiveError::Checksum)] {
+            archive.clone_from(&small);
+            archive[central + 24..central + 28].copy_from_slice(&stated.to_le_bytes());
+            assert_eq!(unpack(&archive, "content"), Err(error));
+        }
     }
 
     #[test]

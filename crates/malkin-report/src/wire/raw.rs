@@ -21,6 +21,40 @@ pub fn raw_text(string: &str) -> Result<Cow<'_, str>, serde_json::Error> {
     Ok(text)
 }
 
+/// JSON text without the blanks between its tokens; the text has to be JSON.
+pub fn without_blanks(text: &str) -> Vec<u8> {
+    let mut kept = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some(start) = memchr::memchr(b'"', rest) {
+        let (between, string) = rest.split_at(start);
+        kept.extend(between.iter().filter(|byte| !is_blank(**byte)));
+        let end = end_of_string(string);
+        kept.extend_from_slice(&string[..end]);
+        rest = &string[end..];
+    }
+    kept.extend(rest.iter().filter(|byte| !is_blank(**byte)));
+    kept
+}
+
+/// Blanks of JSON (RFC 8259, section 2).
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+}
+
+/// Length of the string that the text begins with, quotes included; all of it if the string does not end.
+fn end_of_string(string: &[u8]) -> usize {
+    let mut at = 1;
+    while let Some(found) = string.get(at..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {
+        at += found;
+        if string[at] == b'"' {
+            return at + 1;
+        }
+        // An escape: what follows the backslash does not end the string.
+        at += 2;
+    }
+    string.len()
+}
+
 struct Text<'a>(Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
@@ -80,5 +114,14 @@ mod tests {
         assert_eq!(members, [("a", "[1.0 ,2]"), ("b", r#"{"x":1}"#), ("a", "null")]);
         assert!(raw_members("[1]").is_err());
         assert_eq!(raw_text(r#""x\n""#).unwrap(), "x\n");
+    }
+
+    #[test]
+    fn blanks_go_and_strings_stay() {
+        let text = " {\"a b\" : [1.50 ,\t\" \\\" \\\\\" ], \"\" :\r\n{ } } ";
+        assert_eq!(without_blanks(text), b"{\"a b\":[1.50,\" \\\" \\\\\"],\"\":{}}");
+        // Not JSON, and no reason to panic.
+        assert_eq!(without_blanks("[1, \"a \\"), b"[1,\"a \\");
+        assert_eq!(without_blanks("\""), b"\"");
     }
 }

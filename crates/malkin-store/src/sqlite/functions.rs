@@ -25,6 +25,7 @@ pub(super) fn insert(
 ) -> Result<(), StoreError> {
     let mut insert = transaction.prepare_cached(sql!("function/insert"))?;
     let mut insert_search = transaction.prepare_cached(sql!("function_search/insert"))?;
+    let mut insert_label = transaction.prepare_cached(sql!("label/insert"))?;
     for (position, function) in functions.iter().enumerate() {
         let place = disassembly.place(position);
         insert.execute(params![
@@ -42,6 +43,14 @@ pub(super) fn insert(
             place.map(|place| place.offset),
             place.map(|place| place.length),
         ])?;
+        for label in &function.labels {
+            insert_label.execute(params![
+                number_of(numbers, position).get(),
+                label.username,
+                label.function_label,
+                label.timestamp,
+            ])?;
+        }
         // Functions of queries are not searched.
         if numbers.family.is_some() {
             insert_search.execute(params![

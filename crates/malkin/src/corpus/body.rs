@@ -85,6 +85,7 @@ pub(super) fn body(seed: u64, code: Code, offset: Va, disassembled: bool) -> New
         minhash: if has_signature { signature(seed, code) } else { MinHash::empty() },
         picblockhashes: if has_signature { blocks(seed, code, offset, num_blocks) } else { Vec::new() },
         xcfg: Vec::new(),
+        labels: Vec::new(),
     };
     if disassembled {
         function.xcfg = xcfg(seed, code, &function);
