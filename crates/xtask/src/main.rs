@@ -11,6 +11,7 @@ mod compare_smda;
 mod conformance;
 mod deny;
 mod fuzz;
+mod measure_memory;
 mod process;
 mod python_env;
 mod server;
@@ -72,6 +73,11 @@ const COMMANDS: &[Command] = &[
         name: "compare-matching",
         run: compare_matching::run,
         help: "all matchers against MCRIT on random corpora: [--seeds N] [--first N] [--functions N] [-v]",
+    },
+    Command {
+        name: "measure-memory",
+        run: measure_memory::run,
+        help: "peak memory on an export of 1 GB and on hostile files: [--megabytes N]",
     },
     Command {
         name: "compare-smda",
