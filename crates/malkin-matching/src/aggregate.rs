@@ -11,6 +11,7 @@ use malkin_report::{
     MatchedSample, MatchingResult, OtherSamples, SampleEntry, SampleId, Weighted,
 };
 
+use crate::banding::Banding;
 use crate::control::{Control, MatchError, proceed};
 use crate::own::OwnFunction;
 use crate::parameters::MatchParameters;
@@ -44,19 +45,26 @@ impl<'a> Scored<'a> {
     ) -> Result<Answer<'a>, MatchError> {
         let foreign = Foreign::gather(&self, entry);
         let mut tally = Tally::new(&self, foreign.samples.len());
+        let mut banding = Banding::new(&self.parameters, foreign.samples.len());
         for (at, function) in self.own.functions.iter().enumerate() {
             if at % CHECKPOINT_EVERY == 0 {
                 proceed(control, at, self.own.functions.len())?;
             }
             foreign.order(self.hits_mut(at));
             tally.add(function, self.hits(at), &foreign, self.snapshot.num_positions());
+            banding.add(foreign.known(self.hits(at)), |hit| foreign.rank(hit));
         }
         let mut minhash = tally.minhash.counts;
         let mut pichash = tally.pichash.counts;
         minhash.num_self_matches = self.num_self_minhash;
         pichash.num_self_matches = self.num_self_pichash;
+        let exact = banding.into_report(
+            tally.appearance.iter().map(|rank| (*rank, foreign.samples[*rank as usize].sample_id)),
+        );
         let samples = tally.into_samples(&foreign);
-        let rest = MatchingResult { info, minhash, pichash, functions: Vec::new(), samples, others };
+        let partial = self.partial;
+        let functions = Vec::new();
+        let rest = MatchingResult { info, minhash, pichash, functions, samples, others, exact, partial };
         Ok(Answer { scored: self, foreign, rest })
     }
 }

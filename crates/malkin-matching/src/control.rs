@@ -48,6 +48,12 @@ pub enum MatchError {
         /// The ceiling, in bytes.
         limit: usize,
     },
+    /// The comparison would take more time than allowed.
+    #[error("matching takes more than {seconds} s; allow more time or a partial result")]
+    TimeExceeded {
+        /// The ceiling, in seconds.
+        seconds: u64,
+    },
     /// A function that is asked for alone must have a signature.
     #[error("function {0} is too small to be matched")]
     NotHashable(FunctionId),

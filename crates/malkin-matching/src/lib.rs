@@ -16,6 +16,7 @@
 
 mod aggregate;
 mod attribution;
+mod banding;
 mod cluster;
 mod control;
 mod cross;
@@ -43,7 +44,7 @@ pub use filter::{FilteredResult, ResultFilter, best_of_families};
 pub use flat::{FlatMatch, flatten};
 pub use function_match::match_functions;
 pub use link_hunt::{CallGraph, Link, LinkCluster, LinkHuntOptions, link_clusters, link_hunt};
-pub use matcher::{match_query, match_query_function, match_sample, match_vs};
+pub use matcher::{match_query, match_query_function, match_sample, match_vs, scan_vs};
 pub use node_colors::{ColorError, Graph, NodeColor, node_colors, node_name};
 pub use own::{OwnFunction, OwnSample};
 pub use parameters::MatchParameters;

@@ -56,6 +56,16 @@ pub fn match_vs<'a>(
     parameters: MatchParameters,
     control: &mut dyn Control,
 ) -> Result<Scored<'a>, MatchError> {
+    run(scan_vs(projection, own, others, parameters), control)
+}
+
+/// The scan of [`match_vs`], for callers that run it in parts.
+pub fn scan_vs<'a>(
+    projection: &Projection,
+    own: OwnSample<'a>,
+    others: &[OwnSample<'_>],
+    parameters: MatchParameters,
+) -> Scan<'a> {
     let mut samples: Vec<OwnSample<'_>> = vec![own];
     for other in others {
         if samples.iter().all(|known| known.id != other.id) {
@@ -64,7 +74,7 @@ pub fn match_vs<'a>(
     }
     let snapshot = index_alone(projection, &samples);
     let without = functions_without_pichash(&snapshot, &samples);
-    run(Scan::restricted(snapshot, own, parameters, Some(without)), control)
+    Scan::restricted(snapshot, own, parameters, Some(without))
 }
 
 fn run<'a>(scan: Scan<'a>, control: &mut dyn Control) -> Result<Scored<'a>, MatchError> {

@@ -8,6 +8,18 @@ use malkin_report::FunctionId;
 pub(crate) struct Near {
     pub(crate) function: FunctionRef,
     pub(crate) equal: u16,
+    /// Whether bands lead to a function of its sample.
+    pub(crate) banded: bool,
+}
+
+/// A signature above the threshold.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct NearSignature {
+    pub(crate) signature: SignatureNo,
+    /// Equal positions.
+    pub(crate) equal: u16,
+    /// Whether it shares the required number of band keys.
+    pub(crate) banded: bool,
 }
 
 /// Where the best function of a sample stands in the list.
@@ -28,13 +40,13 @@ pub(crate) struct NearestBySample {
 }
 
 impl NearestBySample {
-    /// Collects the functions that carry the given signatures (each with its equal positions): of every foreign sample the
+    /// Collects the functions that carry the given signatures: of every foreign sample the
     /// nearest, the first among equals; of the own sample the two nearest, because one of them may be the function itself.
     pub(crate) fn collect(
         &mut self,
         snapshot: &Snapshot,
         own: Option<SampleNo>,
-        signatures: &[(SignatureNo, u16)],
+        signatures: &[NearSignature],
     ) {
         self.foreign.clear();
         self.own.clear();
@@ -44,12 +56,12 @@ impl NearestBySample {
             self.slots.fill(Slot::default());
             self.search = 1;
         }
-        for (signature, equal) in signatures {
-            for function in snapshot.functions_of(*signature) {
+        for NearSignature { signature, equal, banded } in signatures.iter().copied() {
+            for function in snapshot.functions_of(signature) {
                 if own == Some(function.sample) {
-                    self.own.push((*equal, snapshot.function_id(function)));
+                    self.own.push((equal, snapshot.function_id(function)));
                 } else {
-                    self.offer(Near { function, equal: *equal });
+                    self.offer(Near { function, equal, banded });
                 }
             }
         }
@@ -67,7 +79,9 @@ impl NearestBySample {
         let best = &mut self.foreign[slot.at as usize];
         let nearer = offered.equal > best.equal;
         if nearer || offered.equal == best.equal && offered.function.function < best.function.function {
-            *best = offered;
+            *best = Near { banded: best.banded || offered.banded, ..offered };
+        } else {
+            best.banded |= offered.banded;
         }
     }
 

@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use malkin_index::{Close, FunctionRef, SampleNo, Scratch, SignatureNo, Snapshot};
+use malkin_index::{Close, FunctionRef, SampleNo, Scratch, Snapshot};
 use malkin_report::{FunctionId, MatchFlags};
 
 use crate::control::{Control, MatchError, proceed};
-use crate::near::NearestBySample;
+use crate::near::{NearSignature, NearestBySample};
 use crate::own::{OwnFunction, OwnSample};
 use crate::parameters::MatchParameters;
 use crate::picgroup::{PicGroups, PicMatches};
@@ -37,7 +37,7 @@ pub struct Scan<'a> {
 pub struct Workspace {
     scratch: Scratch,
     nearest: NearestBySample,
-    near: Vec<(SignatureNo, u16)>,
+    near: Vec<NearSignature>,
     picmatches: PicMatches,
     picsamples: Vec<SampleNo>,
 }
@@ -58,6 +58,13 @@ pub struct Part {
     /// Functions that match within the own sample by signature and by PicHash.
     pub(crate) self_minhash: Vec<FunctionId>,
     pub(crate) self_pichash: Vec<FunctionId>,
+}
+
+impl Part {
+    /// Memory that its matches take, here and in the result.
+    pub fn bytes(&self) -> usize {
+        self.hits.len() * BYTES_PER_MATCH
+    }
 }
 
 impl<'a> Scan<'a> {
@@ -87,10 +94,10 @@ impl<'a> Scan<'a> {
         Self { snapshot, own, own_no, parameters, picgroups, order, units }
     }
 
-    /// Units worth being given to a thread at once: `piece`, or in exact mode, where units pass over the index together,
-    /// all of its `share`.
+    /// Units worth being given to a thread at once: `piece`, or in exact mode, where units pass over the index together, as many as
+    /// do so, but no more than a `share`.
     pub fn worthwhile_piece(&self, piece: usize, share: usize) -> usize {
-        if self.parameters.exact { share } else { piece }
+        if self.parameters.exact { share.clamp(1, EXACT_BATCH) } else { piece }
     }
 
     /// Number of units of work: distinct signatures of the own functions.
@@ -120,6 +127,11 @@ impl<'a> Scan<'a> {
         Ok(part)
     }
 
+    /// Bytes the matches of all parts may take.
+    pub fn max_memory(&self) -> usize {
+        self.parameters.max_memory
+    }
+
     /// Puts the parts of all units together.
     pub fn finish(self, parts: Vec<Part>) -> Scored<'a> {
         Scored::new(self.snapshot, self.own, self.parameters, parts)
@@ -138,7 +150,8 @@ impl<'a> Scan<'a> {
         for candidate in self.snapshot.candidates(signature, required, &mut workspace.scratch) {
             let equal = self.snapshot.equal_positions(signature, *candidate);
             if equal >= min_equal {
-                workspace.near.push((*candidate, equal as u16));
+                let near = NearSignature { signature: *candidate, equal: equal as u16, banded: true };
+                workspace.near.push(near);
             }
         }
     }
@@ -170,12 +183,23 @@ impl<'a> Scan<'a> {
             for unit in batch {
                 proceed(control, compared + (unit - from), total)?;
                 let mine = asked.binary_search(&unit).map_or(&[][..], |query| of_query(&found, query));
-                workspace.near.clear();
-                workspace.near.extend(mine.iter().map(|close| (close.signature, close.equal as u16)));
+                self.take_exact(unit, mine, workspace);
                 self.finish_unit(unit, workspace, part)?;
             }
         }
         Ok(())
+    }
+
+    /// Takes what an exact search found for a unit, and notes which of it bands lead to.
+    fn take_exact(&self, unit: usize, found: &[Close], workspace: &mut Workspace) {
+        let required = self.parameters.band_matches_required;
+        let candidates = self.snapshot.candidates(self.signature(unit), required, &mut workspace.scratch);
+        workspace.near.clear();
+        workspace.near.extend(found.iter().map(|close| NearSignature {
+            signature: close.signature,
+            equal: close.equal as u16,
+            banded: candidates.binary_search(&close.signature).is_ok(),
+        }));
     }
 
     /// From the near signatures of a unit to the matches of its functions.
@@ -211,7 +235,7 @@ impl<'a> Scan<'a> {
         picsamples.dedup();
         for near in nearest.foreign() {
             if picsamples.binary_search(&near.function.sample).is_err() {
-                part.hits.push(Hit::new(near.function, near.equal, MatchFlags::MINHASH));
+                part.hits.push(Hit::by_signature(*near));
             } else if !implied {
                 match picmatches.foreign.binary_search(&near.function) {
                     Ok(same) => {
@@ -221,7 +245,7 @@ impl<'a> Scan<'a> {
                             MatchFlags::MINHASH.with(MatchFlags::PICHASH),
                         );
                     }
-                    Err(_) => part.hits.push(Hit::new(near.function, near.equal, MatchFlags::MINHASH)),
+                    Err(_) => part.hits.push(Hit::by_signature(*near)),
                 }
             }
         }

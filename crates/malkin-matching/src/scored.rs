@@ -1,8 +1,9 @@
 //! Matches before anybody's name is known: the state between scoring and the result.
 
 use malkin_index::{FunctionRef, SampleNo, Snapshot};
-use malkin_report::{Amount, FunctionId, MatchFlags, SampleId};
+use malkin_report::{Amount, FunctionId, MatchFlags, Partial, SampleId};
 
+use crate::near::Near;
 use crate::own::OwnSample;
 use crate::parameters::{MatchParameters, percentage};
 use crate::scan::Part;
@@ -14,11 +15,18 @@ pub(crate) struct Hit {
     /// Equal positions; of no meaning for PicHash matches that were not compared.
     pub(crate) equal: u16,
     pub(crate) flags: MatchFlags,
+    /// Whether candidates by bands lead to a match with its sample. Always so outside of exact mode.
+    pub(crate) banded: bool,
 }
 
 impl Hit {
     pub(crate) fn new(function: FunctionRef, equal: u16, flags: MatchFlags) -> Self {
-        Self { function, equal, flags }
+        Self { function, equal, flags, banded: true }
+    }
+
+    /// A match by signature alone.
+    pub(crate) fn by_signature(near: Near) -> Self {
+        Self { function: near.function, equal: near.equal, flags: MatchFlags::MINHASH, banded: near.banded }
     }
 
     /// The score, integer or float as the reference has it: a PicHash match scores the integer 100 unless it stands for a
@@ -48,6 +56,7 @@ pub struct Scored<'a> {
     pub(crate) num_self_pichash: u64,
     /// Foreign samples with matches, ascending.
     touched: Vec<SampleNo>,
+    pub(crate) partial: Option<Partial>,
 }
 
 impl<'a> Scored<'a> {
@@ -73,7 +82,24 @@ impl<'a> Scored<'a> {
         touched.sort_unstable();
         let num_self_minhash = distinct(parts.iter_mut().map(|part| std::mem::take(&mut part.self_minhash)));
         let num_self_pichash = distinct(parts.iter_mut().map(|part| std::mem::take(&mut part.self_pichash)));
-        Self { snapshot, own, parameters, parts, rows, num_self_minhash, num_self_pichash, touched }
+        Self {
+            snapshot,
+            own,
+            parameters,
+            parts,
+            rows,
+            num_self_minhash,
+            num_self_pichash,
+            touched,
+            partial: None,
+        }
+    }
+
+    /// Says that the parts are not all there are.
+    #[must_use]
+    pub fn cut_off(mut self, partial: Partial) -> Self {
+        self.partial = Some(partial);
+        self
     }
 
     /// The foreign samples with matches, whose records [`Scored::into_result`] will ask for.

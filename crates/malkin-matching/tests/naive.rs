@@ -399,6 +399,42 @@ proptest! {
     }
 
     #[test]
+    fn what_banding_misses_is_what_it_does_not_find(samples in samples(), which in any::<prop::sample::Index>(), parameters in parameters()) {
+        let parameters = MatchParameters { exact: true, ..parameters };
+        let sample = which.get(&samples);
+        let pairs = |exact| {
+            let naive = Naive {
+                own: sample, indexed: indexed(&samples), zero_is_a_pichash: false,
+                parameters: MatchParameters { exact, ..parameters }, projection: Projection::default(),
+            };
+            let pichash = naive.by_pichash();
+            let by_pichash: BTreeSet<(i64, i64)> = pichash.keys().map(|(a, sample, _)| (*a, *sample)).collect();
+            let foreign = naive.by_minhash(&pichash).into_keys().map(|(a, sample, _)| (a, sample));
+            foreign.filter(|pair| pair.1 != naive.own_id() && !by_pichash.contains(pair)).collect::<BTreeSet<_>>()
+        };
+        let (all, banded) = (pairs(true), pairs(false));
+        let scored = match_sample(&index(&samples).snapshot(), own(sample), parameters, &mut Unlimited).unwrap();
+        let info = MatchInfo { job: None, sample: sample.entry.clone(), kind: MatcherKind::Sample };
+        let entry = |id: SampleId| samples.iter().map(|sample| sample.entry.clone()).find(|entry| entry.sample_id == id);
+        let result = scored.into_result(info, OtherSamples::All, entry, &mut Unlimited).unwrap();
+        prop_assert_eq!(result.exact.is_some(), parameters.band_matches_required > 0);
+        if let Some(report) = result.exact {
+            prop_assert_eq!(report.matches.found, all.len() as u64);
+            prop_assert_eq!(report.matches.missed, all.difference(&banded).count() as u64);
+            let own_functions = |pairs: &BTreeSet<(i64, i64)>| pairs.iter().map(|(a, _)| *a).collect::<BTreeSet<_>>();
+            let left = own_functions(&all).difference(&own_functions(&banded)).count();
+            prop_assert_eq!(report.own_functions.found, own_functions(&all).len() as u64);
+            prop_assert_eq!(report.own_functions.missed, left as u64);
+            for (id, missed) in &report.samples {
+                let of = |pairs: &BTreeSet<(i64, i64)>| pairs.iter().filter(|(_, sample)| *sample == id.get()).count() as u64;
+                prop_assert_eq!(missed.found, of(&all));
+                prop_assert_eq!(missed.missed, of(&all) - of(&banded));
+            }
+            prop_assert_eq!(report.samples.iter().map(|(_, missed)| missed.found).sum::<u64>(), report.matches.found);
+        }
+    }
+
+    #[test]
     fn a_query_against_everything(samples in samples(), which in any::<prop::sample::Index>(), parameters in parameters(),
                                   known in any::<bool>(), as_indexed in any::<bool>()) {
         // Some of the functions of the query are indexed ones, some are not.

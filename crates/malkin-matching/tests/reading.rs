@@ -78,6 +78,8 @@ fn result(functions: Vec<MatchedFunction>) -> MatchingResult {
         functions,
         samples: [1, 2, LIBRARY].map(sample).to_vec(),
         others: OtherSamples::All,
+        exact: None,
+        partial: None,
     }
 }
 

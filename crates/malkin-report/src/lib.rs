@@ -28,9 +28,9 @@ pub use function::{Block, Code, CodeBuilder, CodeError, Function, FunctionMetada
 pub use hash::{BlockHash, MinHash, PicHash, Sha256};
 pub use id::{FamilyId, FunctionId, JobId, ObjectId, ResultId, SampleId, UploadId};
 pub use matching::{
-    Amount, CrossMatrix, CrossResult, FunctionMatch, MatchCounts, MatchFlags, MatchInfo, MatchJob,
-    MatchTuple, MatchedFunction, MatchedFunctionCounts, MatchedSample, MatcherKind, MatchingResult,
-    OtherSamples, Weighted,
+    Amount, BandingReport, Ceiling, CrossMatrix, CrossResult, FunctionMatch, MatchCounts, MatchFlags,
+    MatchInfo, MatchJob, MatchTuple, MatchedFunction, MatchedFunctionCounts, MatchedSample, MatcherKind,
+    MatchingResult, Missed, OtherSamples, Partial, Weighted,
 };
 pub use report::{Architecture, DataRefs, Report, ReportMetadata, Statistics, Status};
 pub use unique_blocks::{

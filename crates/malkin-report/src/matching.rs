@@ -294,6 +294,65 @@ pub struct MatchingResult {
     pub samples: Vec<MatchedSample>,
     /// The samples the comparison was restricted to.
     pub others: OtherSamples,
+    /// In exact mode what banding would have missed; ours, and absent in every answer MCRIT could give.
+    pub exact: Option<BandingReport>,
+    /// Why and where the comparison stopped early, if the caller allowed that; ours.
+    pub partial: Option<Partial>,
+}
+
+/// What an exact comparison found that candidates by bands would not have led to.
+///
+/// Counted are pairs of an own function and a foreign sample that match by signature alone: a match by PicHash needs no bands. Such
+/// a pair is missed when no signature of that sample above the threshold shares the required number of band keys.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct BandingReport {
+    /// Band keys that have to be shared.
+    pub band_matches_required: u32,
+    /// Pairs that match by signature alone, and how many of them banding misses.
+    pub matches: Missed,
+    /// Own functions with such a pair, and how many of them banding leaves without any.
+    pub own_functions: Missed,
+    /// For each foreign sample with such pairs their number, in the order of [`MatchingResult::samples`].
+    pub samples: Vec<(SampleId, Missed)>,
+}
+
+/// How many there are, and how many of them banding misses.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Missed {
+    /// Found.
+    pub found: u64,
+    /// Of these, those that banding would have missed.
+    pub missed: u64,
+}
+
+/// A comparison that ended before all own functions were compared.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Partial {
+    /// What was used up.
+    pub ceiling: Ceiling,
+    /// Distinct signatures of the own functions that were compared, of `total`.
+    pub done: u64,
+    /// Distinct signatures of the own functions.
+    pub total: u64,
+}
+
+/// What a comparison may use up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ceiling {
+    /// The time it was given.
+    Time,
+    /// The memory it may take.
+    Memory,
+}
+
+impl Ceiling {
+    /// The word for it in results.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Time => "time",
+            Self::Memory => "memory",
+        }
+    }
 }
 
 /// Pairwise comparison of several samples under one weighting. Rows and columns follow `CrossResult::samples`.

@@ -136,11 +136,14 @@ fn schema_of(name: &str) -> Value {
         | "covers_required" => {
             json!({"type": "integer"})
         }
+        "time_limit" => {
+            json!({"type": "integer", "minimum": 0, "description": "seconds the comparison may take"})
+        }
         "page" => json!({"type": "integer", "minimum": 1, "default": 1}),
         "page_size" => json!({"type": "integer", "minimum": 1, "maximum": 200, "default": 20}),
         "bitness" => json!({"type": "integer", "enum": [32, 64]}),
-        "is_dump" | "exact" | "afresh" | "compact" | "compress" | "ascending" | "is_ascending"
-        | "keep_samples" => json!({"type": "boolean"}),
+        "is_dump" | "exact" | "partial" | "afresh" | "compact" | "compress" | "ascending"
+        | "is_ascending" | "keep_samples" => json!({"type": "boolean"}),
         _ if name.starts_with("with_") || name.starts_with("force_") || name.ends_with("_only") => {
             json!({"type": "boolean"})
         }

@@ -5,6 +5,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use malkin_codehash::{MinHasher, Projection};
 use malkin_report::{FunctionId, JobId, SampleEntry, SampleId, Sha256, UploadId};
@@ -20,6 +21,9 @@ use crate::python_json;
 use crate::queue::{Board, live_since};
 use crate::request::{MatchArguments, Request};
 use crate::triage::Desk;
+
+/// Time a comparison may take unless set otherwise. The widest sample of ten million functions takes seconds.
+pub const DEFAULT_MATCH_TIME: Duration = Duration::from_mins(10);
 
 /// Why a use case failed.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +65,7 @@ pub struct Engine {
     desk: Desk,
     asks_providers: bool,
     rules: Option<malkin_triage::yara::Rules>,
+    match_time: Duration,
 }
 
 impl std::fmt::Debug for Engine {
@@ -100,6 +105,7 @@ impl Engine {
             desk: Desk::default(),
             asks_providers: false,
             rules: None,
+            match_time: DEFAULT_MATCH_TIME,
         };
         let now = engine.now();
         engine.store.release_expired(live_since(now), Some(""), now)?;
@@ -112,6 +118,18 @@ impl Engine {
         self.asks_providers = settings.has_keys();
         self.fetcher = Fetcher::new(settings);
         self
+    }
+
+    /// Lets no comparison take longer than this.
+    #[must_use]
+    pub fn with_match_time(mut self, ceiling: Duration) -> Self {
+        self.match_time = ceiling;
+        self
+    }
+
+    /// Time a comparison may take.
+    pub(crate) fn match_time(&self) -> Duration {
+        self.match_time
     }
 
     /// Runs YARA rules over files that are triaged.

@@ -25,7 +25,7 @@ pub mod triage;
 
 pub use clock::Clock;
 pub use disassembly::{DEFAULT_TIME, DisassemblyError, DisassemblyOptions, disassemble};
-pub use engine::{Engine, ServiceError, Submitted};
+pub use engine::{DEFAULT_MATCH_TIME, Engine, ServiceError, Submitted};
 pub use export::{Export, ExportError};
 pub use fetch::IntelSettings;
 pub use import::{ImportError, Imported};

@@ -9,6 +9,7 @@ pub(crate) mod hash;
 pub(crate) mod import;
 pub(crate) mod lookup;
 pub(crate) mod match_;
+pub(crate) mod match_options;
 pub(crate) mod migrate;
 pub(crate) mod query;
 pub(crate) mod result_table;

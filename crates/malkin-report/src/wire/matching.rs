@@ -9,8 +9,8 @@ use serde::ser::{Serialize, SerializeMap, SerializeSeq, SerializeTuple, Serializ
 use super::entry::sample_entry_to_json;
 use crate::id::SampleId;
 use crate::matching::{
-    Amount, CrossMatrix, CrossResult, FunctionMatch, MatchCounts, MatchInfo, MatchTuple, MatchedFunction,
-    MatchedSample, MatchingResult, OtherSamples, Weighted,
+    Amount, BandingReport, CrossMatrix, CrossResult, FunctionMatch, MatchCounts, MatchInfo, MatchTuple,
+    MatchedFunction, MatchedSample, MatchingResult, Missed, OtherSamples, Weighted,
 };
 
 pub use read::{ResultReadError, matching_result_from_json};
@@ -132,6 +132,29 @@ impl<M: MatchSource> Serialize for Json<Whole<'_, M>> {
                 map.serialize_entry("other_sample_infos", &samples)?;
             }
         }
+        if let Some(exact) = &result.exact {
+            map.serialize_entry("exact", &Json(exact))?;
+        }
+        if let Some(partial) = &result.partial {
+            map.serialize_entry(
+                "partial",
+                &serde_json::json!({"ceiling": partial.ceiling.as_str(), "done": partial.done, "total": partial.total}),
+            )?;
+        }
+        map.end()
+    }
+}
+
+impl Serialize for Json<&BandingReport> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let report = self.0;
+        let counts = |missed: &Missed| serde_json::json!({"found": missed.found, "missed": missed.missed});
+        let samples = report.samples.iter().map(|(id, missed)| (id.to_string(), counts(missed)));
+        let mut map = serializer.serialize_map(Some(4))?;
+        map.serialize_entry("band_matches_required", &report.band_matches_required)?;
+        map.serialize_entry("matches", &counts(&report.matches))?;
+        map.serialize_entry("own_functions", &counts(&report.own_functions))?;
+        map.serialize_entry("samples", &samples.collect::<serde_json::Map<_, _>>())?;
         map.end()
     }
 }

@@ -105,6 +105,12 @@ pub(super) fn arguments(query: &Query) -> MatchArguments {
             }
             "sample_group_only" if query.is_true(name) => arguments.sample_group_only(true),
             "exact" if query.is_true(name) => arguments.exact(),
+            "partial" if query.is_true(name) => arguments.partial(),
+            "time_limit" => {
+                if let Some(seconds) = query.int(name) {
+                    arguments.time_limit(u64::try_from(seconds).unwrap_or(0));
+                }
+            }
             _ => {}
         }
     }

@@ -127,8 +127,15 @@ const fn of(
 }
 
 /// Parameters of matching.
-const MATCHING: &[&str] =
-    &["minhash_score", "pichash_size", "band_matches_required", "force_recalculation", "exact"];
+const MATCHING: &[&str] = &[
+    "minhash_score",
+    "pichash_size",
+    "band_matches_required",
+    "force_recalculation",
+    "exact",
+    "time_limit",
+    "partial",
+];
 const CROSS: &[&str] = &[
     "minhash_score",
     "pichash_size",
@@ -136,6 +143,7 @@ const CROSS: &[&str] = &[
     "force_recalculation",
     "sample_group_only",
     "exact",
+    "time_limit",
 ];
 const WINDOW: &[&str] = &["start", "limit"];
 const SEARCH: &[&str] = &["query", "sort_by", "is_ascending", "limit", "cursor"];

@@ -1,5 +1,7 @@
 //! Parameters of matching as a client gave them, in the order of the query string.
 
+use std::time::Duration;
+
 use malkin_matching::MatchParameters;
 use serde_json::{Map, Value, json};
 
@@ -20,6 +22,10 @@ const BAND_MATCHES_REQUIRED: &str = "band_matches_required";
 const SAMPLE_GROUP_ONLY: &str = "sample_group_only";
 /// Ours: compare with every distinct signature.
 const EXACT: &str = "exact";
+/// Ours: seconds the comparison may take.
+const TIME_LIMIT: &str = "time_limit";
+/// Ours: what was found when time or memory are used up is a result, too.
+const PARTIAL: &str = "partial";
 
 impl MatchArguments {
     /// No argument given.
@@ -52,15 +58,37 @@ impl MatchArguments {
         self.named.push((EXACT, json!(true)));
     }
 
+    /// Lets the comparison take at most so many seconds.
+    pub fn time_limit(&mut self, seconds: u64) {
+        self.named.push((TIME_LIMIT, json!(seconds)));
+    }
+
+    /// Takes what was found when time or memory are used up for a result.
+    pub fn partial(&mut self) {
+        self.named.push((PARTIAL, json!(true)));
+    }
+
+    /// The time the comparison may take, if the client set one.
+    pub fn time(&self) -> Option<Duration> {
+        let (_, seconds) = self.named.iter().find(|(name, _)| *name == TIME_LIMIT)?;
+        seconds.as_u64().map(Duration::from_secs)
+    }
+
+    /// Whether a part of the result will do.
+    pub fn may_be_partial(&self) -> bool {
+        self.named.iter().any(|(name, value)| *name == PARTIAL && *value == true)
+    }
+
     /// Whether a group restriction was given (with either value).
     pub fn has_group_restriction(&self) -> bool {
         self.named.iter().any(|(name, _)| *name == SAMPLE_GROUP_ONLY)
     }
 
-    /// Takes the group restriction out: what is left is meant for the comparisons a cross is made of.
+    /// Takes the group restriction out: what is left is meant for the comparisons a cross is made of. These have to be whole, because
+    /// a matrix cannot say which of its cells are not.
     #[must_use]
     pub fn without_group_restriction(mut self) -> Self {
-        self.named.retain(|(name, _)| *name != SAMPLE_GROUP_ONLY);
+        self.named.retain(|(name, _)| ![SAMPLE_GROUP_ONLY, PARTIAL].contains(name));
         self
     }
 
@@ -93,7 +121,15 @@ impl MatchArguments {
     }
 
     pub(super) fn read(object: &Map<String, Value>) -> Self {
-        let known = [MINHASH_THRESHOLD, PICHASH_SIZE, BAND_MATCHES_REQUIRED, SAMPLE_GROUP_ONLY, EXACT];
+        let known = [
+            MINHASH_THRESHOLD,
+            PICHASH_SIZE,
+            BAND_MATCHES_REQUIRED,
+            SAMPLE_GROUP_ONLY,
+            EXACT,
+            TIME_LIMIT,
+            PARTIAL,
+        ];
         let named = object.iter().filter_map(|(key, value)| {
             let name = known.into_iter().find(|name| name == key)?;
             Some((name, value.clone()))

@@ -3,12 +3,13 @@
 use std::cell::RefCell;
 use std::time::Instant;
 
-use malkin_matching::{Answer, Control, OwnFunction, OwnSample, Progress, Scan, Scored, match_vs};
+use malkin_matching::{Answer, Control, OwnFunction, OwnSample, Progress, Scan, Scored, scan_vs};
 use malkin_report::matching::{MatchInfo, MatchJob, MatchTuple, MatchedFunction, MatcherKind, OtherSamples};
 use malkin_report::{FunctionId, Report, SampleEntry, SampleId, UploadId, wire};
 use malkin_store::{FunctionQuery, StoreError, Timestamp};
 
-use super::{JobError, parallel};
+use super::JobError;
+use super::parallel::{self, Limits};
 use crate::clock::micro_time;
 use crate::engine::Engine;
 use crate::ingest::{ingest, read_report};
@@ -24,8 +25,8 @@ pub(super) fn sample(
 ) -> Result<Vec<u8>, JobError> {
     refuse_group_restriction(arguments)?;
     let own = Own::load(engine, id)?;
-    let scored =
-        parallel::scan(Scan::new(engine.memory().snapshot(), own.sample(), arguments.parameters()), control)?;
+    let scan = Scan::new(engine.memory().snapshot(), own.sample(), arguments.parameters());
+    let scored = parallel::scan(scan, Limits::of(engine, arguments), control)?;
     let asked = Asked::everything(MatcherKind::Sample, format!("MatcherSample({id})"));
     finish(engine, &own, scored, asked, control)
 }
@@ -42,8 +43,8 @@ pub(super) fn sample_vs(
     let own = Own::load(engine, id)?;
     let other = Own::load(engine, other_id)?;
     let snapshot = engine.memory().snapshot();
-    let scored =
-        match_vs(snapshot.projection(), own.sample(), &[other.sample()], arguments.parameters(), control)?;
+    let scan = scan_vs(snapshot.projection(), own.sample(), &[other.sample()], arguments.parameters());
+    let scored = parallel::scan(scan, Limits::of(engine, arguments), control)?;
     let asked = Asked {
         kind: MatcherKind::Vs,
         parameters: format!("MatcherVs({id}, {other_id})"),
@@ -65,7 +66,8 @@ pub(super) fn sample_vs_group(
     let others = other_ids.iter().map(|other| Own::load(engine, *other)).collect::<Result<Vec<_>, _>>()?;
     let samples: Vec<OwnSample<'_>> = others.iter().map(Own::sample).collect();
     let snapshot = engine.memory().snapshot();
-    let scored = match_vs(snapshot.projection(), own.sample(), &samples, arguments.parameters(), control)?;
+    let scan = scan_vs(snapshot.projection(), own.sample(), &samples, arguments.parameters());
+    let scored = parallel::scan(scan, Limits::of(engine, arguments), control)?;
     let ids: Vec<String> = other_ids.iter().map(SampleId::to_string).collect();
     let asked = Asked {
         kind: MatcherKind::VsGroup,
@@ -89,8 +91,8 @@ pub(super) fn function(
     let function = engine.store().functions(&FunctionQuery::ByIds(vec![id]))?.pop().ok_or_else(missing)?;
     let entry = engine.store().sample(function.sample_id)?.ok_or_else(missing)?;
     let own = Own { entry, functions: vec![OwnFunction::from(&function)], started };
-    let scored =
-        parallel::scan(Scan::new(engine.memory().snapshot(), own.sample(), arguments.parameters()), control)?;
+    let scan = Scan::new(engine.memory().snapshot(), own.sample(), arguments.parameters());
+    let scored = parallel::scan(scan, Limits::of(engine, arguments), control)?;
     let asked = Asked::everything(MatcherKind::QueryFunction, format!("MatcherFunction({id})"));
     finish(engine, &own, scored, asked, control)
 }
@@ -133,8 +135,8 @@ pub(super) fn own_query(
     arguments: &MatchArguments,
     control: &mut dyn Control,
 ) -> Result<Vec<u8>, JobError> {
-    let scored =
-        parallel::scan(Scan::new(engine.memory().snapshot(), own.sample(), arguments.parameters()), control)?;
+    let scan = Scan::new(engine.memory().snapshot(), own.sample(), arguments.parameters());
+    let scored = parallel::scan(scan, Limits::of(engine, arguments), control)?;
     let asked = Asked::everything(MatcherKind::Query, format!("MatcherQuery({summary})"));
     finish(engine, own, scored, asked, control)
 }

@@ -1,7 +1,9 @@
 //! Matching here and now, without the queue: for the command line and for the questions about single functions.
 
+use std::ops::ControlFlow;
+
 use malkin_codehash::HashPath;
-use malkin_matching::{Control, OwnFunction, Unlimited, match_functions, match_query_function};
+use malkin_matching::{Control, OwnFunction, Progress, Unlimited, match_functions, match_query_function};
 use malkin_report::matching::MatcherKind;
 use malkin_report::{FunctionEntry, FunctionId, FunctionMatch, Report, SampleEntry, SampleId};
 use malkin_store::{FunctionQuery, StoreError};
@@ -48,6 +50,24 @@ impl Engine {
             Some(other) => matching::sample_vs(self, id, other, arguments, control),
         };
         result.map_err(unanswerable)
+    }
+
+    /// A stored sample against everything, here and now, for as long as `go_on` wants: it is shown the share that is done every few
+    /// milliseconds. `None` if it ended the comparison.
+    pub fn match_while(
+        &self,
+        id: SampleId,
+        arguments: &MatchArguments,
+        go_on: &mut dyn FnMut(f64) -> bool,
+    ) -> Result<Option<Vec<u8>>, ServiceError> {
+        let mut control = |progress: Progress| {
+            let share = progress.done as f64 / progress.total.max(1) as f64;
+            if go_on(share) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        };
+        match matching::sample(self, id, arguments, &mut control) {
+            Err(JobError::Cancelled(_)) => Ok(None),
+            result => result.map(Some).map_err(unanswerable),
+        }
     }
 
     /// A stored function against everything, here and now.

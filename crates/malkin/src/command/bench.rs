@@ -1,6 +1,7 @@
 //! `malkin bench`: reproducible measurements on this machine. Figures go to stdout as JSON, one object each.
 
 mod answers;
+mod banding;
 mod corpus;
 
 use std::process::ExitCode;
@@ -23,6 +24,8 @@ enum What {
     Corpus(corpus::Options),
     /// Measure start, look-ups and matching on a data directory.
     Answers(answers::Options),
+    /// Measure which pairs of similar signatures the bands of the index lead to.
+    Banding(banding::Options),
 }
 
 /// Measures.
@@ -30,6 +33,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     match &options.what {
         What::Corpus(options) => corpus::run(options),
         What::Answers(options) => answers::run(options),
+        What::Banding(options) => banding::run(options),
     }
 }
 

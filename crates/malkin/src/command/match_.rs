@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 use malkin_report::SampleId;
-use malkin_service::MatchArguments;
 
+use crate::command::match_options::MatchOptions;
 use crate::command::result_table;
 use crate::failure::Failure;
 use crate::output::Format;
@@ -23,9 +23,8 @@ pub(crate) struct Options {
     #[arg(value_name = "OTHER", allow_negative_numbers = true)]
     other: Option<i64>,
 
-    /// Compare with every distinct signature: nothing above the threshold is missed
-    #[arg(long)]
-    exact: bool,
+    #[command(flatten)]
+    matching: MatchOptions,
 
     /// Samples to show in the table
     #[arg(long, value_name = "N", default_value_t = 20)]
@@ -41,18 +40,15 @@ pub(crate) struct Options {
 
 /// Asks and prints.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
-    let mut arguments = MatchArguments::none();
-    if options.exact {
-        arguments.exact();
-    }
+    let arguments = options.matching.arguments();
     let result = match options.place.open()? {
         Place::Local(engine) => {
             engine.match_now(SampleId::new(options.sample), options.other.map(SampleId::new), &arguments)?
         }
         Place::Remote(remote) => {
             let other = options.other.map(|other| format!("/{other}")).unwrap_or_default();
-            let exact = if options.exact { "?exact=true" } else { "" };
-            let job = remote.get(&format!("/matches/sample/{}{other}{exact}", options.sample))?;
+            let query = options.matching.query_string();
+            let job = remote.get(&format!("/matches/sample/{}{other}{query}", options.sample))?;
             remote.await_result(&job)?.to_string().into_bytes()
         }
     };

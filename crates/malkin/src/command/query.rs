@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 use malkin_report::wire;
-use malkin_service::MatchArguments;
 
+use crate::command::match_options::MatchOptions;
 use crate::command::result_table;
 use crate::failure::Failure;
 use crate::input;
@@ -21,9 +21,8 @@ pub(crate) struct Options {
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
-    /// Compare with every distinct signature: nothing above the threshold is missed
-    #[arg(long)]
-    exact: bool,
+    #[command(flatten)]
+    matching: MatchOptions,
 
     /// Samples to show in the table
     #[arg(long, value_name = "N", default_value_t = 20)]
@@ -44,18 +43,12 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let report = input::report(&options.file, &options.code)?;
     let result = match options.place.open()? {
-        Place::Local(engine) => {
-            let mut arguments = MatchArguments::none();
-            if options.exact {
-                arguments.exact();
-            }
-            engine
-                .query_now(report, &arguments)
-                .map_err(|error| Failure::refused(&options.file, error.to_string()))?
-        }
+        Place::Local(engine) => engine
+            .query_now(report, &options.matching.arguments())
+            .map_err(|error| Failure::refused(&options.file, error.to_string()))?,
         Place::Remote(remote) => {
-            let path = if options.exact { "/query?exact=true" } else { "/query" };
-            let job = remote.post(path, &wire::write_report_compact(&report))?;
+            let path = format!("/query{}", options.matching.query_string());
+            let job = remote.post(&path, &wire::write_report_compact(&report))?;
             remote.await_result(&job)?.to_string().into_bytes()
         }
     };

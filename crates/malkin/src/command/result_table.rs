@@ -26,6 +26,8 @@ struct Line {
     nonlib: f64,
     frequency: f64,
     unique: f64,
+    /// In exact mode: own functions matched by signature alone that banding would have missed.
+    missed: Option<u64>,
 }
 
 /// Prints a result.
@@ -38,13 +40,19 @@ pub(crate) fn print(result: &[u8], format: Format, top: usize) -> Result<(), Fai
     let mut lines = lines(&result);
     lines.sort_by(|a, b| b.frequency.total_cmp(&a.frequency).then(a.sample_id.cmp(&b.sample_id)));
     let families = family_table(&lines);
-    let mut samples = sample_table();
+    let is_exact = result["exact"].is_object();
+    let mut samples = sample_table(is_exact);
     for line in lines.iter().take(top) {
         samples.row(sample_row(line));
     }
     let render =
         |table: &Table| if format == Format::Markdown { table.to_markdown() } else { table.to_text() };
-    let mut text = format!("{}\n\n", summary(&result));
+    let mut text = summary(&result);
+    for remark in [banding(&result["exact"]), partial(&result["partial"])].into_iter().flatten() {
+        text.push('\n');
+        text.push_str(&remark);
+    }
+    text.push_str("\n\n");
     if !lines.is_empty() {
         text.push_str(&render(&families));
         text.push('\n');
@@ -73,12 +81,35 @@ fn summary(result: &Value) -> String {
     )
 }
 
+/// What banding would have missed, if the comparison was exact.
+fn banding(report: &Value) -> Option<String> {
+    let number = |what: &str, of: &str| report[what][of].as_u64();
+    let (found, missed) = (number("matches", "found")?, number("matches", "missed")?);
+    let own = number("own_functions", "missed")?;
+    let share = if found > 0 { 100.0 * missed as f64 / found as f64 } else { 0.0 };
+    Some(format!(
+        "exact: bands (at least {}) would have missed {missed} of {found} matches by signature alone ({share:.0} %), and {own} functions \
+         altogether",
+        report["band_matches_required"]
+    ))
+}
+
+/// That this is not all, if it is not.
+fn partial(cut: &Value) -> Option<String> {
+    let ceiling = cut["ceiling"].as_str()?;
+    Some(format!(
+        "PARTIAL: {ceiling} was used up after {} of {} distinct signatures; what the others match is not known",
+        cut["done"], cut["total"]
+    ))
+}
+
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
 fn lines(result: &Value) -> Vec<Line> {
     let unique = unique_bytes(result);
+    let exact = &result["exact"];
     let binweight = result["info"]["sample"]["binweight"].as_f64().unwrap_or(0.0);
     let line = |sample: &Value| {
         let percent = |kind: &str| sample["matched"]["percent"][kind].as_f64().unwrap_or(0.0);
@@ -96,6 +127,9 @@ fn lines(result: &Value) -> Vec<Line> {
             nonlib: percent("nonlib_score_weighted"),
             frequency: percent("frequency_weighted"),
             unique: if binweight > 0.0 { 100.0 * unique_bytes / binweight } else { 0.0 },
+            missed: exact
+                .is_object()
+                .then(|| exact["samples"][sample_id.to_string()]["missed"].as_u64().unwrap_or(0)),
         }
     };
     result["matches"]["samples"].as_array().into_iter().flatten().map(line).collect()
@@ -158,19 +192,25 @@ fn family_name(line: &Line) -> String {
     if line.is_library { format!("{name} [library]") } else { name.to_owned() }
 }
 
-fn sample_table() -> Table {
-    Table::new(&[
+fn sample_table(is_exact: bool) -> Table {
+    let mut columns = vec![
         ("sample", Align::Right),
         ("family", Align::Left),
         ("version", Align::Left),
         ("file", Align::Left),
         ("functions", Align::Right),
+    ];
+    if is_exact {
+        columns.push(("bands miss", Align::Right));
+    }
+    columns.extend([
         ("direct %", Align::Right),
         ("non-lib %", Align::Right),
         ("freq %", Align::Right),
         ("unique %", Align::Right),
         ("", Align::Left),
-    ])
+    ]);
+    Table::new(&columns)
 }
 
 fn sample_row(line: &Line) -> Vec<String> {
@@ -181,6 +221,7 @@ fn sample_row(line: &Line) -> Vec<String> {
         line.filename.clone(),
         line.functions.to_string(),
     ];
+    cells.extend(line.missed.map(|missed| missed.to_string()));
     cells.extend(percents(line));
     cells
 }

@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use malkin_server::{DEFAULT_BODY_LIMIT, Settings};
-use malkin_service::{IntelSettings, Workers};
+use malkin_service::{DEFAULT_MATCH_TIME, IntelSettings, Workers};
 
 use crate::failure::Failure;
 use crate::{input, output, place};
@@ -36,6 +37,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N", env = "MALKIN_WORKERS", value_parser = clap::value_parser!(u16).range(1..=256))]
     workers: Option<u16>,
 
+    /// Longest time a comparison may take, in seconds
+    #[arg(long, value_name = "SECONDS", env = "MALKIN_MATCH_TIME", default_value_t = DEFAULT_MATCH_TIME.as_secs())]
+    match_time: u64,
+
     /// Largest request body in MiB
     #[arg(long, value_name = "MIB", env = "MALKIN_MAX_BODY", default_value_t = DEFAULT_BODY_LIMIT >> 20,
           value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=16_384))]
@@ -61,6 +66,7 @@ async fn serve(options: Options) -> Result<ExitCode, Failure> {
     let (engine, _store) = tokio::task::spawn_blocking(move || place::open_local(&data, &holder))
         .await
         .map_err(|error| Failure::Other(format!("cannot open the store: {error}")))??;
+    let engine = engine.with_match_time(Duration::from_secs(options.match_time));
     let mut engine = engine.with_intel(IntelSettings::from_named(|name| std::env::var(name).ok()));
     if let Some(folder) = &options.rules {
         let rules = input::rules(folder)?;

@@ -122,3 +122,24 @@ fn hashes_are_looked_up() {
         assert_eq!(server.get(&format!("/query/picblockhash/{bad}/summary")).status, 400, "{bad}");
     }
 }
+
+#[test]
+fn exact_and_partial_comparisons_say_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = start(folder.path());
+    let plain = result(&server, "/matches/sample/0");
+    assert!(plain.get("exact").is_none() && plain.get("partial").is_none());
+    let exact = result(&server, "/matches/sample/0?exact=true");
+    assert_eq!(exact["exact"]["band_matches_required"], 2);
+    assert_eq!(exact["exact"]["matches"]["missed"], 0, "equal code shares all bands");
+    assert_eq!(exact["matches"], plain["matches"]);
+
+    let id = server.get("/matches/sample/0?time_limit=0").body["data"].as_str().unwrap().to_owned();
+    let failed = server.await_job(&id);
+    assert!(failed["last_error"].as_str().unwrap().contains("takes more than 0 s"), "{failed}");
+    let partial = result(&server, "/matches/sample/0?time_limit=0&partial=true");
+    assert_eq!(partial["partial"]["ceiling"], "time");
+    assert_eq!((&partial["partial"]["done"], partial["matches"]["samples"].clone()), (&json!(0), json!([])));
+    let cross = result(&server, "/matches/sample/cross/0,1?exact=true&partial=true");
+    assert!(cross["unweighted"]["matching_percent"]["0"]["1"].as_f64().unwrap() > 0.0);
+}

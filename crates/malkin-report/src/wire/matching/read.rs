@@ -1,5 +1,6 @@
 //! Reading results of matching: those that were stored as JSON, or that another server gave.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Deserialize;
@@ -10,8 +11,9 @@ use crate::address::Va;
 use crate::entry::SampleEntry;
 use crate::id::{FamilyId, FunctionId, SampleId};
 use crate::matching::{
-    Amount, MatchCounts, MatchFlags, MatchInfo, MatchJob, MatchTuple, MatchedFunction, MatchedFunctionCounts,
-    MatchedSample, MatcherKind, MatchingResult, OtherSamples, Weighted,
+    Amount, BandingReport, Ceiling, MatchCounts, MatchFlags, MatchInfo, MatchJob, MatchTuple,
+    MatchedFunction, MatchedFunctionCounts, MatchedSample, MatcherKind, MatchingResult, Missed, OtherSamples,
+    Partial, Weighted,
 };
 use crate::wire::entry::{EntryError, sample_entry_from_json};
 
@@ -57,6 +59,8 @@ pub fn matching_result_from_json(bytes: &[u8]) -> Result<MatchingResult, ResultR
         functions: functions.into_iter().map(MatchedFunction::from).collect(),
         samples: samples.into_iter().map(MatchedSample::from).collect(),
         others,
+        exact: stated.exact.map(BandingReport::from),
+        partial: stated.partial.and_then(Cut::read),
     })
 }
 
@@ -68,6 +72,58 @@ struct Stated {
     other_sample_info: Option<Value>,
     #[serde(default)]
     other_sample_infos: Option<Vec<Value>>,
+    #[serde(default)]
+    exact: Option<Exact>,
+    #[serde(default)]
+    partial: Option<Cut>,
+}
+
+#[derive(Deserialize)]
+struct Exact {
+    band_matches_required: u32,
+    matches: Counted,
+    own_functions: Counted,
+    samples: BTreeMap<i64, Counted>,
+}
+
+#[derive(Deserialize)]
+struct Counted {
+    found: u64,
+    missed: u64,
+}
+
+impl From<Counted> for Missed {
+    fn from(counted: Counted) -> Self {
+        Self { found: counted.found, missed: counted.missed }
+    }
+}
+
+impl From<Exact> for BandingReport {
+    fn from(exact: Exact) -> Self {
+        let samples = exact.samples.into_iter().map(|(id, counted)| (SampleId::new(id), counted.into()));
+        Self {
+            band_matches_required: exact.band_matches_required,
+            matches: exact.matches.into(),
+            own_functions: exact.own_functions.into(),
+            samples: samples.collect(),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Cut {
+    ceiling: String,
+    done: u64,
+    total: u64,
+}
+
+impl Cut {
+    /// None for a ceiling that is not known.
+    fn read(self) -> Option<Partial> {
+        let ceiling =
+            [Ceiling::Time, Ceiling::Memory].into_iter().find(|one| one.as_str() == self.ceiling)?;
+        Some(Partial { ceiling, done: self.done, total: self.total })
+    }
 }
 
 #[derive(Deserialize)]

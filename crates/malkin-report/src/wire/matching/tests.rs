@@ -4,7 +4,7 @@ use super::*;
 use crate::address::Va;
 use crate::entry::SampleEntry;
 use crate::id::{FamilyId, FunctionId};
-use crate::matching::{MatchFlags, MatchJob, MatchedFunctionCounts, MatcherKind};
+use crate::matching::{Ceiling, MatchFlags, MatchJob, MatchedFunctionCounts, MatcherKind, Partial};
 use crate::report::{Architecture, Statistics};
 
 fn entry(id: i64) -> SampleEntry {
@@ -80,6 +80,8 @@ fn result(others: OtherSamples) -> MatchingResult {
         functions: vec![function],
         samples: vec![sample],
         others,
+        exact: None,
+        partial: None,
     }
 }
 
@@ -133,6 +135,25 @@ fn what_is_written_is_read_back() {
         let compact = matching_result_from_json(&matching_result_to_json(&whole, true)).unwrap();
         assert_eq!(compact, MatchingResult { functions: Vec::new(), ..whole });
     }
+}
+
+#[test]
+fn what_only_we_say_stands_at_the_end() {
+    let counts = |found, missed| Missed { found, missed };
+    let report = BandingReport {
+        band_matches_required: 2,
+        matches: counts(5, 3),
+        own_functions: counts(4, 1),
+        samples: vec![(SampleId::new(8), counts(5, 3))],
+    };
+    let partial = Partial { ceiling: Ceiling::Time, done: 16, total: 100 };
+    let whole = MatchingResult { exact: Some(report), partial: Some(partial), ..result(OtherSamples::All) };
+    let end = concat!(
+        r#""exact":{"band_matches_required":2,"matches":{"found":5,"missed":3},"own_functions":{"found":4,"missed":1},"#,
+        r#""samples":{"8":{"found":5,"missed":3}}},"partial":{"ceiling":"time","done":16,"total":100}}"#
+    );
+    assert!(text(&whole, false).ends_with(end));
+    assert_eq!(matching_result_from_json(&matching_result_to_json(&whole, false)).unwrap(), whole);
 }
 
 #[test]

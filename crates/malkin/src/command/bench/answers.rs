@@ -19,6 +19,8 @@ use crate::place;
 const LOOK_UPS: usize = 20_000;
 /// Stored functions that are matched alone.
 const SINGLE_FUNCTIONS: usize = 200;
+/// Parts of its time after which a comparison is cancelled.
+const CANCELLED: u32 = 20;
 /// Repetitions of each measured match; the best and all are told.
 const REPETITIONS: usize = 3;
 /// Signatures compared with everything, for the speed of comparing.
@@ -80,6 +82,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let mut exact = MatchArguments::none();
     exact.exact();
     figures["exact"] = whole_sample(&engine, options.exact, &exact)?;
+    figures["cancel_milliseconds"] = cancelled(&engine, options.samples.last().copied().unwrap_or_default())?;
     figures["compares_per_second_and_core"] = compares(&engine.memory().snapshot(), &functions).into();
     figures["unique_blocks_milliseconds"] = blocks(&engine, &options.samples)?;
     figures["name_search_milliseconds"] = names(&engine)?;
@@ -167,6 +170,26 @@ fn whole_sample(engine: &Engine, sample: i64, arguments: &MatchArguments) -> Res
         "processor_seconds": processor,
         "result_bytes": bytes,
     }))
+}
+
+/// How long a comparison goes on after the wish to end it, which comes at different moments.
+fn cancelled(engine: &Engine, sample: i64) -> Result<Value, Failure> {
+    let started = Instant::now();
+    let sample = SampleId::new(sample);
+    engine.match_now(sample, None, &MatchArguments::none())?;
+    let whole = started.elapsed();
+    let mut times = Vec::new();
+    for moment in 1..CANCELLED {
+        let (started, mut wished) = (Instant::now(), None);
+        engine.match_while(sample, &MatchArguments::none(), &mut |_| {
+            if started.elapsed() >= whole * moment / CANCELLED {
+                wished.get_or_insert_with(Instant::now);
+            }
+            wished.is_none()
+        })?;
+        times.extend(wished.map(|wished| wished.elapsed().as_secs_f64() * 1e3));
+    }
+    Ok(spread(times))
 }
 
 /// Pairs of functions that share two band keys: what the reference scores one by one.

@@ -1,0 +1,160 @@
+//! `malkin bench banding`: how many of the pairs of similar signatures the bands of the index lead to, by score and by the number of
+//! band keys that have to be shared.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use malkin_service::{Engine, Scratch, Snapshot};
+use malkin_store::{FunctionQuery, Page};
+
+use crate::failure::Failure;
+use crate::output::{self, Align, Format, Table};
+use crate::place;
+
+/// Numbers of required band keys that are compared.
+const REQUIRED: [u32; 3] = [1, 2, 3];
+/// Width of a class of scores, in percent.
+const CLASS: f64 = 5.0;
+/// Signatures that pass over the index together.
+const BATCH: usize = 64;
+/// Samples read at a time.
+const SAMPLES: u64 = 200;
+
+/// Options of the command.
+#[derive(Args, Debug)]
+#[group(skip)]
+pub(crate) struct Options {
+    /// Data directory of the embedded store
+    #[arg(long, value_name = "DIR", env = "MALKIN_DATA", default_value = "malkin-data")]
+    data: PathBuf,
+
+    /// Compare only so many of the distinct signatures, evenly chosen, with all others [default: all]
+    #[arg(long, value_name = "N")]
+    signatures: Option<usize>,
+
+    /// Scores must be above, in percent
+    #[arg(long, value_name = "PERCENT", default_value_t = 50)]
+    threshold: u8,
+
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+/// Pairs of one class of scores.
+#[derive(Clone, Copy, Default)]
+struct Class {
+    pairs: u64,
+    /// By [`REQUIRED`].
+    found: [u64; REQUIRED.len()],
+}
+
+/// Measures.
+pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
+    if !options.data.is_dir() {
+        return Err(Failure::refused(&options.data, "no such data directory".to_owned()));
+    }
+    let (engine, _store) = place::open_local(&options.data, "malkin bench banding")?;
+    let signatures = distinct(&engine)?;
+    let wanted = options.signatures.unwrap_or(signatures.len()).clamp(1, signatures.len().max(1));
+    let chosen: Vec<&[u8]> = (0..wanted)
+        .filter_map(|at| signatures.get(at * signatures.len() / wanted).map(Vec::as_slice))
+        .collect();
+    let snapshot = engine.memory().snapshot();
+    let classes = compare(&snapshot, &chosen, options.threshold);
+    output::note(&format!(
+        "{} of {} distinct signatures, each with all others",
+        chosen.len(),
+        signatures.len()
+    ));
+    output::data(&render(&classes, options))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The distinct signatures of stored functions.
+fn distinct(engine: &Engine) -> Result<Vec<Vec<u8>>, Failure> {
+    let mut found = std::collections::BTreeSet::new();
+    let mut start = 0;
+    loop {
+        let samples = engine.store().samples(Page { start, limit: SAMPLES })?;
+        if samples.is_empty() {
+            return Ok(found.into_iter().collect());
+        }
+        start += samples.len() as u64;
+        for sample in samples {
+            let functions = engine.store().functions(&FunctionQuery::OfSample(sample.sample_id))?;
+            let signatures = functions.iter().map(|function| function.minhash.as_bytes());
+            found.extend(signatures.filter(|signature| !signature.is_empty()).map(<[u8]>::to_vec));
+        }
+    }
+}
+
+/// Every pair of a chosen signature and another above the threshold, by score, and which of them bands lead to.
+fn compare(snapshot: &Snapshot, chosen: &[&[u8]], threshold: u8) -> Vec<Class> {
+    let positions = snapshot.num_positions();
+    let score = |equal: u32| 100.0 * f64::from(equal) / positions as f64;
+    let least = (0..=positions as u32).find(|equal| score(*equal) > f64::from(threshold));
+    let least = least.unwrap_or(positions as u32 + 1);
+    let mut classes = vec![Class::default(); (100.0 / CLASS) as usize + 1];
+    let mut scratch = Scratch::new();
+    for batch in chosen.chunks(BATCH) {
+        let mut found = Vec::new();
+        for tile in 0..snapshot.num_tiles() {
+            snapshot.exact_tile(tile, &batch.concat(), least, &mut found);
+        }
+        for (query, signature) in batch.iter().enumerate() {
+            let close = || found.iter().filter(|close| close.query as usize == query);
+            // A signature is no pair with itself.
+            let others = || close().filter(|close| close.equal < positions as u32);
+            for one in others() {
+                classes[(score(one.equal) / CLASS) as usize].pairs += 1;
+            }
+            for (at, required) in REQUIRED.into_iter().enumerate() {
+                let candidates = snapshot.candidates(signature, required, &mut scratch);
+                for one in others().filter(|one| candidates.binary_search(&one.signature).is_ok()) {
+                    classes[(score(one.equal) / CLASS) as usize].found[at] += 1;
+                }
+            }
+        }
+    }
+    classes
+}
+
+fn render(classes: &[Class], options: &Options) -> String {
+    let mut table = Table::with_names(
+        [("score", Align::Left), ("pairs", Align::Right)]
+            .map(|(name, align)| (name.to_owned(), align))
+            .into_iter()
+            .chain(REQUIRED.map(|required| (format!("found with {required}"), Align::Right)))
+            .collect(),
+    );
+    let row = |name: String, class: &Class| {
+        let share = |found: u64| format!("{:.1} %", 100.0 * found as f64 / class.pairs.max(1) as f64);
+        let mut cells = vec![name, class.pairs.to_string()];
+        cells.extend(class.found.map(share));
+        cells
+    };
+    let mut all = Class::default();
+    for (at, class) in classes.iter().enumerate().filter(|(_, class)| class.pairs > 0) {
+        let from = (at as f64 * CLASS).max(f64::from(options.threshold));
+        table.row(row(format!("{from:.0} to {:.0}", (at + 1) as f64 * CLASS), class));
+        all.pairs += class.pairs;
+        all.found.iter_mut().zip(class.found).for_each(|(sum, found)| *sum += found);
+    }
+    table.row(row("all".to_owned(), &all));
+    match options.format {
+        Format::Json | Format::Jsonl => {
+            let told = classes.iter().enumerate().filter(|(_, class)| class.pairs > 0).map(|(at, class)| {
+                serde_json::json!({"from": at as f64 * CLASS, "pairs": class.pairs, "found": class.found})
+            });
+            let told = serde_json::json!({
+                "threshold": options.threshold, "band_matches_required": REQUIRED, "classes": told.collect::<Vec<_>>(),
+                "pairs": all.pairs, "found": all.found,
+            });
+            format!("{told}\n")
+        }
+        Format::Markdown => table.to_markdown(),
+        Format::Table => table.to_text(),
+    }
+}
