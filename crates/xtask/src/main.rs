@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool talks on the terminal")]
 
+mod bench_matching;
 mod bench_reference;
 mod compare_escapers;
 mod compare_matching;
@@ -63,6 +64,11 @@ const COMMANDS: &[Command] = &[
         name: "bench-reference",
         run: bench_reference::run,
         help: "hashing speed against the Python packages: [FOLDER] [--architecture NAME]",
+    },
+    Command {
+        name: "bench-matching",
+        run: bench_matching::run,
+        help: "import and matching of exports against MCRIT, time, memory, matches: [FOLDER] [--samples N]",
     },
     Command {
         name: "compare-escapers",

@@ -1,3 +1,5 @@
+//! Ceilings of time and memory, and wishes to stop, over a small corpus.
+
 use malkin_matching::{MatchParameters, OwnFunction, OwnSample};
 use malkin_report::SampleId;
 use malkin_store::{FunctionQuery, SqliteStore};
