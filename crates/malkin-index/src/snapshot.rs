@@ -159,10 +159,19 @@ impl Snapshot {
         scratch.begin(self.num_signatures());
         let required = u16::try_from(required).unwrap_or(u16::MAX);
         if required > 0 && signature.len() == self.signature_len && !signature.is_empty() {
-            for (band, key) in self.projection.keys(signature).enumerate() {
-                for (part, base) in self.parts.iter().zip(&self.bases) {
-                    let signatures = part.segment.band(band).into_iter().flat_map(|table| table.get(key));
-                    for signature in signatures {
+            let keys: Vec<u32> = self.projection.keys(signature).collect();
+            let mut places = Vec::with_capacity(keys.len());
+            for (part, base) in self.parts.iter().zip(&self.bases) {
+                places.clear();
+                places.extend(keys.iter().enumerate().filter_map(|(band, key)| {
+                    let table = part.segment.band(band)?;
+                    Some((table, *key, table.bucket(*key)))
+                }));
+                for (table, key, place) in &mut places {
+                    *place = table.within(place.clone(), *key);
+                }
+                for (table, _, place) in &places {
+                    for signature in table.signatures(place.clone()) {
                         scratch.count(base.signature.wrapping_add(signature), required);
                     }
                 }

@@ -17,8 +17,8 @@ use crate::own::OwnFunction;
 use crate::parameters::MatchParameters;
 use crate::scored::{Hit, Scored};
 
-/// Own functions between two checkpoints.
-const CHECKPOINT_EVERY: usize = 64;
+/// Matches between two checkpoints, some milliseconds of work.
+const CHECKPOINT_EVERY: usize = 1 << 15;
 /// Stands for foreign samples nobody has a record of.
 const UNKNOWN: u32 = u32::MAX;
 
@@ -46,10 +46,13 @@ impl<'a> Scored<'a> {
         let foreign = Foreign::gather(&self, entry);
         let mut tally = Tally::new(&self, foreign.samples.len());
         let mut banding = Banding::new(&self.parameters, foreign.samples.len());
+        let mut since_checkpoint = CHECKPOINT_EVERY;
         for (at, function) in self.own.functions.iter().enumerate() {
-            if at % CHECKPOINT_EVERY == 0 {
+            if since_checkpoint >= CHECKPOINT_EVERY {
                 proceed(control, at, self.own.functions.len())?;
+                since_checkpoint = 0;
             }
+            since_checkpoint += 1 + self.hits(at).len();
             foreign.order(self.hits_mut(at));
             tally.add(function, self.hits(at), &foreign, self.snapshot.num_positions());
             banding.add(foreign.known(self.hits(at)), |hit| foreign.rank(hit));

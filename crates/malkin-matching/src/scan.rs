@@ -40,6 +40,8 @@ pub struct Workspace {
     near: Vec<NearSignature>,
     picmatches: PicMatches,
     picsamples: Vec<SampleNo>,
+    /// By sample number: whether the part at hand has a match with it.
+    touched: Vec<bool>,
 }
 
 impl Workspace {
@@ -55,6 +57,8 @@ pub struct Part {
     pub(crate) hits: Vec<Hit>,
     /// Own function (by position) and the range of its hits.
     pub(crate) rows: Vec<(u32, Range<usize>)>,
+    /// Foreign samples with matches, in no particular order.
+    pub(crate) touched: Vec<SampleNo>,
     /// Functions that match within the own sample by signature and by PicHash.
     pub(crate) self_minhash: Vec<FunctionId>,
     pub(crate) self_pichash: Vec<FunctionId>,
@@ -64,6 +68,18 @@ impl Part {
     /// Memory that its matches take, here and in the result.
     pub fn bytes(&self) -> usize {
         self.hits.len() * BYTES_PER_MATCH
+    }
+
+    fn note_touched(&mut self, seen: &mut Vec<bool>, samples: usize) {
+        seen.resize(samples, false);
+        for hit in &self.hits {
+            if !std::mem::replace(&mut seen[hit.function.sample.index()], true) {
+                self.touched.push(hit.function.sample);
+            }
+        }
+        for sample in &self.touched {
+            seen[sample.index()] = false;
+        }
     }
 }
 
@@ -116,14 +132,15 @@ impl<'a> Scan<'a> {
         let mut part = Part::default();
         if self.parameters.exact && self.parameters.band_matches_required > 0 {
             self.run_exact(units, workspace, control, &mut part)?;
-            return Ok(part);
+        } else {
+            for unit in units {
+                proceed(control, unit, self.units.len())?;
+                workspace.near.clear();
+                self.candidates(unit, workspace);
+                self.finish_unit(unit, workspace, &mut part)?;
+            }
         }
-        for unit in units {
-            proceed(control, unit, self.units.len())?;
-            workspace.near.clear();
-            self.candidates(unit, workspace);
-            self.finish_unit(unit, workspace, &mut part)?;
-        }
+        part.note_touched(&mut workspace.touched, self.snapshot.num_sample_slots());
         Ok(part)
     }
 

@@ -67,19 +67,14 @@ impl<'a> Scored<'a> {
         mut parts: Vec<Part>,
     ) -> Self {
         let mut rows = vec![None; own.functions.len()];
-        let mut seen = vec![false; snapshot.num_sample_slots()];
-        let mut touched = Vec::new();
         for (number, part) in parts.iter().enumerate() {
             for (at, (function, _)) in part.rows.iter().enumerate() {
                 rows[*function as usize] = Some((number as u32, at as u32));
             }
-            for hit in &part.hits {
-                if !std::mem::replace(&mut seen[hit.function.sample.index()], true) {
-                    touched.push(hit.function.sample);
-                }
-            }
         }
+        let mut touched: Vec<SampleNo> = parts.iter().flat_map(|part| &part.touched).copied().collect();
         touched.sort_unstable();
+        touched.dedup();
         let num_self_minhash = distinct(parts.iter_mut().map(|part| std::mem::take(&mut part.self_minhash)));
         let num_self_pichash = distinct(parts.iter_mut().map(|part| std::mem::take(&mut part.self_pichash)));
         Self {

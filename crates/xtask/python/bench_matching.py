@@ -72,7 +72,7 @@ def ours(malkin, exports, scratch, hashes):
     if child.returncode:
         raise SystemExit("malkin import ended with %d" % child.returncode)
     imported = {"seconds": time.perf_counter() - start, "cpu": usage.ru_utime + usage.ru_stime, "mib": usage.ru_maxrss / 1024}
-    stored = json.loads(run(malkin, "search", "samples", "", "--limit", "100000", "--format", "json", "--data", data))
+    stored = json.loads(run(malkin, "search", "samples", "", "--limit", "10000", "--format", "json", "--data", data))
     numbers = {sample["sha256"]: sample["sample_id"] for sample in stored.values()}
     ids = [numbers[sha256] for sha256 in hashes]
     answers = json.loads(run(malkin, "bench", "answers", "--data", data, "--samples", ",".join(map(str, ids)), "--exact", str(ids[0])))

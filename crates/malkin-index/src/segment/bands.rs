@@ -3,6 +3,8 @@
 //! Pairs of key and signature sorted by key, as two arrays, with a directory over the leading bits of the key in front. The
 //! median key occurs once (measured on real collections), so a list for each key would cost more than the keys themselves.
 
+use std::ops::Range;
+
 use super::buckets::Split;
 use super::equal_range;
 use super::packed::Packed;
@@ -26,12 +28,22 @@ impl<'a> BandTable<'a> {
         Self { split, buckets, rests, signatures }
     }
 
-    /// Signatures with a key, in ascending order.
+    /// First step of a look-up: where keys with the same leading bits stand. A look-up of several bands takes each step for all
+    /// of them before the next, because every step waits for memory and the waits then overlap.
     #[inline]
-    pub(crate) fn get(self, key: u32) -> impl Iterator<Item = u32> + use<'a> {
-        let key = u64::from(key);
-        let bucket = self.buckets.range(self.split.bucket(key), self.rests.len());
-        let equal = equal_range(bucket, self.split.rest(key), |at| self.rests.get(at));
+    pub(crate) fn bucket(self, key: u32) -> Range<usize> {
+        self.buckets.range(self.split.bucket(u64::from(key)), self.rests.len())
+    }
+
+    /// Second step: where the key stands in its bucket.
+    #[inline]
+    pub(crate) fn within(self, bucket: Range<usize>, key: u32) -> Range<usize> {
+        equal_range(bucket, self.split.rest(u64::from(key)), |at| self.rests.get(at))
+    }
+
+    /// Last step: the signatures, in ascending order.
+    #[inline]
+    pub(crate) fn signatures(self, equal: Range<usize>) -> impl Iterator<Item = u32> + use<'a> {
         self.signatures.slice(equal).map(|signature| signature as u32)
     }
 
