@@ -18,6 +18,7 @@ mod results;
 mod samples;
 mod search;
 mod shape;
+mod tokens;
 mod uniqueblocks;
 
 use crate::app::Handler;
@@ -101,6 +102,8 @@ pub(crate) const ROUTES: &[Route<Handler>] = &[
     Route { pattern: &[Is("search"), Is("families")], verbs: &[("GET", search::families)] },
     Route { pattern: &[Is("search"), Is("samples")], verbs: &[("GET", search::samples)] },
     Route { pattern: &[Is("search"), Is("functions")], verbs: &[("GET", search::functions)] },
+    Route { pattern: &[Is("tokens")], verbs: &[("GET", tokens::list), ("POST", tokens::add)] },
+    Route { pattern: &[Is("tokens"), Text], verbs: &[("DELETE", tokens::revoke)] },
 ];
 
 /// Whether a path is one of MCRIT's.

@@ -10,9 +10,9 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
-use malkin_service::Engine;
-use subtle::ConstantTimeEq;
+use malkin_service::{Engine, working_for};
 
+use crate::access::{self, Caller};
 use crate::answer::Answer;
 use crate::api;
 use crate::call::Call;
@@ -28,7 +28,7 @@ pub const DEFAULT_BODY_LIMIT: usize = 256 << 20;
 /// What a server is started with.
 #[derive(Clone)]
 pub struct Settings {
-    /// The token every request must carry in its `apitoken` header; none if empty.
+    /// A token that may do everything, in the header `apitoken`; none if empty. Without it and without named tokens everybody may.
     pub token: Option<String>,
     /// Largest body in bytes.
     pub body_limit: usize,
@@ -63,17 +63,15 @@ pub(crate) struct App {
     intake: Intake,
 }
 
-impl Settings {
-    /// Whether requests need a token.
-    pub(crate) fn requires_token(&self) -> bool {
-        self.token.as_ref().is_some_and(|token| !token.is_empty())
-    }
-}
-
 impl App {
     /// What the server was started with.
     pub(crate) fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// Whether requests need a token.
+    pub(crate) fn requires_token(&self) -> bool {
+        self.settings.token.as_ref().is_some_and(|token| !token.is_empty()) || self.engine.has_tokens()
     }
 }
 
@@ -117,7 +115,7 @@ async fn respond(State(app): State<Arc<App>>, request: Request) -> Response {
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Answer, Answer> {
     let (parts, body) = request.into_parts();
-    let (handler, path) = match destination(&app, &parts) {
+    let (caller, (handler, path)) = match destination(&app, &parts) {
         Ok(destination) => destination,
         Err(answer) => {
             intake::discard(body).await;
@@ -126,26 +124,37 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Answer, Answer> {
     };
     let Taken { bytes: body, room } = app.intake.take(body).await?;
     let query = Query::parse(parts.uri.query().unwrap_or_default());
-    let call = Call { path, query, headers: parts.headers, body };
+    let call = Call { path, query, headers: parts.headers, body, caller };
     tokio::task::spawn_blocking(move || {
         // A client that goes away does not end the handler: the room is taken until the body is free.
         let _room = room;
-        std::panic::catch_unwind(AssertUnwindSafe(|| handler(&app, &call))).unwrap_or_else(|_| Err(crashed()))
+        let author = call.caller.name.as_deref().unwrap_or_default();
+        std::panic::catch_unwind(AssertUnwindSafe(|| working_for(author, || handler(&app, &call))))
+            .unwrap_or_else(|_| Err(crashed()))
     })
     .await
     .unwrap_or_else(|_| Err(crashed()))
 }
 
-/// Where a request is to go, or the answer it gets without its body being looked at.
-fn destination(app: &App, parts: &axum::http::request::Parts) -> Result<(Handler, Vec<Segment>), Answer> {
-    authenticate(app, &parts.headers)?;
+/// Who asks, and where the request is to go; or the answer it gets without its body being looked at.
+fn destination(
+    app: &App,
+    parts: &axum::http::request::Parts,
+) -> Result<(Caller, (Handler, Vec<Segment>)), Answer> {
+    let caller = access::caller(app, &parts.headers)?;
     match triage::find(&parts.method, &parts.uri, app.settings.stands_in_for_triage) {
-        Some(triage::Target::Found(handler, path)) => return Ok((handler, path)),
+        Some(triage::Target::Found(handler, path, role)) => {
+            access::check(&caller, role, true)?;
+            return Ok((caller, (handler, path)));
+        }
         Some(triage::Target::Answered(answer)) => return Err(answer),
         None => {}
     }
     match find(api::ROUTES, &parts.method, parts.uri.path()) {
-        Target::Found(handler, path) => Ok((*handler, path)),
+        Target::Found(route, handler, path) => {
+            access::check(&caller, access::required_for(parts.method.as_str(), route.pattern), false)?;
+            Ok((caller, (*handler, path)))
+        }
         Target::Options(allow) => Err(Answer::options(&allow)),
         Target::WrongVerb(allow) => Err(Answer::method_not_allowed(&allow)),
         Target::Nothing => Err(Answer::not_found()),
@@ -155,26 +164,4 @@ fn destination(app: &App, parts: &axum::http::request::Parts) -> Result<(Handler
 /// A handler panicked: a defect of ours, told without detail. The panic's message and place are in the log.
 fn crashed() -> Answer {
     Answer::framework(StatusCode::INTERNAL_SERVER_ERROR, "500 Internal Server Error", None)
-}
-
-/// The token is checked before anything else, so that unknown paths tell nothing either.
-fn authenticate(app: &App, headers: &axum::http::HeaderMap) -> Result<(), Answer> {
-    let Some(expected) = app.settings.token.as_deref().filter(|token| !token.is_empty()) else {
-        return Ok(());
-    };
-    let Some(given) = headers.get("apitoken") else {
-        return Err(Answer::framework(
-            StatusCode::UNAUTHORIZED,
-            "API token required",
-            Some("Please provide an auth token as part of the request."),
-        ));
-    };
-    if bool::from(given.as_bytes().ct_eq(expected.as_bytes())) {
-        return Ok(());
-    }
-    Err(Answer::framework(
-        StatusCode::UNAUTHORIZED,
-        "Authentication required",
-        Some("The provided API token is not valid. Please request a new token and try again."),
-    ))
 }

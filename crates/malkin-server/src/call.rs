@@ -5,6 +5,7 @@ use axum::http::{HeaderMap, header};
 use malkin_report::{FamilyId, FunctionId, SampleId};
 use serde_json::{Map, Value};
 
+use crate::access::Caller;
 use crate::answer::Answer;
 use crate::query::Query;
 use crate::route::Segment;
@@ -23,6 +24,8 @@ pub(crate) struct Call {
     pub(crate) headers: HeaderMap,
     /// The body, whole.
     pub(crate) body: Bytes,
+    /// Whoever asks.
+    pub(crate) caller: Caller,
 }
 
 impl Call {
@@ -57,9 +60,10 @@ impl Call {
         }
     }
 
-    /// Who asks, as the client states it.
+    /// Who asks, as the client states it: a web front end has one token and many users. Without a statement the name of the token.
     pub(crate) fn username(&self) -> &str {
-        self.headers.get("username").and_then(|value| value.to_str().ok()).unwrap_or(ANONYMOUS)
+        let stated = self.headers.get("username").and_then(|value| value.to_str().ok());
+        stated.or(self.caller.name.as_deref()).unwrap_or(ANONYMOUS)
     }
 
     /// Fails for a request without body in the words of MCRIT.

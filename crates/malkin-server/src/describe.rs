@@ -16,7 +16,7 @@ use table::{Body, OPERATIONS, Operation, is_text};
 /// `GET /openapi.json`
 #[expect(clippy::unnecessary_wraps, reason = "a handler")]
 pub(crate) fn openapi(app: &App, _: &Call) -> Result<Answer, Answer> {
-    Ok(Answer::json(StatusCode::OK, &document(app.settings().requires_token())))
+    Ok(Answer::json(StatusCode::OK, &document(app.requires_token())))
 }
 
 /// `GET /docs`
@@ -94,6 +94,7 @@ fn describe(operation: &Operation) -> Value {
     let mut told = json!({
         "operationId": operation.id(),
         "summary": operation.summary,
+        "description": format!("Role, where tokens have roles: {}.", operation.role().as_str()),
         "tags": [operation.room()],
         "parameters": parameters,
         "responses": responses,

@@ -39,8 +39,8 @@ pub(crate) struct Route<H: 'static> {
 /// What a request's path and verb lead to.
 #[derive(Debug)]
 pub(crate) enum Target<'a, H: 'static> {
-    /// A handler with the values of the pattern's variable segments.
-    Found(&'a H, Vec<Segment>),
+    /// A route, its handler for the verb, and the values of the pattern's variable segments.
+    Found(&'a Route<H>, &'a H, Vec<Segment>),
     /// The verb is OPTIONS: the verbs of the path.
     Options(String),
     /// The path exists, the verb does not: its verbs and OPTIONS.
@@ -63,7 +63,7 @@ pub(crate) fn find<'a, H>(routes: &'a [Route<H>], method: &Method, path: &str) -
     };
     let verbs: Vec<&str> = route.verbs.iter().map(|(verb, _)| *verb).collect();
     if let Some((_, handler)) = route.verbs.iter().find(|(verb, _)| *verb == method.as_str()) {
-        Target::Found(handler, values)
+        Target::Found(route, handler, values)
     } else if method == Method::OPTIONS {
         Target::Options(verbs.join(", "))
     } else {
@@ -144,7 +144,7 @@ mod tests {
 
     fn found(path: &str) -> Option<(u8, Vec<Segment>)> {
         match find(ROUTES, &Method::GET, path) {
-            Target::Found(handler, values) => Some((*handler, values)),
+            Target::Found(_, handler, values) => Some((*handler, values)),
             _ => None,
         }
     }

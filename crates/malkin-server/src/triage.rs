@@ -12,8 +12,10 @@ mod refusal;
 mod upload;
 
 use axum::http::{Method, StatusCode, Uri};
+use malkin_service::Role;
 use serde_json::json;
 
+use crate::access;
 use crate::answer::Answer;
 use crate::app::{App, Handler};
 use crate::call::Call;
@@ -21,8 +23,8 @@ use crate::route::{Segment, percent_decode};
 
 /// Where a path of this room leads.
 pub(crate) enum Target {
-    /// To a handler.
-    Found(Handler, Vec<Segment>),
+    /// To a handler, and to whom it is open.
+    Found(Handler, Vec<Segment>, Role),
     /// To an answer that needs none.
     Answered(Answer),
 }
@@ -55,7 +57,10 @@ pub(crate) fn find(method: &Method, uri: &Uri, alone: bool) -> Option<Target> {
     if let Some((verbs, values)) = verbs_of(inner) {
         let found = verbs.iter().find(|(verb, _)| *verb == method.as_str());
         return Some(match found {
-            Some((_, handler)) => Target::Found(*handler, values),
+            Some((verb, handler)) => {
+                let parts: Vec<&str> = inner.split('/').collect();
+                Target::Found(*handler, values, access::required(verb, &parts))
+            }
             None => Target::Answered(wrong_verb(verbs)),
         });
     }

@@ -9,9 +9,13 @@ use std::time::Duration;
 
 use malkin_codehash::{MinHasher, Projection};
 use malkin_report::{FunctionId, JobId, SampleEntry, SampleId, Sha256, UploadId};
-use malkin_store::{Added, CorpusCounts, JobFilter, JobState, NewSample, Store, StoreError, Timestamp};
+use malkin_store::{
+    Added, CorpusCounts, JobFilter, JobState, NewJob, NewSample, Store, StoreError, Timestamp,
+};
 use sha2::Digest;
 
+use crate::access::Tokens;
+use crate::author;
 use crate::clock::Clock;
 use crate::disassembly::hex;
 use crate::fetch::{Fetcher, IntelSettings};
@@ -66,6 +70,7 @@ pub struct Engine {
     asks_providers: bool,
     rules: Option<malkin_triage::yara::Rules>,
     match_time: Duration,
+    tokens: Tokens,
 }
 
 impl std::fmt::Debug for Engine {
@@ -106,7 +111,9 @@ impl Engine {
             asks_providers: false,
             rules: None,
             match_time: DEFAULT_MATCH_TIME,
+            tokens: Tokens::default(),
         };
+        engine.tokens.load(engine.store())?;
         let now = engine.now();
         engine.store.release_expired(live_since(now), Some(""), now)?;
         Ok(engine)
@@ -125,6 +132,11 @@ impl Engine {
     pub fn with_match_time(mut self, ceiling: Duration) -> Self {
         self.match_time = ceiling;
         self
+    }
+
+    /// The tokens that are known.
+    pub(crate) fn known_tokens(&self) -> &Tokens {
+        &self.tokens
     }
 
     /// Time a comparison may take.
@@ -226,20 +238,23 @@ impl Engine {
         self.store.sample_by_sha256(&hex(&sha2::Sha256::digest(body)))
     }
 
+    /// Queues a job in the name of whoever this thread works for.
+    fn queue(&self, mut job: NewJob) -> Result<JobId, StoreError> {
+        let now = self.now();
+        job.author = author::current();
+        self.store.enqueue(&job, live_since(now), now)
+    }
+
     /// Queues a request that has no body.
     pub fn enqueue(&self, request: &Request, always_new: bool) -> Result<JobId, StoreError> {
-        let now = self.now();
-        let id = self.store.enqueue(&request.to_job(None, Vec::new(), always_new), live_since(now), now)?;
+        let id = self.queue(request.to_job(None, Vec::new(), always_new))?;
         self.board.announce();
         Ok(id)
     }
 
     /// Queues a change whose job id the client does not learn: it finds the job at the top of the listing, waiting.
     pub fn enqueue_change(&self, request: &Request) -> Result<JobId, StoreError> {
-        let id = self.board.queue_at_rest(|| {
-            let now = self.now();
-            self.store.enqueue(&request.to_job(None, Vec::new(), true), live_since(now), now)
-        })?;
+        let id = self.board.queue_at_rest(|| self.queue(request.to_job(None, Vec::new(), true)))?;
         self.board.announce();
         Ok(id)
     }
@@ -269,8 +284,7 @@ impl Engine {
         }
         let dependencies = jobs.iter().map(|(_, job)| *job).collect();
         let job = Request::CombineToCross(jobs).to_job(None, dependencies, false);
-        let now = self.now();
-        let id = self.store.enqueue(&job, live_since(now), now)?;
+        let id = self.queue(job)?;
         self.board.announce();
         Ok(id)
     }
@@ -283,14 +297,13 @@ impl Engine {
         always_new: bool,
     ) -> Result<JobId, ServiceError> {
         let identity: Sha256 = python_json::canonical_sha256(body).map_err(ServiceError::NotJson)?;
-        let now = self.now();
-        let upload = self.store.put_upload(body, now)?;
+        let upload = self.store.put_upload(body, self.now())?;
         let job = Request::QueryReport(upload.id, arguments).to_job(
             Some((&upload, identity)),
             Vec::new(),
             always_new,
         );
-        let id = self.store.enqueue(&job, live_since(now), now)?;
+        let id = self.queue(job)?;
         self.board.announce();
         Ok(id)
     }
@@ -302,11 +315,10 @@ impl Engine {
         always_new: bool,
         request: impl FnOnce(UploadId) -> Request,
     ) -> Result<JobId, StoreError> {
-        let now = self.now();
-        let upload = self.store.put_upload(body, now)?;
+        let upload = self.store.put_upload(body, self.now())?;
         let identity = upload.sha256;
         let job = request(upload.id).to_job(Some((&upload, identity)), Vec::new(), always_new);
-        let id = self.store.enqueue(&job, live_since(now), now)?;
+        let id = self.queue(job)?;
         self.board.announce();
         Ok(id)
     }

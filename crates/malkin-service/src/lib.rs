@@ -6,6 +6,8 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
 
+mod access;
+mod author;
 pub mod clock;
 mod disassembly;
 mod engine;
@@ -23,6 +25,7 @@ mod run;
 mod test_corpus;
 pub mod triage;
 
+pub use author::working_for;
 pub use clock::Clock;
 pub use disassembly::{DEFAULT_TIME, DisassemblyError, DisassemblyOptions, disassemble};
 pub use engine::{DEFAULT_MATCH_TIME, Engine, ServiceError, Submitted};
@@ -33,6 +36,7 @@ pub use ingest::{IngestError, Ingested, check_report_start, ingest, read_report}
 pub use lookup::FunctionPlace;
 pub use malkin_index::{IndexStats, Scratch, Snapshot};
 pub use malkin_matching::{MatchParameters, RuleOptions, YaraRule, yara_rule};
+pub use malkin_store::Role;
 pub use memory::{IndexReport, Memory, Touched};
 pub use queue::{Board, Cancelled, JobControl, LEASE_MILLIS, Workers};
 pub use request::{

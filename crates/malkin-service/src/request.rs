@@ -228,6 +228,7 @@ impl Request {
             dependencies,
             priority: 0,
             attempts: ATTEMPTS,
+            author: String::new(),
             always_new,
         }
     }

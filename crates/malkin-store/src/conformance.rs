@@ -5,6 +5,7 @@
 
 #![expect(clippy::expect_used, reason = "a check that cannot go on has failed")]
 
+mod access;
 mod analyses;
 mod catalogue;
 mod jobs;
@@ -23,7 +24,8 @@ pub type Check = (&'static str, fn(&dyn Store));
 
 /// All checks.
 pub fn checks() -> Vec<Check> {
-    [analyses::CHECKS, catalogue::CHECKS, jobs::CHECKS, modify::CHECKS, search::CHECKS].concat()
+    [access::CHECKS, analyses::CHECKS, catalogue::CHECKS, jobs::CHECKS, modify::CHECKS, search::CHECKS]
+        .concat()
 }
 
 /// Runs all checks, each on a store of its own.

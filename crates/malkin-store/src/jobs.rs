@@ -27,6 +27,8 @@ pub struct NewJob {
     pub priority: i64,
     /// Attempts before the job counts as failed (MCRIT: 3).
     pub attempts: u32,
+    /// Name of the token whose holder asks; empty if there is none. No part of what makes requests equal.
+    pub author: String,
     /// Queue a new job even if an equal one that is not exhausted exists.
     pub always_new: bool,
 }
@@ -67,6 +69,8 @@ pub struct Job {
     pub file_params: String,
     /// See [`NewJob::descriptor`].
     pub descriptor: String,
+    /// See [`NewJob::author`].
+    pub author: String,
     /// When it was queued.
     pub created_at: Timestamp,
     /// When the latest attempt began.

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
 
+pub mod access;
 pub mod analyses;
 pub mod catalogue;
 #[cfg(feature = "conformance")]
@@ -17,6 +18,7 @@ pub mod search;
 pub mod sqlite;
 pub mod time;
 
+pub use access::{Access, Role, TokenEntry};
 pub use analyses::{Analyses, Analysis, AnalysisEntry, AnalysisFilter, IntelAnswer, NewAnalysis};
 pub use catalogue::{
     Added, Catalogue, CorpusCounts, FamilyChange, FunctionQuery, IndexRow, IndexedSample,
@@ -30,7 +32,7 @@ pub use sqlite::{SqliteStore, read_original_analyses};
 pub use time::Timestamp;
 
 /// Everything a server keeps. Object safe: used as `Arc<dyn Store>` from any thread.
-pub trait Store: Catalogue + Searches + Jobs + Analyses + Send + Sync {
+pub trait Store: Catalogue + Searches + Jobs + Analyses + Access + Send + Sync {
     /// Name of the engine as `/status` tells it (`storage_type`). Clients written for MCRIT know only `mongodb`.
     fn engine(&self) -> &'static str;
 

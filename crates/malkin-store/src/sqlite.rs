@@ -8,6 +8,7 @@ use std::path::Path;
 use crate::Store;
 use crate::error::StoreError;
 
+mod access;
 mod analyses;
 mod catalogue;
 mod chunks;

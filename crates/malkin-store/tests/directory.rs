@@ -38,6 +38,7 @@ fn everything_is_there_after_closing() {
         dependencies: Vec::new(),
         priority: 0,
         attempts: 3,
+        author: String::new(),
         always_new: false,
     };
     let done = store.enqueue(&job, at(0), at(0)).unwrap();

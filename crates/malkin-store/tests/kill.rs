@@ -67,6 +67,7 @@ fn work(dir: &Path) -> Result<(), StoreError> {
             dependencies: Vec::new(),
             priority: 0,
             attempts: 1_000_000,
+            author: String::new(),
             always_new: false,
         };
         let queued = store.enqueue(&job, at(0), at(0))?;

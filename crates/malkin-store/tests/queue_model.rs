@@ -126,6 +126,7 @@ fn take(store: &SqliteStore, model: &mut Model, step: Step, clock: i64) -> Resul
                 dependencies: depends_on.iter().map(|job| model.jobs[*job].id).collect(),
                 priority,
                 attempts,
+                author: String::new(),
                 always_new,
             };
             let id = store.enqueue(&new, live_since, now).unwrap();

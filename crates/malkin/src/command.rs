@@ -17,6 +17,7 @@ pub(crate) mod search;
 pub(crate) mod serve;
 pub(crate) mod status;
 pub(crate) mod submit;
+pub(crate) mod token;
 pub(crate) mod triage;
 pub(crate) mod verify;
 
@@ -64,6 +65,8 @@ pub(crate) enum Command {
     Triage(triage::Options),
     /// What do threat-intelligence providers know about a hash?
     Lookup(lookup::Options),
+    /// Named tokens of a server: readers, contributors, admins.
+    Token(token::Options),
     /// Reproducible measurements: a corpus from a seed, and the time of answers on it.
     Bench(bench::Options),
 }
@@ -88,6 +91,7 @@ impl Command {
             Self::Export(options) => export::run(&options),
             Self::Triage(options) => triage::run(&options),
             Self::Lookup(options) => lookup::run(&options),
+            Self::Token(options) => token::run(&options),
             Self::Bench(options) => bench::run(&options),
         }
     }

@@ -1,5 +1,6 @@
 //! A server as the command line uses it: MCRIT's REST API, envelopes opened, failures as sentences.
 
+use std::fmt::Write as _;
 use std::io::Read;
 use std::time::Duration;
 
@@ -55,6 +56,15 @@ impl Remote {
         self.payload(path, request.send(body))
     }
 
+    /// `DELETE`.
+    pub(crate) fn delete(&self, path: &str) -> Result<Value, Failure> {
+        let mut request = self.agent.delete(format!("{}{path}", self.base));
+        if let Some(token) = &self.token {
+            request = request.header("apitoken", token);
+        }
+        self.payload(path, request.call())
+    }
+
     /// Waits for a job and fetches its result.
     pub(crate) fn await_result(&self, job: &Value) -> Result<Value, Failure> {
         let id = job.as_str().ok_or_else(|| Failure::Remote("the server answered no job id".to_owned()))?;
@@ -92,4 +102,17 @@ impl Remote {
         let cause = texts.into_iter().find_map(Value::as_str).unwrap_or("no answer in MCRIT's form");
         Err(Failure::Remote(format!("{}{path}: {status}: {cause}", self.base)))
     }
+}
+
+/// A text as one segment of a path.
+pub(crate) fn escaped(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut out, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(out, "%{byte:02X}");
+        }
+        out
+    })
 }

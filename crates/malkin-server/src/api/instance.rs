@@ -33,7 +33,7 @@ pub(super) fn config(app: &App, _: &Call) -> Result<Answer, Answer> {
         "version": MCRIT_VERSION,
         "storage": app.engine.store().engine(),
         "server": {
-            "token_required": app.settings().requires_token(),
+            "token_required": app.requires_token(),
             "body_limit": app.settings().body_limit,
         },
         "queue": {"lease_seconds": LEASE_MILLIS / 1000, "attempts": ATTEMPTS},

@@ -130,6 +130,9 @@ pub(super) fn job_json(job: &Job) -> Value {
     put("required_by", job.required_by.iter().map(|id| json!({"$oid": id.to_string()})).collect());
     put("all_dependencies", plain(&job.all_dependencies).into());
     put("unfinished_dependencies", plain(&job.unfinished_dependencies).into());
+    if !job.author.is_empty() {
+        put("author", json!(job.author));
+    }
     if let Some(progress) = job.progress {
         // Exactly 0 and 1 are integers, as a client may compare them.
         let whole = progress == 0.0 || progress >= 1.0;

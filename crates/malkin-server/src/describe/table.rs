@@ -1,5 +1,7 @@
 //! Every operation: verb, path, what it does, what it takes.
 
+use malkin_service::Role;
+
 /// What the body of a request is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Body {
@@ -90,6 +92,12 @@ impl Operation {
         self.room() != "analyses" && !matches!(self.path, "/healthz" | "/openapi.json" | "/docs" | "/metrics")
     }
 
+    /// The role it takes.
+    pub(super) fn role(&self) -> Role {
+        let parts: Vec<&str> = self.path.split('/').filter(|part| !part.is_empty()).collect();
+        crate::access::required(self.verb, &parts)
+    }
+
     /// Whether a parameter has to be there.
     pub(super) fn needs(&self, name: &str) -> bool {
         self.path == "/analyses/purge" && name == "sha256"
@@ -99,7 +107,7 @@ impl Operation {
 
 /// Whether a variable part of a path is text.
 pub(super) fn is_text(name: &str) -> bool {
-    matches!(name, "sha256" | "hash" | "ids" | "base" | "job_id" | "result_id" | "rec_id" | "sha1")
+    matches!(name, "sha256" | "hash" | "ids" | "base" | "job_id" | "result_id" | "rec_id" | "sha1" | "name")
 }
 
 const fn get(path: &'static str, query: &'static [&'static str], summary: &'static str) -> Operation {
@@ -242,6 +250,9 @@ pub(super) const OPERATIONS: &[Operation] = &[
     get("/search/families", SEARCH, "Families by name and conditions"),
     get("/search/samples", SEARCH, "Samples by name and conditions"),
     get("/search/functions", SEARCH, "Functions by name and conditions"),
+    get("/tokens", &[], "Names and roles of the tokens"),
+    of("POST", "/tokens", Body::Json, 200, &[], "Makes a token of a name and a role, and tells it once"),
+    of("DELETE", "/tokens/{name}", Body::None, 200, &[], "Takes a token back at once"),
     of(
         "POST",
         "/analyze/upload",

@@ -34,6 +34,7 @@ pub(super) fn new_job(method: &str, descriptor: &str) -> NewJob {
         dependencies: Vec::new(),
         priority: 0,
         attempts: 3,
+        author: String::new(),
         always_new: false,
     }
 }
@@ -90,8 +91,12 @@ fn uploads(store: &dyn Store) {
 
 fn life(store: &dyn Store) {
     assert_eq!(claim(store, "w"), None);
-    let new =
-        NewJob { priority: 2, file_params: "{\"0\": \"x\"}".to_owned(), ..new_job("match", "m \u{e9}") };
+    let new = NewJob {
+        priority: 2,
+        file_params: "{\"0\": \"x\"}".to_owned(),
+        author: "Ida \u{df}".to_owned(),
+        ..new_job("match", "m \u{e9}")
+    };
     let id = enqueue(store, &new);
     let queued = job(store, id);
     assert_eq!(queued.state(), JobState::Queued);
@@ -102,6 +107,7 @@ fn life(store: &dyn Store) {
         params: new.params.clone(),
         file_params: new.file_params.clone(),
         descriptor: new.descriptor.clone(),
+        author: new.author.clone(),
         created_at: at(0),
         started_at: None,
         finished_at: None,

@@ -42,6 +42,7 @@ pub(super) fn enqueue(
         now.millis(),
         job.attempts.max(1),
         job.priority,
+        job.author,
     ])?;
     let mut add_dependency = transaction.prepare_cached(sql!("job/add_dependency"))?;
     for (position, dependency) in (0_i64..).zip(&job.dependencies) {

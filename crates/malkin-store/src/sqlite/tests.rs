@@ -31,6 +31,7 @@ const WALKS: [&str; 21] = [
     "sample/page",
     "sample/all",
     "sample/indexed",
+    "token/all",
 ];
 
 #[test]
@@ -169,6 +170,7 @@ fn workers_at_the_same_time_never_share_a_job() {
             dependencies: Vec::new(),
             priority: 0,
             attempts: 3,
+            author: String::new(),
             always_new: false,
         };
         store.enqueue(&job, at(0), at(0)).unwrap();

@@ -25,7 +25,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "DIR", env = "MALKIN_DATA", default_value = "malkin-data")]
     data: PathBuf,
 
-    /// Token every request must carry in its `apitoken` header
+    /// A token that may do everything, in the header `apitoken`; see also `malkin token`
     #[arg(long, value_name = "TOKEN", env = "MALKIN_TOKEN", hide_env_values = true)]
     token: Option<String>,
 
@@ -58,14 +58,17 @@ async fn serve(options: Options) -> Result<ExitCode, Failure> {
         .await
         .map_err(|error| Failure::Other(format!("cannot listen on {}: {error}", options.listen)))?;
     let address = listener.local_addr()?;
-    if !address.ip().is_loopback() && options.token.as_deref().unwrap_or_default().is_empty() {
-        output::note(&format!("warning: {address} is reachable from other machines and no --token is set"));
-    }
     let holder = format!("a server at http://{address}");
     let data = options.data.clone();
     let (engine, _store) = tokio::task::spawn_blocking(move || place::open_local(&data, &holder))
         .await
         .map_err(|error| Failure::Other(format!("cannot open the store: {error}")))??;
+    let is_open = options.token.as_deref().unwrap_or_default().is_empty() && !engine.has_tokens();
+    if is_open && !address.ip().is_loopback() {
+        output::note(&format!(
+            "warning: {address} is reachable from other machines, and without --token or `malkin token add` everybody may do everything"
+        ));
+    }
     let engine = engine.with_match_time(Duration::from_secs(options.match_time));
     let mut engine = engine.with_intel(IntelSettings::from_named(|name| std::env::var(name).ok()));
     if let Some(folder) = &options.rules {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test panics when an answer is not as expected")]
 
+mod access;
 mod archives;
 mod changes;
 mod commands;

@@ -155,6 +155,7 @@ fn a_store_of_format_1_becomes_searchable() {
              DROP INDEX sample_by_family; DROP INDEX sample_by_filename; DROP INDEX sample_by_version;
              DROP INDEX sample_by_component; DROP INDEX sample_by_binary_size; DROP INDEX sample_by_timestamp;
              DROP INDEX sample_by_num_functions; DROP TABLE analysis; DROP TABLE intel_answer; ALTER TABLE sample DROP COLUMN index_token;
+             DROP TABLE token; ALTER TABLE job DROP COLUMN author;
              PRAGMA user_version = 1",
         )
         .unwrap();

@@ -1,0 +1,1 @@
+SELECT name, role, digest, created_at FROM token ORDER BY name

@@ -1,0 +1,150 @@
+//! `malkin token`: named tokens of a server, each with a role.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand, ValueEnum};
+use malkin_service::Role;
+use malkin_service::clock::second_time;
+use serde_json::{Value, json};
+
+use crate::failure::Failure;
+use crate::output::{self, Align, Format, Table};
+use crate::place::{self, Place};
+
+/// Options of the command.
+#[derive(Args, Debug)]
+#[group(skip)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand, Debug)]
+enum What {
+    /// Make a token and print it; it cannot be told again.
+    Add {
+        /// A name that no other token has: who or what will use it
+        name: String,
+
+        /// What its holder may do
+        #[arg(long, value_enum, default_value_t = Kind::Reader)]
+        role: Kind,
+
+        #[command(flatten)]
+        place: place::Options,
+    },
+    /// Show names and roles of all tokens.
+    List {
+        /// How to print
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+
+        #[command(flatten)]
+        place: place::Options,
+    },
+    /// Take a token back; its holder is refused from then on.
+    Revoke {
+        /// Name of the token
+        name: String,
+
+        #[command(flatten)]
+        place: place::Options,
+    },
+}
+
+/// A role on the command line.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Kind {
+    /// Look at everything and ask questions
+    Reader,
+    /// Also add and change samples, families and analyses
+    Contributor,
+    /// Also delete, reset, maintain, and manage tokens
+    Admin,
+}
+
+impl From<Kind> for Role {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Reader => Self::Reader,
+            Kind::Contributor => Self::Contributor,
+            Kind::Admin => Self::Admin,
+        }
+    }
+}
+
+/// Manages.
+pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
+    match &options.what {
+        What::Add { name, role, place } => add(name, Role::from(*role), place),
+        What::List { format, place } => list(*format, place),
+        What::Revoke { name, place } => revoke(name, place),
+    }
+}
+
+fn add(name: &str, role: Role, place: &place::Options) -> Result<ExitCode, Failure> {
+    let token = match place.open()? {
+        Place::Local(engine) => engine.add_token(name, role)?,
+        Place::Remote(remote) => {
+            let body = json!({"name": name, "role": role.as_str()}).to_string();
+            let made = remote.post("/tokens", body.as_bytes())?;
+            made["token"].as_str().unwrap_or_default().to_owned()
+        }
+    };
+    output::note(&format!(
+        "{name} ({}): send it as the header apitoken; it is not stored and not shown again",
+        role.as_str()
+    ));
+    output::data(&format!("{token}\n"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list(format: Format, place: &place::Options) -> Result<ExitCode, Failure> {
+    let tokens: Value = match place.open()? {
+        Place::Local(engine) => {
+            let told = engine.tokens().into_iter().map(|token| {
+                json!({"name": token.name, "role": token.role.as_str(), "created_at": second_time(token.created_at)})
+            });
+            told.collect()
+        }
+        Place::Remote(remote) => remote.get("/tokens")?,
+    };
+    let rows = tokens.as_array().map(Vec::as_slice).unwrap_or_default();
+    if matches!(format, Format::Json | Format::Jsonl) {
+        output::data(&if format == Format::Json {
+            format!("{tokens}\n")
+        } else {
+            rows.iter().map(Value::to_string).collect::<Vec<_>>().join("\n") + "\n"
+        })?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if rows.is_empty() {
+        output::note("there are no tokens: whoever reaches a server without --token may do everything");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut table = Table::new(&[("name", Align::Left), ("role", Align::Left), ("made", Align::Left)]);
+    for token in rows {
+        table.row(
+            ["name", "role", "created_at"]
+                .map(|key| token[key].as_str().unwrap_or_default().to_owned())
+                .to_vec(),
+        );
+    }
+    output::data(&if format == Format::Markdown { table.to_markdown() } else { table.to_text() })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn revoke(name: &str, place: &place::Options) -> Result<ExitCode, Failure> {
+    match place.open()? {
+        Place::Local(engine) => {
+            if !engine.revoke_token(name)? {
+                return Err(Failure::Other(format!("there is no token named {name:?}")));
+            }
+        }
+        Place::Remote(remote) => {
+            remote.delete(&format!("/tokens/{}", crate::remote::escaped(name)))?;
+        }
+    }
+    output::note(&format!("{name} is revoked"));
+    Ok(ExitCode::SUCCESS)
+}
