@@ -144,6 +144,13 @@ impl Answer {
         Self::framework(StatusCode::UNSUPPORTED_MEDIA_TYPE, "415 Unsupported Media Type", Some(&description))
     }
 
+    /// A client that asks too often.
+    pub(crate) fn too_many(seconds: u64) -> Self {
+        let description = format!("Too many requests, come again in {seconds} s.");
+        Self::framework(StatusCode::TOO_MANY_REQUESTS, "429 Too Many Requests", Some(&description))
+            .with_header("retry-after", seconds.to_string())
+    }
+
     /// A body beyond the limit.
     pub(crate) fn too_large(limit: usize) -> Self {
         let description = format!("The body exceeds {limit} bytes.");

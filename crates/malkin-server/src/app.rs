@@ -1,13 +1,13 @@
-//! The server: one axum fallback that reads a request within its limits, checks the token, finds the route and runs its
-//! handler on a blocking thread. Handlers are plain functions from a call to an answer.
+//! The server: reads a request within its limits, recognises who asks, finds the route and runs its handler on a blocking
+//! thread. Handlers are plain functions from a call to an answer.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use malkin_service::{Engine, working_for};
@@ -17,8 +17,10 @@ use crate::answer::Answer;
 use crate::api;
 use crate::call::Call;
 use crate::intake::{self, Intake, Taken};
+use crate::listen;
 use crate::metrics::Requests;
 use crate::query::Query;
+use crate::rate::{Client, Limiter};
 use crate::route::{Segment, Target, find};
 use crate::triage;
 
@@ -32,13 +34,15 @@ pub struct Settings {
     pub token: Option<String>,
     /// Largest body in bytes.
     pub body_limit: usize,
+    /// Requests a second for each named token or address, twice as many at once; no limit without.
+    pub rate_limit: Option<u32>,
     /// The server stands in for the original triage service: unknown paths are answered in that service's words.
     pub stands_in_for_triage: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { token: None, body_limit: DEFAULT_BODY_LIMIT, stands_in_for_triage: false }
+        Self { token: None, body_limit: DEFAULT_BODY_LIMIT, rate_limit: None, stands_in_for_triage: false }
     }
 }
 
@@ -61,6 +65,7 @@ pub(crate) struct App {
     pub(crate) requests: Requests,
     settings: Settings,
     intake: Intake,
+    limiter: Limiter,
 }
 
 impl App {
@@ -86,15 +91,16 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let intake = Intake::new(settings.body_limit);
-    let app = Arc::new(App { engine, requests: Requests::default(), settings, intake });
-    let router = Router::new().fallback(respond).with_state(app);
-    axum::serve(listener, router).with_graceful_shutdown(shutdown).await
+    let limiter = Limiter::new(settings.rate_limit);
+    let app = Arc::new(App { engine, requests: Requests::default(), settings, intake, limiter });
+    listen::run(listener, move |request, peer| respond(Arc::clone(&app), request, peer), shutdown).await;
+    Ok(())
 }
 
-async fn respond(State(app): State<Arc<App>>, request: Request) -> Response {
+async fn respond(app: Arc<App>, request: Request, peer: SocketAddr) -> Response {
     let started = Instant::now();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let answer = match handle(Arc::clone(&app), request).await {
+    let answer = match handle(Arc::clone(&app), request, peer).await {
         Ok(answer) | Err(answer) => answer,
     };
     let took = started.elapsed();
@@ -113,9 +119,9 @@ async fn respond(State(app): State<Arc<App>>, request: Request) -> Response {
     response
 }
 
-async fn handle(app: Arc<App>, request: Request) -> Result<Answer, Answer> {
+async fn handle(app: Arc<App>, request: Request, peer: SocketAddr) -> Result<Answer, Answer> {
     let (parts, body) = request.into_parts();
-    let (caller, (handler, path)) = match destination(&app, &parts) {
+    let (caller, (handler, path)) = match destination(&app, &parts, peer) {
         Ok(destination) => destination,
         Err(answer) => {
             intake::discard(body).await;
@@ -140,8 +146,14 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Answer, Answer> {
 fn destination(
     app: &App,
     parts: &axum::http::request::Parts,
+    peer: SocketAddr,
 ) -> Result<(Caller, (Handler, Vec<Segment>)), Answer> {
-    let caller = access::caller(app, &parts.headers)?;
+    let caller = access::caller(app, &parts.headers);
+    // Whoever has no valid token counts as well, so that tokens cannot be guessed at any speed.
+    let name = caller.as_ref().ok().and_then(|caller| caller.name.clone());
+    let client = name.map_or_else(|| Client::Address(peer.ip()), Client::Token);
+    app.limiter.count(client, Instant::now()).map_err(Answer::too_many)?;
+    let caller = caller?;
     match triage::find(&parts.method, &parts.uri, app.settings.stands_in_for_triage) {
         Some(triage::Target::Found(handler, path, role)) => {
             access::check(&caller, role, true)?;

@@ -41,6 +41,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "SECONDS", env = "MALKIN_MATCH_TIME", default_value_t = DEFAULT_MATCH_TIME.as_secs())]
     match_time: u64,
 
+    /// Requests a second for each named token or address, twice as many at once [default: no limit]
+    #[arg(long, value_name = "N", env = "MALKIN_RATE_LIMIT", value_parser = clap::value_parser!(u32).range(1..))]
+    rate_limit: Option<u32>,
+
     /// Largest request body in MiB
     #[arg(long, value_name = "MIB", env = "MALKIN_MAX_BODY", default_value_t = DEFAULT_BODY_LIMIT >> 20,
           value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=16_384))]
@@ -83,6 +87,7 @@ async fn serve(options: Options) -> Result<ExitCode, Failure> {
     let settings = Settings {
         token: options.token,
         body_limit: options.max_body << 20,
+        rate_limit: options.rate_limit,
         // The variable in which the original triage service finds its records: whoever sets it puts us in its place.
         stands_in_for_triage: std::env::var_os("DB_PATH").is_some_and(|path| !path.is_empty()),
     };

@@ -136,3 +136,17 @@ fn the_command_manages_tokens_of_a_directory_and_of_a_server() {
     assert_eq!(list.lines().count(), 1, "{list}");
     assert!(!run(&["revoke", "nobody", "--data", &data]).0);
 }
+
+#[test]
+fn clients_that_ask_too_often_are_told_when_to_come_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &["--token", MASTER, "--rate-limit", "1"]);
+    let token = make(&server, "busy", "reader");
+    let answers: Vec<Answer> = (0..20).map(|_| send(&server, &token, "GET", "/version", b"")).collect();
+    let refused: Vec<&Answer> = answers.iter().filter(|answer| answer.status == 429).collect();
+    assert!(refused.len() >= 10, "two at once and one a second: {}", refused.len());
+    assert_eq!(refused[0].headers["retry-after"], "1");
+    assert_eq!(answers[0].status, 200);
+    // Others are not held back by it.
+    assert_eq!(server.get("/version").status, 401);
+}
