@@ -1,5 +1,6 @@
 //! `.mcrit` files of stored samples (`mcrit-api.md` 12), written sample by sample into whatever sink the caller has.
 
+use std::collections::HashSet;
 use std::io::Write;
 
 use malkin_codehash::{ESCAPER_FINGERPRINT, SMDA_VERSION};
@@ -65,10 +66,12 @@ impl Engine {
         for sample in &samples {
             num_functions += store.functions(&FunctionQuery::OfSample(sample.sample_id))?.len() as u64;
         }
-        let mut families: Vec<(FamilyId, String)> =
-            samples.iter().map(|sample| (sample.family_id, sample.family.clone())).collect();
-        families.sort_unstable();
-        families.dedup_by_key(|(id, _)| *id);
+        // In the order in which samples name them: whoever imports the file numbers new families so.
+        let mut families: Vec<(FamilyId, String)> = Vec::new();
+        let mut named = HashSet::new();
+        for sample in samples.iter().filter(|sample| named.insert(sample.family_id)) {
+            families.push((sample.family_id, sample.family.clone()));
+        }
         let content = Content {
             is_compressed,
             num_families: families.len() as u64,

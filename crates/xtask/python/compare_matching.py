@@ -339,7 +339,7 @@ class Round:
         document = dict(report, xcfg={key: report["xcfg"][key]})
         options, query = self.random.choice([({}, "?"), ({"band_matches_required": 1}, "?band_matches_required=1"), ({"band_matches_required": 4}, "?band_matches_required=4")])
         if self.random.random() < 0.5:
-            options, query = dict(options, exclude_self_matches=True), query + "&exclude_self_matches=true"
+            options, query = dict(options, exclude_self_matches=True), query + "&leave_out_self=true"
         expected = oracle(MatcherQueryFunction(self.reference.worker, **options).getMatchesForSmdaFunction, SmdaReport.fromDict(plain(document)))
         answer = self.candidate.call("POST", "/query/function%s" % query, document)
         self.compared("query function %s@%s%s" % (sample["filename"], key, query), expected, answer)

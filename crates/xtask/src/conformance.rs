@@ -1,5 +1,5 @@
 //! Black-box scenarios: the escapers against SMDA's; then the built `malkin` serves on loopback, Python plays the client: the recorded transcripts of the MCRIT API, the genuine
-//! McritClient against us and against the reference server, `.mcrit` files both ways, and the transcripts of the triage API with a mock of its providers.
+//! McritClient (every method) and `mcrit client` against us and against the reference server, `.mcrit` files both ways, and the transcripts of the triage API with a mock of its providers.
 //!
 //! Everything is started here with an empty data folder and stopped here. Absent golden data or an absent product are counted as skipped.
 
@@ -31,6 +31,8 @@ const SCENARIOS: &[Scenario] = &[
     Scenario { name: "escapers", run: |_| compare_escapers::short().map(|()| Tally::one(true)) },
     Scenario { name: "replay", run: replay_transcripts },
     Scenario { name: "client", run: drive_genuine_client },
+    Scenario { name: "methods", run: call_every_method },
+    Scenario { name: "commands", run: run_client_commands },
     Scenario { name: "exports", run: exchange_exports },
     Scenario { name: "triage", run: replay_triage },
     Scenario { name: "matchers", run: fuzz_matchers },
@@ -96,6 +98,30 @@ fn drive_genuine_client(bench: &Bench) -> Result<Tally, String> {
     let mut script = bench.script("client_first_light.py");
     script.args(["--reference", &reference.url, "--candidate", &ours.url]);
     script.arg("--reports").arg(bench.shared.join("codehash/golden/public/smda"));
+    judge(&mut script, &[&ours])
+}
+
+/// Every public method of the published client library, on the reference server and on ours.
+fn call_every_method(bench: &Bench) -> Result<Tally, String> {
+    let ours = malkin(&bench.scratch.0.join("methods"), None)?;
+    let reference = bench.reference("mongomock")?;
+    let mut script = bench.script("client_all_methods.py");
+    script.args(["--reference", &reference.url, "--candidate", &ours.url]);
+    script.arg("--reports").arg(bench.shared.join("codehash/golden/public/smda"));
+    script.arg("--inputs").arg(bench.shared.join("mcrit-api/golden/inputs"));
+    judge(&mut script, &[&ours])
+}
+
+/// The published command line `mcrit client`, on the reference server and on ours.
+fn run_client_commands(bench: &Bench) -> Result<Tally, String> {
+    let ours = malkin(&bench.scratch.0.join("commands"), None)?;
+    let reference = bench.reference("mongomock")?;
+    let mut script = bench.script("client_commands.py");
+    script.args(["--reference", &reference.url, "--candidate", &ours.url]);
+    script.arg("--reports").arg(bench.shared.join("codehash/golden/public/smda"));
+    script.arg("--inputs").arg(bench.shared.join("mcrit-api/golden/inputs"));
+    script.arg("--exports").arg(bench.shared.join("exports"));
+    script.arg("--scratch").arg(bench.scratch.0.join("client"));
     judge(&mut script, &[&ours])
 }
 

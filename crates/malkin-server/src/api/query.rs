@@ -20,8 +20,8 @@ pub(super) fn report(app: &App, call: &Call) -> Result<Answer, Answer> {
 }
 
 /// `POST /query/function`: a report with one function, answered at once. Only the number of bands matters here; the other
-/// parameters have no effect in the reference either, except for one that it refuses. Ours: `exclude_self_matches=true` leaves
-/// the stored sample with the report's SHA-256 out.
+/// parameters have no effect in the reference either, except for one that it refuses. Ours: `leave_out_self=true` leaves the
+/// stored sample with the report's SHA-256 out, which clients ask MCRIT for in vain with `exclude_self_matches`.
 pub(super) fn function(app: &App, call: &Call) -> Result<Answer, Answer> {
     call.require_body("POST")?;
     call.require_json()?;
@@ -29,7 +29,7 @@ pub(super) fn function(app: &App, call: &Call) -> Result<Answer, Answer> {
     if arguments.has_group_restriction() {
         return Err(Answer::bad_request("sample_group_only is understood by cross comparisons only."));
     }
-    let exclude_self = call.query.is_true("exclude_self_matches");
+    let exclude_self = call.query.is_true("leave_out_self");
     let result = app
         .engine
         .query_function(&call.body, &arguments.of_one_function(), exclude_self)

@@ -232,7 +232,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "/query/function",
         Body::Json,
         200,
-        &["band_matches_required", "exact", "exclude_self_matches"],
+        &["band_matches_required", "exact", "leave_out_self"],
         "The only function of a report against all, at once",
     ),
     get("/query/pichash/{hash}", &[], "Functions with a PicHash"),
