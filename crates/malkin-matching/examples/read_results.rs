@@ -156,6 +156,7 @@ fn rule(question: &Value) -> Answer {
         required_per_sample: number("required_per_sample", defaults.required_per_sample),
         condition_required: number("condition_required", defaults.condition_required),
         wrap_at: usize::try_from(number("wrap_at", defaults.wrap_at as u64))?,
+        ..defaults
     };
     Ok(Value::String(yara_rule(&blocks, notation, &options, "DATE").text))
 }

@@ -81,7 +81,11 @@ pub(crate) fn required(verb: &str, path: &[&str]) -> Role {
             _ => Role::Reader,
         },
         "POST" => match path {
-            ["query", ..] | ["samples" | "families", "ids"] | ["functions"] | ["ti", "hash"] => Role::Reader,
+            ["query", ..]
+            | ["uniqueblocks", "check"]
+            | ["samples" | "families", "ids"]
+            | ["functions"]
+            | ["ti", "hash"] => Role::Reader,
             ["samples" | "import"] | ["samples", "binary"] | ["analyze", "upload"] => Role::Contributor,
             _ => Role::Admin,
         },

@@ -73,6 +73,7 @@ pub(crate) const ROUTES: &[Route<Handler>] = &[
     Route { pattern: &[Is("matches"), Is("function"), Int, Int], verbs: &[("GET", matches::function_vs)] },
     Route { pattern: &[Is("uniqueblocks"), Is("samples"), Text], verbs: &[("GET", uniqueblocks::samples)] },
     Route { pattern: &[Is("uniqueblocks"), Is("family"), Int], verbs: &[("GET", uniqueblocks::family)] },
+    Route { pattern: &[Is("uniqueblocks"), Is("check")], verbs: &[("POST", uniqueblocks::check)] },
     Route { pattern: &[Is("query")], verbs: &[("POST", query::report)] },
     Route { pattern: &[Is("query"), Is("binary")], verbs: &[("POST", binaries::query)] },
     Route {
@@ -97,6 +98,7 @@ pub(crate) const ROUTES: &[Route<Handler>] = &[
     Route { pattern: &[Is("jobs"), Is("stats")], verbs: &[("GET", jobs::stats)] },
     Route { pattern: &[Is("jobs"), Text], verbs: &[("DELETE", jobs::delete), ("GET", jobs::one)] },
     Route { pattern: &[Is("jobs"), Text, Is("result")], verbs: &[("GET", jobs::result)] },
+    Route { pattern: &[Is("jobs"), Text, Is("attribution")], verbs: &[("GET", jobs::attribution)] },
     Route { pattern: &[Is("results"), Text], verbs: &[("GET", results::one)] },
     Route { pattern: &[Is("results"), Text, Is("job")], verbs: &[("GET", results::job)] },
     Route { pattern: &[Is("search"), Is("families")], verbs: &[("GET", search::families)] },

@@ -80,6 +80,11 @@ pub(crate) fn disassemble_while(
     Ok(report)
 }
 
+/// SHA-256 of some bytes in lower-case hexadecimal digits.
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    hex(&<sha2::Sha256 as sha2::Digest>::digest(bytes))
+}
+
 /// Lower-case hexadecimal digits.
 pub(crate) fn hex(digest: &[u8]) -> String {
     malkin_report::MinHash::from_bytes(digest).to_hex()

@@ -7,6 +7,7 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
 
 mod access;
+mod attribution;
 mod author;
 pub mod clock;
 mod disassembly;
@@ -20,6 +21,7 @@ mod memory;
 mod python_json;
 mod queue;
 mod request;
+mod rule_check;
 mod run;
 #[cfg(test)]
 mod test_corpus;
@@ -27,7 +29,7 @@ pub mod triage;
 
 pub use author::working_for;
 pub use clock::Clock;
-pub use disassembly::{DEFAULT_TIME, DisassemblyError, DisassemblyOptions, disassemble};
+pub use disassembly::{DEFAULT_TIME, DisassemblyError, DisassemblyOptions, disassemble, sha256_hex};
 pub use engine::{DEFAULT_MATCH_TIME, Engine, ServiceError, Submitted};
 pub use export::{Export, ExportError};
 pub use fetch::IntelSettings;
@@ -43,6 +45,7 @@ pub use request::{
     ATTEMPTS, BinaryArguments, BlockArguments, Changes, Maintenance, MatchArguments, Request, UnknownRequest,
     display_text,
 };
+pub use rule_check::{CheckedFile, RuleCheck};
 pub use run::{FunctionPair, JobError};
 
 pub use malkin_triage::yara::Rules;

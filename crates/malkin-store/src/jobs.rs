@@ -156,6 +156,9 @@ pub trait Jobs {
     /// Whether a body is stored under this id.
     fn has_upload(&self, id: UploadId) -> Result<bool, StoreError>;
 
+    /// All uploads, in the order in which they were first handed in.
+    fn uploads(&self) -> Result<Vec<Upload>, StoreError>;
+
     /// Queues a job and answers its id. Unless `always_new`, an equal earlier job (same descriptor) that is finished,
     /// waiting, or running under a live lease (locked no earlier than `live_since`) is answered instead, the newest first.
     fn enqueue(&self, job: &NewJob, live_since: Timestamp, now: Timestamp) -> Result<JobId, StoreError>;
@@ -238,7 +241,7 @@ pub trait Jobs {
     /// The job a result belongs to; none if that is gone.
     fn job_of_result(&self, id: ResultId) -> Result<Option<Job>, StoreError>;
 
-    /// Deletes uploads that no job refers to and that nobody handed in since a moment; answers how many. The moment has to
+    /// Deletes uploads that no job refers to, that are no stored sample, and that nobody handed in since a moment; answers how many. The moment has to
     /// leave a client that just handed one in the time to queue its job.
     fn sweep_uploads(&self, untouched_since: Timestamp) -> Result<u64, StoreError>;
 }

@@ -56,6 +56,16 @@ impl Remote {
         self.payload(path, request.send(body))
     }
 
+    /// `POST` of a text.
+    pub(crate) fn post_text(&self, path: &str, body: &[u8]) -> Result<Value, Failure> {
+        let mut request =
+            self.agent.post(format!("{}{path}", self.base)).header("content-type", "text/plain");
+        if let Some(token) = &self.token {
+            request = request.header("apitoken", token);
+        }
+        self.payload(path, request.send(body))
+    }
+
     /// `DELETE`.
     pub(crate) fn delete(&self, path: &str) -> Result<Value, Failure> {
         let mut request = self.agent.delete(format!("{}{path}", self.base));

@@ -27,6 +27,8 @@ pub struct RuleOptions {
     pub condition_required: u64,
     /// Columns of a sequence before it is wrapped; 0 keeps it on one line.
     pub wrap_at: usize,
+    /// Most wildcards of a block in percent of its digits; 100 is no limit. Ours: a block of wildcards says little.
+    pub max_wildcards: u8,
 }
 
 impl Default for RuleOptions {
@@ -40,6 +42,7 @@ impl Default for RuleOptions {
             required_per_sample: 10,
             condition_required: 7,
             wrap_at: 80,
+            max_wildcards: 100,
         }
     }
 }
@@ -47,15 +50,19 @@ impl Default for RuleOptions {
 impl RuleOptions {
     fn admits(&self, block: &UniqueBlock) -> bool {
         let digits = block.escaped_sequence.bytes().filter(|byte| *byte != b' ').count() as u64;
+        let wildcards = block.escaped_sequence.bytes().filter(|byte| *byte == b'?').count() as u64;
         let within = |value: u64, least: u64, most: u64| value >= least && (most == 0 || value <= most);
         within(u64::from(block.length), self.min_instructions, self.max_instructions)
             && within(digits / 2, self.min_bytes, self.max_bytes)
+            && 100 * wildcards <= u64::from(self.max_wildcards) * digits
     }
 }
 
 /// A rule.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct YaraRule {
+    /// Its name.
+    pub name: String,
     /// Its text; ends with a line feed.
     pub text: String,
     /// Its blocks, best first. Without any the rule finds everything and is of no use.
@@ -81,7 +88,8 @@ pub fn yara_rule(
 
     let covered = chosen.num_samples_covered;
     let num_samples = result.statistics.num_samples;
-    let mut text = head(&name(&blocks, notation), date);
+    let name = name(&blocks, notation);
+    let mut text = head(&name, date);
     // Writing to a String cannot fail.
     let _ = writeln!(
         text,
@@ -92,8 +100,22 @@ pub fn yara_rule(
         push_block(&mut text, admitted[at], notation, covered, options.wrap_at);
     }
     let hits = options.condition_required.min(blocks.len() as u64);
-    let _ = write!(text, "    condition:\n        {hits} of them\n}}\n");
-    YaraRule { text, blocks, num_samples_covered: covered }
+    text.push_str(&condition(hits));
+    YaraRule { name, text, blocks, num_samples_covered: covered }
+}
+
+fn condition(hits: u64) -> String {
+    format!("    condition:\n        {hits} of them\n}}\n")
+}
+
+impl YaraRule {
+    /// The same rule under another name, with another number of blocks that have to hit.
+    #[must_use]
+    pub fn requiring(&self, hits: u64, name: &str) -> Self {
+        let text = self.text.replacen(&format!("rule {} {{", self.name), &format!("rule {name} {{"), 1);
+        let strings = text.rfind("    condition:\n").map_or(text.as_str(), |end| &text[..end]);
+        Self { name: name.to_owned(), text: format!("{strings}{}", condition(hits)), ..self.clone() }
+    }
 }
 
 /// Whether the sequence can stand in a rule: pairs of hex digits or question marks.

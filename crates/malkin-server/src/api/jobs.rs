@@ -112,3 +112,13 @@ pub(super) fn result(app: &App, call: &Call) -> Result<Answer, Answer> {
         None => Ok(Answer::data(&Value::Null)),
     }
 }
+
+/// `GET /jobs/{id}/attribution`, ours: the result of a comparison read as evidence for families. Null while there is none, and for
+/// jobs of other kinds.
+pub(super) fn attribution(app: &App, call: &Call) -> Result<Answer, Answer> {
+    let store = app.engine.store();
+    let result = store.job(job_id(call.text(0))?).map_err(store_failed)?.and_then(|job| job.result);
+    let bytes = result.map(|result| store.result(result)).transpose().map_err(store_failed)?.flatten();
+    let told = bytes.map(|bytes| app.engine.attribution(&bytes)).transpose().map_err(store_failed)?.flatten();
+    Ok(Answer::data(&told.unwrap_or(Value::Null)))
+}

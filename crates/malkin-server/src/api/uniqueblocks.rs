@@ -1,15 +1,22 @@
 //! `/uniqueblocks`: blocks that a set of samples has and no other sample, answered by jobs.
 
+use std::time::Duration;
+
 use malkin_report::SampleId;
 use malkin_service::{BlockArguments, Request};
 use serde_json::json;
 
 use super::numbers;
-use super::shape::{store_failed, unknown};
+use super::shape::{service_failed, store_failed, unknown};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::call::Call;
 use crate::query::Query;
+
+/// Longest text of rules to check, in bytes.
+const MAX_RULES: usize = 4 << 20;
+/// Time for checking rules: less than clients wait for an answer.
+const CHECK_TIME: Duration = Duration::from_mins(1);
 
 /// `GET /uniqueblocks/samples/{ids}`: whether the samples exist is left to the job. What is no list of numbers answers an
 /// empty object, as in the reference.
@@ -30,6 +37,18 @@ pub(super) fn family(app: &App, call: &Call) -> Result<Answer, Answer> {
     arguments.family(family.family_id);
     let samples = samples.into_iter().map(|sample| sample.sample_id).collect();
     enqueue(app, samples, with_options(arguments, &call.query))
+}
+
+/// `POST /uniqueblocks/check` with the text of YARA rules, ours: which of the kept executables each of them hits. Answered at once,
+/// within a time.
+pub(super) fn check(app: &App, call: &Call) -> Result<Answer, Answer> {
+    call.require_body("POST")?;
+    let source = std::str::from_utf8(&call.body).map_err(|_| Answer::bad_request("Rules are UTF-8 text."))?;
+    if source.len() > MAX_RULES {
+        return Err(Answer::too_large(MAX_RULES));
+    }
+    let check = app.engine.check_rules(source, CHECK_TIME).map_err(service_failed)?;
+    Ok(Answer::data(&check.to_json()))
 }
 
 fn enqueue(app: &App, samples: Vec<SampleId>, arguments: BlockArguments) -> Result<Answer, Answer> {

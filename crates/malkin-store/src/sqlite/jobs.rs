@@ -56,6 +56,16 @@ impl Jobs for SqliteStore {
         })
     }
 
+    fn uploads(&self) -> Result<Vec<Upload>, StoreError> {
+        self.engine.read(|connection| {
+            let mut select = connection.prepare_cached(sql!("upload/all"))?;
+            let rows = select.query_map([], |row| {
+                Ok(Upload { id: UploadId(job_rows::object_id(row, 0)?), sha256: Sha256::new(row.get(1)?) })
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
     fn enqueue(&self, job: &NewJob, live_since: Timestamp, now: Timestamp) -> Result<JobId, StoreError> {
         self.engine.write(|transaction| queue::enqueue(transaction, &self.ids, job, live_since, now))
     }

@@ -8,8 +8,9 @@ use malkin_report::{BlockNotation, SampleId, UniqueBlock, UniqueBlocks, wire};
 use malkin_service::clock::second_time;
 use malkin_service::{BlockArguments, Clock, Engine, RuleOptions, YaraRule, yara_rule};
 use malkin_store::Page;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::command::proof::Proof;
 use crate::failure::Failure;
 use crate::output::{self, Align, Format, Table};
 use crate::place::{self, Place};
@@ -43,9 +44,18 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N", default_value_t = 0)]
     max_bytes: u64,
 
-    /// Blocks that have to hit, if the rule has as many
-    #[arg(long, value_name = "N", default_value_t = 7)]
-    hits: u64,
+    /// Most wildcards of a block in the rule, in percent of its digits
+    #[arg(long, value_name = "PERCENT", default_value_t = 50, value_parser = clap::value_parser!(u8).range(0..=100))]
+    max_wildcards: u8,
+
+    /// Blocks that have to hit, if the rule has as many [default: 7, or what --check finds best]
+    #[arg(long, value_name = "N")]
+    hits: Option<u64>,
+
+    /// Try the rule on every executable that the store keeps (`submit --keep`, uploads to a server), say what it hits and misses, and
+    /// let as many blocks be required as still hit all samples and nothing else
+    #[arg(long)]
+    check: bool,
 
     /// Column at which byte sequences are wrapped; 0 for never
     #[arg(long, value_name = "COLUMNS", default_value_t = 80)]
@@ -69,8 +79,9 @@ impl Options {
             min_bytes: self.min_bytes,
             max_bytes: self.max_bytes,
             required_per_sample: self.covers.max(1),
-            condition_required: self.hits,
+            condition_required: self.hits.unwrap_or(RuleOptions::default().condition_required),
             wrap_at: self.wrap,
+            max_wildcards: self.max_wildcards,
             ..RuleOptions::default()
         }
     }
@@ -78,11 +89,13 @@ impl Options {
 
 /// Asks and prints.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
-    let json = match options.place.open()? {
-        Place::Local(engine) => ask_engine(options, &engine)?,
-        Place::Remote(remote) => ask_server(options, &remote)?,
+    let place = options.place.open()?;
+    let json = match &place {
+        Place::Local(engine) => ask_engine(options, engine)?,
+        Place::Remote(remote) => ask_server(options, remote)?,
     };
-    if matches!(options.format, Format::Json | Format::Jsonl) && !options.rule {
+    let as_json = matches!(options.format, Format::Json | Format::Jsonl) && !options.rule;
+    if as_json && !options.check {
         output::data(&format!("{}\n", String::from_utf8_lossy(&json)))?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -90,13 +103,36 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
         .map_err(|error| Failure::Other(format!("the result cannot be read: {error}")))?;
     let now = second_time(Clock::System.now());
     let date = now.split('T').next().unwrap_or_default();
-    let rule = yara_rule(&result, notation, &options.rule_options(), date);
+    let mut rule = yara_rule(&result, notation, &options.rule_options(), date);
+    let samples: Vec<SampleId> = result.statistics.by_sample.iter().map(|sample| sample.sample_id).collect();
+    let proof = if options.check && !rule.blocks.is_empty() {
+        let proof = Proof::of(&rule, &samples, &place)?;
+        let hits = options.hits.or(proof.best()).unwrap_or(RuleOptions::default().condition_required);
+        rule = rule.requiring(hits.min(rule.blocks.len() as u64), &rule.name.clone());
+        Some((proof, hits.min(rule.blocks.len() as u64)))
+    } else {
+        None
+    };
+    if as_json {
+        let result: Value = serde_json::from_slice(&json).unwrap_or_default();
+        let proof = proof.as_ref().map(|(proof, hits)| proof.to_json(*hits));
+        output::data(&format!("{}\n", json!({"result": result, "rule": rule.text, "proof": proof})))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if options.rule && rule.blocks.is_empty() {
         return Err(Failure::Other(
             "no block is fit for a rule: none occurs in these samples only".to_owned(),
         ));
     }
-    output::data(&if options.rule { rule.text } else { page(&result, notation, &rule, options.format) })?;
+    let told = proof.map(|(proof, hits)| proof.to_text(hits));
+    if options.rule {
+        if let Some(told) = told {
+            output::note(told.trim_end());
+        }
+        output::data(&rule.text)?;
+    } else {
+        output::data(&page(&result, notation, &rule, told.as_deref(), options.format))?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -154,7 +190,13 @@ fn family_number<'a>(wanted: &str, families: impl Iterator<Item = (i64, &'a str)
     by_number.ok_or_else(|| Failure::Other(format!("there is no family {wanted}")))
 }
 
-fn page(result: &UniqueBlocks, notation: BlockNotation, rule: &YaraRule, format: Format) -> String {
+fn page(
+    result: &UniqueBlocks,
+    notation: BlockNotation,
+    rule: &YaraRule,
+    proof: Option<&str>,
+    format: Format,
+) -> String {
     let statistics = &result.statistics;
     let markdown = format == Format::Markdown;
     let render = |table: &Table| if markdown { table.to_markdown() } else { table.to_text() };
@@ -171,6 +213,10 @@ fn page(result: &UniqueBlocks, notation: BlockNotation, rule: &YaraRule, format:
     }
     text.push('\n');
     text.push_str(&render(&chosen(result, notation, rule)));
+    if let Some(proof) = proof {
+        text.push('\n');
+        text.push_str(proof);
+    }
     let (before, after) = if markdown { ("```yara\n", "```\n") } else { ("", "") };
     // Writing to a String cannot fail.
     let _ = write!(text, "\n{before}{}{after}", rule.text);

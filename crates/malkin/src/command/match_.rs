@@ -41,17 +41,26 @@ pub(crate) struct Options {
 /// Asks and prints.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let arguments = options.matching.arguments();
-    let result = match options.place.open()? {
+    let (result, attribution) = match options.place.open()? {
         Place::Local(engine) => {
-            engine.match_now(SampleId::new(options.sample), options.other.map(SampleId::new), &arguments)?
+            let result = engine.match_now(
+                SampleId::new(options.sample),
+                options.other.map(SampleId::new),
+                &arguments,
+            )?;
+            let attribution = engine.attribution(&result)?.unwrap_or_default();
+            (result, attribution)
         }
         Place::Remote(remote) => {
             let other = options.other.map(|other| format!("/{other}")).unwrap_or_default();
             let query = options.matching.query_string();
             let job = remote.get(&format!("/matches/sample/{}{other}{query}", options.sample))?;
-            remote.await_result(&job)?.to_string().into_bytes()
+            let result = remote.await_result(&job)?.to_string().into_bytes();
+            // MCRIT has no such route; its results are shown without.
+            let attribution = job.as_str().and_then(|id| remote.get(&format!("/jobs/{id}/attribution")).ok());
+            (result, attribution.unwrap_or_default())
         }
     };
-    result_table::print(&result, options.format, options.top)?;
+    result_table::print(&result, &attribution, options.format, options.top)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -42,16 +42,23 @@ pub(crate) struct Options {
 /// Asks and prints.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let report = input::report(&options.file, &options.code)?;
-    let result = match options.place.open()? {
-        Place::Local(engine) => engine
-            .query_now(report, &options.matching.arguments())
-            .map_err(|error| Failure::refused(&options.file, error.to_string()))?,
+    let (result, attribution) = match options.place.open()? {
+        Place::Local(engine) => {
+            let result = engine
+                .query_now(report, &options.matching.arguments())
+                .map_err(|error| Failure::refused(&options.file, error.to_string()))?;
+            let attribution = engine.attribution(&result)?.unwrap_or_default();
+            (result, attribution)
+        }
         Place::Remote(remote) => {
             let path = format!("/query{}", options.matching.query_string());
             let job = remote.post(&path, &wire::write_report_compact(&report))?;
-            remote.await_result(&job)?.to_string().into_bytes()
+            let result = remote.await_result(&job)?.to_string().into_bytes();
+            // MCRIT has no such route; its results are shown without.
+            let attribution = job.as_str().and_then(|id| remote.get(&format!("/jobs/{id}/attribution")).ok());
+            (result, attribution.unwrap_or_default())
         }
     };
-    result_table::print(&result, options.format, options.top)?;
+    result_table::print(&result, &attribution, options.format, options.top)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
+use crate::command::evidence;
 use crate::failure::Failure;
 use crate::output::{self, Align, Format, Table};
 
@@ -30,8 +31,8 @@ struct Line {
     missed: Option<u64>,
 }
 
-/// Prints a result.
-pub(crate) fn print(result: &[u8], format: Format, top: usize) -> Result<(), Failure> {
+/// Prints a result; `attribution` is what it says of families, as the API tells it.
+pub(crate) fn print(result: &[u8], attribution: &Value, format: Format, top: usize) -> Result<(), Failure> {
     if matches!(format, Format::Json | Format::Jsonl) {
         return output::data(&format!("{}\n", String::from_utf8_lossy(result)));
     }
@@ -57,6 +58,10 @@ pub(crate) fn print(result: &[u8], format: Format, top: usize) -> Result<(), Fai
         text.push_str(&render(&families));
         text.push('\n');
         text.push_str(&render(&samples));
+    }
+    if let Some(told) = evidence::section(attribution, format) {
+        text.push('\n');
+        text.push_str(&told);
     }
     if lines.len() > top {
         // Writing to a String cannot fail.

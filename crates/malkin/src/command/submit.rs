@@ -40,6 +40,14 @@ pub(crate) struct Options {
     #[arg(long)]
     library: bool,
 
+    /// File name of the sample, for a single file or standard input [default: that of the file]
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+
+    /// Keep the executables themselves, so that YARA rules can be tried on them (`malkin blocks --check`)
+    #[arg(long)]
+    keep: bool,
+
     #[command(flatten)]
     code: input::CodeOptions,
 
@@ -58,6 +66,7 @@ impl Options {
         set(&mut metadata.family, &self.family);
         set(&mut metadata.version, &self.version);
         set(&mut metadata.component, &self.component);
+        set(&mut metadata.filename, &self.name);
         metadata.is_library |= self.library;
     }
 }
@@ -96,7 +105,14 @@ struct Tally {
 /// Stores all files.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let files = input::expand(&options.paths)?;
+    if options.name.is_some() && files.len() != 1 {
+        return Err(Failure::Other(format!("--name is for one file, there are {}", files.len())));
+    }
     let place = options.place.open()?;
+    if options.keep && matches!(place, Place::Remote(_)) {
+        let cause = "--keep is for a data directory; a server keeps what is sent to POST /samples/binary";
+        return Err(Failure::Other(cause.to_owned()));
+    }
     let started = Instant::now();
     let progress = Progress::over(files.len());
     let tally = Tally::default();
@@ -153,7 +169,14 @@ fn prepare<'a>(options: &Options, place: &'a Place, file: &'a Path) -> Result<St
         Place::Local(engine) => {
             let ingested = ingest(report, engine.hasher());
             let ingested = ingested.map_err(|source| Failure::Report { path: file.to_owned(), source })?;
-            Ok(Box::new(move || store(engine, file, &ingested)))
+            let executable = if options.keep { executable(file, &ingested.sample.sha256)? } else { None };
+            Ok(Box::new(move || {
+                let outcome = store(engine, file, &ingested)?;
+                if let Some(bytes) = executable {
+                    engine.store().put_upload(&bytes, engine.now())?;
+                }
+                Ok(outcome)
+            }))
         }
         Place::Remote(remote) => {
             let functions = report.functions.len();
@@ -164,6 +187,15 @@ fn prepare<'a>(options: &Options, place: &'a Place, file: &'a Path) -> Result<St
             }))
         }
     }
+}
+
+/// The bytes of a file if they are the sample itself, and not a report of it or packed.
+fn executable(file: &Path, sha256: &str) -> Result<Option<Vec<u8>>, Failure> {
+    if file == Path::new("-") {
+        return Ok(None);
+    }
+    let bytes = input::raw(file)?;
+    Ok((malkin_service::sha256_hex(&bytes) == sha256).then_some(bytes))
 }
 
 fn store(engine: &Engine, file: &Path, ingested: &Ingested) -> Result<(bool, usize), Failure> {

@@ -11,6 +11,7 @@ mod durability;
 mod exchange;
 mod hostile;
 mod migrate;
+mod proof;
 mod providers;
 mod report;
 mod routes;

@@ -1,0 +1,118 @@
+//! Which family a sample belongs to, as a person reads it: what speaks for the first family, what for the next, and how sure that is
+//! (`docs/matching.md`).
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use crate::output::{Align, Format, Table};
+
+/// Families that are shown.
+const FAMILIES: usize = 5;
+
+/// The section; none when no family shares code outside of libraries.
+pub(crate) fn section(attribution: &Value, format: Format) -> Option<String> {
+    let families = attribution["families"].as_array()?;
+    let first = families.first()?;
+    // An empty sum is -0.0 in Rust.
+    let number = |value: &Value| value.as_f64().unwrap_or(0.0) + 0.0;
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let name = |family: &Value| {
+        let name = text(&family["family"]);
+        if name.is_empty() { "(no family)".to_owned() } else { name }
+    };
+    let mut out = format!(
+        "attribution: {}, confidence {:.2}; {} functions ({:.0} bytes) are library code and speak for nobody\n\n",
+        name(first),
+        number(&attribution["confidence"]),
+        attribution["library_functions"],
+        number(&attribution["library_bytes"]),
+    );
+    let mut table = Table::new(&[
+        ("evidence for", Align::Left),
+        ("samples", Align::Right),
+        ("functions", Align::Right),
+        ("of own code %", Align::Right),
+        ("only there", Align::Right),
+        ("bytes only there", Align::Right),
+    ]);
+    for family in families.iter().take(FAMILIES) {
+        table.row(vec![
+            name(family),
+            family["samples"].to_string(),
+            family["functions"].to_string(),
+            format!("{:.1}", number(&family["percent"])),
+            family["unique_functions"].to_string(),
+            format!("{:.0}", number(&family["unique_bytes"])),
+        ]);
+    }
+    out.push_str(&if format == Format::Markdown { table.to_markdown() } else { table.to_text() });
+    let strongest = first["strongest"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if !strongest.is_empty() {
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "\nfunctions that are in {} only, the largest:\n", name(first));
+        let mut table = Table::new(&[
+            ("function", Align::Right),
+            ("at", Align::Right),
+            ("bytes", Align::Right),
+            ("name", Align::Left),
+            ("score", Align::Right),
+            ("like", Align::Right),
+            ("of sample", Align::Right),
+            ("named", Align::Left),
+        ]);
+        for one in strongest {
+            table.row(vec![
+                one["fid"].to_string(),
+                format!("{:#x}", one["offset"].as_u64().unwrap_or(0)),
+                format!("{:.0}", number(&one["num_bytes"])),
+                text(&one["name"]),
+                format!("{:.1}", number(&one["score"])),
+                one["function_id"].to_string(),
+                one["sample_id"].to_string(),
+                text(&one["matched_name"]),
+            ]);
+        }
+        out.push_str(&if format == Format::Markdown { table.to_markdown() } else { table.to_text() });
+    }
+    if let Some(next) = families.get(1) {
+        let _ = writeln!(
+            out,
+            "\nagainst it: {} has {} functions ({:.0} bytes) that are in no other family",
+            name(next),
+            next["unique_functions"],
+            number(&next["unique_bytes"])
+        );
+    }
+    Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_first_family_and_what_speaks_against_it_are_told() {
+        let family = |name: &str, unique: u64| {
+            json!({"family": name, "samples": 2, "functions": 9, "percent": 12.34, "unique_functions": unique, "unique_bytes": 100.0,
+                   "strongest": [{"fid": 3, "offset": 4096, "num_bytes": 77.0, "name": null, "score": 100.0, "function_id": 8,
+                                  "sample_id": 1, "matched_name": "rc4"}]})
+        };
+        let told = json!({"confidence": 0.876, "library_functions": 4, "library_bytes": 300.0,
+                          "families": [family("emotet", 5), family("", 1)]});
+        let text = section(&told, Format::Table).unwrap();
+        for part in [
+            "attribution: emotet, confidence 0.88",
+            "0x1000",
+            "rc4",
+            "against it: (no family) has 1 functions",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert!(section(&told, Format::Markdown).unwrap().contains("| evidence for"));
+        assert_eq!(section(&json!({"families": []}), Format::Table), None);
+        assert_eq!(section(&Value::Null, Format::Table), None);
+    }
+}
