@@ -80,12 +80,23 @@ pub(crate) fn metrics(app: &App, _: &Call) -> Result<Answer, Answer> {
             let _ = writeln!(text, "malkin_jobs{{method=\"{method}\",state=\"{}\"}} {count}", name(*state));
         }
     }
+    if let Some(bytes) = resident() {
+        header(&mut text, "process_resident_memory_bytes", "gauge", "Resident memory of the server");
+        let _ = writeln!(text, "process_resident_memory_bytes {bytes}");
+    }
     let index = app.engine.memory().stats();
     header(&mut text, "malkin_index", "gauge", "What the index holds");
     for (what, value) in index.named() {
         let _ = writeln!(text, "malkin_index{{what=\"{what}\"}} {value}");
     }
     Ok(Answer::text(StatusCode::OK, text.into_bytes()))
+}
+
+/// Resident memory of this process in bytes, where the system tells (Linux).
+fn resident() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
 }
 
 fn name(state: JobState) -> &'static str {

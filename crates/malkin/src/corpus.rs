@@ -10,10 +10,13 @@
 
 mod body;
 mod draw;
+mod load;
 
 use malkin_codehash::SMDA_VERSION;
 use malkin_report::{Architecture, Statistics, Va};
 use malkin_store::{NewFunction, NewSample};
+
+pub(crate) use load::load_report;
 
 use body::{Code, body};
 use draw::Draw;

@@ -75,20 +75,40 @@ impl Remote {
         self.payload(path, request.call())
     }
 
+    /// `GET` of whatever there is, as text.
+    pub(crate) fn get_text(&self, path: &str) -> Result<String, Failure> {
+        let mut request = self.agent.get(format!("{}{path}", self.base));
+        if let Some(token) = &self.token {
+            request = request.header("apitoken", token);
+        }
+        let failed = |error: ureq::Error| Failure::Remote(format!("{}{path}: {error}", self.base));
+        let mut answer = request.call().map_err(failed)?;
+        if !answer.status().is_success() {
+            return Err(Failure::Remote(format!("{}{path}: {}", self.base, answer.status())));
+        }
+        answer.body_mut().with_config().limit(MAX_ANSWER).read_to_string().map_err(failed)
+    }
+
     /// Waits for a job and fetches its result.
     pub(crate) fn await_result(&self, job: &Value) -> Result<Value, Failure> {
         let id = job.as_str().ok_or_else(|| Failure::Remote("the server answered no job id".to_owned()))?;
+        self.await_job(id, POLL)?;
+        self.get(&format!("/jobs/{id}/result"))
+    }
+
+    /// Waits for a job, looking at it every so often; the id of its result.
+    pub(crate) fn await_job(&self, id: &str, pause: Duration) -> Result<String, Failure> {
         loop {
             let document = self.get(&format!("/jobs/{id}"))?;
-            if document["result"].is_string() {
-                return self.get(&format!("/jobs/{id}/result"));
+            if let Some(result) = document["result"].as_str() {
+                return Ok(result.to_owned());
             }
             if document.is_null() || document["attempts_left"] == 0 || document["terminated"] == true {
                 let cause = document["last_error"].as_str().unwrap_or("the job was deleted");
                 let last_line = cause.lines().rfind(|line| !line.trim().is_empty()).unwrap_or(cause);
                 return Err(Failure::Remote(format!("the job failed: {last_line}")));
             }
-            std::thread::sleep(POLL);
+            std::thread::sleep(pause);
         }
     }
 

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use crate::server::Server;
 use crate::tally::{self, Tally};
-use crate::{compare_escapers, compare_matching, process, python_env};
+use crate::{compare_escapers, compare_matching, kill_server, process, python_env};
 
 /// The token of the second server; the transcripts name it.
 const TOKEN: &str = "golden-token";
@@ -33,6 +33,10 @@ const SCENARIOS: &[Scenario] = &[
     Scenario { name: "client", run: drive_genuine_client },
     Scenario { name: "methods", run: call_every_method },
     Scenario { name: "commands", run: run_client_commands },
+    Scenario {
+        name: "kills",
+        run: |bench| kill_server::short(&bench.python, &bench.shared, &bench.scratch.0.join("kills")),
+    },
     Scenario { name: "exports", run: exchange_exports },
     Scenario { name: "triage", run: replay_triage },
     Scenario { name: "matchers", run: fuzz_matchers },

@@ -12,6 +12,7 @@ mod compare_smda;
 mod conformance;
 mod deny;
 mod fuzz;
+mod kill_server;
 mod measure_memory;
 mod process;
 mod python_env;
@@ -79,6 +80,11 @@ const COMMANDS: &[Command] = &[
         name: "compare-matching",
         run: compare_matching::run,
         help: "all matchers against MCRIT on random corpora: [--seeds N] [--first N] [--functions N] [-v]",
+    },
+    Command {
+        name: "kill-server",
+        run: kill_server::run,
+        help: "a server that is killed under load keeps what it acknowledged: [--rounds N] [--seed N] [-v]",
     },
     Command {
         name: "measure-memory",

@@ -3,6 +3,7 @@
 mod answers;
 mod banding;
 mod corpus;
+mod load;
 
 use std::process::ExitCode;
 
@@ -24,6 +25,8 @@ enum What {
     Corpus(corpus::Options),
     /// Measure start, look-ups and matching on a data directory.
     Answers(answers::Options),
+    /// Read, match and submit on a running server.
+    Load(load::Options),
     /// Measure which pairs of similar signatures the bands of the index lead to.
     Banding(banding::Options),
 }
@@ -33,6 +36,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     match &options.what {
         What::Corpus(options) => corpus::run(options),
         What::Answers(options) => answers::run(options),
+        What::Load(options) => load::run(options),
         What::Banding(options) => banding::run(options),
     }
 }

@@ -181,7 +181,7 @@ fn xcfg(seed: u64, code: Code, function: &NewFunction) -> Vec<u8> {
     text.into_bytes()
 }
 
-fn instruction(draw: &mut Draw, is_last: bool) -> (String, &'static str, String) {
+pub(super) fn instruction(draw: &mut Draw, is_last: bool) -> (String, &'static str, String) {
     const REGISTERS: [&str; 8] = ["eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"];
     let (a, b) = (draw.below(8) as usize, draw.below(8) as usize);
     let value = draw.below(128);
