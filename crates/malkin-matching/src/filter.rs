@@ -6,7 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use malkin_report::{FamilyId, FunctionId, MatchFlags, MatchedSample, MatchingResult, SampleId, Va};
+use malkin_report::{
+    FamilyId, FunctionId, MatchFlags, MatchTuple, MatchedSample, MatchingResult, SampleId, Va,
+};
 
 use crate::flat::{FlatMatch, by_function, flatten};
 use crate::unique_score::unique_scores;
@@ -69,6 +71,36 @@ impl ResultFilter {
         }
         self.narrow_matches(&mut left.matches);
         left
+    }
+
+    /// Cuts a result down to what the filters leave, samples and matches each by its own, and then to the `top` samples that share most
+    /// (frequency-weighted) with their matches. The order of samples stays; own functions stay, too, without the matches that are gone;
+    /// counts over all matches stay as they are.
+    pub fn narrow(&self, result: &mut MatchingResult, top: Option<usize>) {
+        let left = self.apply(result);
+        let mut samples: Vec<SampleId> = left.samples.iter().map(|sample| sample.sample_id).collect();
+        if let Some(top) = top.filter(|top| *top < samples.len()) {
+            let mut ranked: Vec<(f64, SampleId)> = left
+                .samples
+                .iter()
+                .map(|sample| (sample.percent.frequency_weighted, sample.sample_id))
+                .collect();
+            ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+            samples = ranked.into_iter().take(top).map(|(_, id)| id).collect();
+        }
+        let samples: HashSet<SampleId> = samples.into_iter().collect();
+        let mut matches: HashMap<FunctionId, Vec<MatchTuple>> = HashMap::new();
+        for one in
+            left.matches.into_iter().filter(|one| top.is_none() || samples.contains(&one.found.sample_id))
+        {
+            matches.entry(one.function_id).or_default().push(one.found);
+        }
+        for function in &mut result.functions {
+            // Matches are listed under the positive numbers also of queries.
+            let number = FunctionId::new(function.function_id.get().saturating_abs());
+            function.matches = matches.remove(&number).unwrap_or_default();
+        }
+        result.samples.retain(|sample| samples.contains(&sample.sample_id));
     }
 
     fn narrow_samples(&self, result: &MatchingResult, samples: &mut Vec<&MatchedSample>) {

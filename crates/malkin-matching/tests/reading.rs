@@ -118,8 +118,8 @@ fn nothing_unique_is_no_confidence() {
     assert_eq!((nothing.families.len(), nothing.confidence), (0, 0.0));
 }
 
-/// Samples and own functions that a filter leaves.
-fn left(filter: &ResultFilter) -> (Vec<i64>, Vec<i64>) {
+/// A result with three samples, one of them a library, and four own functions.
+fn everything() -> MatchingResult {
     let mut result = result(vec![
         function(1, 100.0, &[(1, 90.0), (1, 100.0)]),
         function(2, 100.0, &[(1, 100.0), (2, 80.0)]),
@@ -131,6 +131,12 @@ fn left(filter: &ResultFilter) -> (Vec<i64>, Vec<i64>) {
     for (sample, percent) in result.samples.iter_mut().zip([50.0, 40.0, 5.0]) {
         sample.percent = Weighted::from_array([percent; 6]);
     }
+    result
+}
+
+/// Samples and own functions that a filter leaves.
+fn left(filter: &ResultFilter) -> (Vec<i64>, Vec<i64>) {
+    let result = everything();
     let left = filter.apply(&result);
     let mut functions: Vec<i64> = left.matches.iter().map(|one| one.function_id.get()).collect();
     functions.dedup();
@@ -200,4 +206,37 @@ fn the_best_sample_stands_for_its_family() {
     let best: Vec<i64> = left.best_of_families().iter().map(|sample| sample.sample_id.get()).collect();
     assert_eq!(best, [21, 10, 90]);
     assert!(unique_scores(&result).iter().all(|score| score.functions_matched == 0));
+}
+
+#[test]
+fn a_result_is_cut_down_to_what_filters_leave() {
+    let whole = everything();
+    let mut same = whole.clone();
+    ResultFilter::default().narrow(&mut same, None);
+    assert_eq!(same, whole, "filters that are off change nothing");
+    let mut one = whole.clone();
+    ResultFilter::default().narrow(&mut one, Some(1));
+    let best = whole
+        .samples
+        .iter()
+        .max_by(|a, b| a.percent.frequency_weighted.total_cmp(&b.percent.frequency_weighted));
+    assert_eq!(one.samples.iter().collect::<Vec<_>>(), best.into_iter().collect::<Vec<_>>());
+    assert_eq!(one.functions.len(), whole.functions.len());
+    let kept = one.samples[0].sample_id;
+    for (cut, function) in one.functions.iter().zip(&whole.functions) {
+        let expected: Vec<_> =
+            function.matches.iter().filter(|found| found.sample_id == kept).copied().collect();
+        assert_eq!(cut.matches, expected);
+    }
+    let filter = ResultFilter { exclude_library: true, function_min_score: 60.0, ..ResultFilter::default() };
+    let (mut narrowed, left) = (whole.clone(), filter.apply(&whole));
+    filter.narrow(&mut narrowed, None);
+    assert_eq!(narrowed.samples.iter().collect::<Vec<_>>(), left.samples);
+    assert!(
+        narrowed
+            .functions
+            .iter()
+            .flat_map(|function| &function.matches)
+            .all(|found| found.score.get() >= 60.0)
+    );
 }

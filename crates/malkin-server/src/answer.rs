@@ -32,6 +32,8 @@ pub(crate) enum Payload {
     Bytes(Vec<u8>),
     /// What is written while it is sent.
     Stream(Producer),
+    /// What is told as it happens.
+    Events(Box<dyn FnOnce() -> Body + Send>),
 }
 
 impl Payload {
@@ -40,6 +42,7 @@ impl Payload {
         match self {
             Self::Bytes(bytes) => Body::from(bytes),
             Self::Stream(producer) => stream::body(producer),
+            Self::Events(body) => body(),
         }
     }
 }
@@ -49,6 +52,7 @@ impl fmt::Debug for Payload {
         match self {
             Self::Bytes(bytes) => write!(f, "{} bytes", bytes.len()),
             Self::Stream(_) => f.write_str("a stream"),
+            Self::Events(_) => f.write_str("events"),
         }
     }
 }
@@ -86,6 +90,16 @@ impl Answer {
             out.write_all(SUCCESS.1)
         });
         Self { body: Payload::Stream(producer), ..Self::new(StatusCode::OK, Vec::new()) }
+    }
+
+    /// Server-sent events; the body is made where the runtime is.
+    pub(crate) fn events(body: impl FnOnce() -> Body + Send + 'static) -> Self {
+        let answer = Self {
+            body: Payload::Events(Box::new(body)),
+            media_type: "text/event-stream",
+            ..Self::new(StatusCode::OK, Vec::new())
+        };
+        answer.with_header("cache-control", "no-store".to_owned())
     }
 
     /// Success with a payload: work that was queued.

@@ -98,6 +98,7 @@ pub(crate) const ROUTES: &[Route<Handler>] = &[
     Route { pattern: &[Is("jobs"), Is("stats")], verbs: &[("GET", jobs::stats)] },
     Route { pattern: &[Is("jobs"), Text], verbs: &[("DELETE", jobs::delete), ("GET", jobs::one)] },
     Route { pattern: &[Is("jobs"), Text, Is("result")], verbs: &[("GET", jobs::result)] },
+    Route { pattern: &[Is("jobs"), Text, Is("events")], verbs: &[("GET", jobs::events)] },
     Route { pattern: &[Is("jobs"), Text, Is("attribution")], verbs: &[("GET", jobs::attribution)] },
     Route { pattern: &[Is("results"), Text], verbs: &[("GET", results::one)] },
     Route { pattern: &[Is("results"), Text, Is("job")], verbs: &[("GET", results::job)] },

@@ -11,11 +11,13 @@ use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use malkin_service::{Engine, working_for};
+use tokio::sync::Semaphore;
 
 use crate::access::{self, Caller};
 use crate::answer::Answer;
 use crate::api;
 use crate::call::Call;
+use crate::events;
 use crate::intake::{self, Intake, Taken};
 use crate::listen;
 use crate::metrics::Requests;
@@ -66,6 +68,8 @@ pub(crate) struct App {
     settings: Settings,
     intake: Intake,
     limiter: Limiter,
+    /// Seats for listeners to events.
+    pub(crate) seats: Arc<Semaphore>,
 }
 
 impl App {
@@ -92,7 +96,8 @@ pub async fn serve(
 ) -> std::io::Result<()> {
     let intake = Intake::new(settings.body_limit);
     let limiter = Limiter::new(settings.rate_limit);
-    let app = Arc::new(App { engine, requests: Requests::default(), settings, intake, limiter });
+    let seats = Arc::new(Semaphore::new(events::LISTENERS));
+    let app = Arc::new(App { engine, requests: Requests::default(), settings, intake, limiter, seats });
     listen::run(listener, move |request, peer| respond(Arc::clone(&app), request, peer), shutdown).await;
     Ok(())
 }

@@ -66,6 +66,9 @@ fn describe(operation: &Operation) -> Value {
         _ if operation.answers_html => {
             json!({"description": "A page.", "content": {"text/html": {"schema": {"type": "string"}}}})
         }
+        _ if operation.path.ends_with("/events") => {
+            json!({"description": "Events.", "content": {"text/event-stream": {"schema": {"type": "string"}}}})
+        }
         _ if operation.answers_text => {
             json!({"description": "Text.", "content": {"text/plain": {"schema": {"type": "string"}}}})
         }
@@ -136,6 +139,15 @@ fn schema_of(name: &str) -> Value {
         | "min_instructions"
         | "covers_required" => {
             json!({"type": "integer"})
+        }
+        "top" | "max_num_families" | "min_num_samples" | "max_num_samples" | "function_offset" => {
+            json!({"type": "integer", "minimum": 0})
+        }
+        "unique_only" | "exclude_own_family" | "exclude_library" | "exclude_pic" | "func_unique" => {
+            json!({"type": "boolean"})
+        }
+        _ if name.ends_with("_min_score") || name.ends_with("_max_score") => {
+            json!({"type": "number", "minimum": 0, "maximum": 100})
         }
         "time_limit" => {
             json!({"type": "integer", "minimum": 0, "description": "seconds the comparison may take"})

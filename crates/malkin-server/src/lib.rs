@@ -11,6 +11,7 @@ mod api;
 mod app;
 mod call;
 mod describe;
+mod events;
 mod intake;
 mod listen;
 mod metrics;

@@ -18,6 +18,7 @@ mod import;
 mod ingest;
 mod lookup;
 mod memory;
+mod narrow;
 mod python_json;
 mod queue;
 mod request;
@@ -37,9 +38,10 @@ pub use import::{ImportError, Imported};
 pub use ingest::{IngestError, Ingested, check_report_start, ingest, read_report};
 pub use lookup::FunctionPlace;
 pub use malkin_index::{IndexStats, Scratch, Snapshot};
-pub use malkin_matching::{MatchParameters, RuleOptions, YaraRule, yara_rule};
+pub use malkin_matching::{MatchParameters, ResultFilter, RuleOptions, YaraRule, yara_rule};
 pub use malkin_store::Role;
 pub use memory::{IndexReport, Memory, Touched};
+pub use narrow::narrowed_result;
 pub use queue::{Board, Cancelled, JobControl, LEASE_MILLIS, Workers};
 pub use request::{
     ATTEMPTS, BinaryArguments, BlockArguments, Changes, Maintenance, MatchArguments, Request, UnknownRequest,

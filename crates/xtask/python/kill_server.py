@@ -109,6 +109,21 @@ class Round:
 
 def defects(server, expected, gone, functions):
     """What is not as it was told."""
+    # Deletions that were waiting are carried out first, so that nothing changes while it is looked at.
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        status, answer = server.call("GET", "/jobs?limit=5000")
+        jobs = answer["data"]
+        open_jobs = [job for job in jobs if not job["result"] and job["attempts_left"] > 0 and not job["terminated"]]
+        if not open_jobs:
+            break
+        if time.monotonic() > deadline:
+            yield "%d jobs do not end, for example %s" % (len(open_jobs), open_jobs[0]["_id"])
+            break
+        time.sleep(0.1)
+    for job in jobs:
+        if not job["result"] and not job["terminated"] and not job["last_error"]:
+            yield "job %s failed without a reason" % job["_id"]
     status, answer = server.call("GET", "/samples")
     stored = {sample["sha256"]: sample for sample in answer["data"].values()}
     for sha256 in expected:
@@ -125,20 +140,6 @@ def defects(server, expected, gone, functions):
     counts = answer["data"]["status"]
     if counts["num_samples"] != len(stored) or counts["num_functions"] != functions * len(stored):
         yield "the counts are %r for %d samples" % (counts, len(stored))
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        status, answer = server.call("GET", "/jobs?limit=5000")
-        jobs = answer["data"]
-        open_jobs = [job for job in jobs if not job["result"] and job["attempts_left"] > 0 and not job["terminated"]]
-        if not open_jobs:
-            break
-        if time.monotonic() > deadline:
-            yield "%d jobs do not end, for example %s" % (len(open_jobs), open_jobs[0]["_id"])
-            break
-        time.sleep(0.1)
-    for job in jobs:
-        if not job["result"] and not job["terminated"] and not job["last_error"]:
-            yield "job %s failed without a reason" % job["_id"]
 
 
 def main():

@@ -1,5 +1,7 @@
 //! `/jobs`: the queue as clients see it.
 
+use std::sync::Arc;
+
 use axum::http::StatusCode;
 use malkin_service::clock::parse_moment;
 use malkin_service::display_text;
@@ -7,10 +9,11 @@ use malkin_store::{JobFilter, JobState};
 use serde_json::{Map, Value, json};
 
 use super::results::render;
-use super::shape::{job_id, job_json, store_failed};
+use super::shape::{job_id, job_json, store_failed, unknown};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::call::Call;
+use crate::events::body as event_stream;
 
 const STATES: [(&str, JobState); 5] = [
     ("queued", JobState::Queued),
@@ -121,4 +124,17 @@ pub(super) fn attribution(app: &App, call: &Call) -> Result<Answer, Answer> {
     let bytes = result.map(|result| store.result(result)).transpose().map_err(store_failed)?.flatten();
     let told = bytes.map(|bytes| app.engine.attribution(&bytes)).transpose().map_err(store_failed)?.flatten();
     Ok(Answer::data(&told.unwrap_or(Value::Null)))
+}
+
+/// `GET /jobs/{id}/events`, ours: progress as server-sent events until the job has ended.
+pub(super) fn events(app: &App, call: &Call) -> Result<Answer, Answer> {
+    let id = job_id(call.text(0))?;
+    if app.engine.store().job(id).map_err(store_failed)?.is_none() {
+        return Err(unknown("job"));
+    }
+    let seat = Arc::clone(&app.seats).try_acquire_owned().map_err(|_| {
+        Answer::failed(StatusCode::TOO_MANY_REQUESTS, "Too many listeners, look at the job itself.")
+    })?;
+    let engine = Arc::clone(&app.engine);
+    Ok(Answer::events(move || event_stream(engine, id, seat)))
 }

@@ -1,8 +1,8 @@
 //! `/results`: what jobs produced, served as it was stored.
 
 use axum::http::StatusCode;
-use malkin_report::{UploadId, wire};
-use malkin_service::Request;
+use malkin_report::{UploadId, Va, wire};
+use malkin_service::{Request, ResultFilter, narrowed_result};
 use malkin_store::Job;
 use serde_json::{Value, json};
 
@@ -10,6 +10,7 @@ use super::shape::{job_json, result_id, store_failed};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::call::Call;
+use crate::query::Query;
 
 /// `GET /results/{id}?compact=`
 pub(super) fn one(app: &App, call: &Call) -> Result<Answer, Answer> {
@@ -43,12 +44,53 @@ fn unknown_result() -> Answer {
     Answer::failed(StatusCode::NOT_FOUND, "We don't have a result with that id.")
 }
 
-/// The stored bytes, or their compact form where the kind of job has one.
+/// The stored bytes, their compact form where the kind of job has one, or what filters leave of them (ours).
 pub(super) fn render(call: &Call, bytes: &[u8], job: Option<&Job>) -> Answer {
     let compact =
         call.query.is_true("compact") && job.is_some_and(|job| Request::has_compact_form(&job.method));
+    if let Some((filter, top)) = filter(&call.query)
+        && let Some(bytes) = narrowed_result(bytes, &filter, top, compact)
+    {
+        return Answer::raw_data(&bytes);
+    }
     match compact.then(|| wire::compact_result(bytes)).flatten() {
         Some(bytes) => Answer::raw_data(&bytes),
         None => Answer::raw_data(bytes),
     }
+}
+
+/// Parameters by which a result is cut down, those of MCRIT's reading of results and the number of samples; none if there is none of
+/// them. What cannot be read counts as not given.
+fn filter(query: &Query) -> Option<(ResultFilter, Option<usize>)> {
+    let (mut filter, mut top, mut any) = (ResultFilter::default(), None, false);
+    for name in query.names() {
+        let number =
+            query.once(name).and_then(|text| text.parse::<f64>().ok()).filter(|number| number.is_finite());
+        let count = number.map(|number| number.max(0.0) as u64);
+        match name {
+            "unique_only" => filter.unique_only = query.is_true(name),
+            "direct_min_score" => filter.direct_min_score = number.unwrap_or_default(),
+            "direct_nonlib_min_score" => filter.direct_nonlib_min_score = number.unwrap_or_default(),
+            "frequency_min_score" => filter.frequency_min_score = number.unwrap_or_default(),
+            "frequency_nonlib_min_score" => filter.frequency_nonlib_min_score = number.unwrap_or_default(),
+            "exclude_own_family" => filter.exclude_own_family = query.is_true(name),
+            "family_name" => query.once(name).unwrap_or_default().clone_into(&mut filter.family_name),
+            "exclude_library" => filter.exclude_library = query.is_true(name),
+            "library_min_score" => filter.library_min_score = number.unwrap_or_default(),
+            "max_num_families" => filter.max_num_families = count.unwrap_or_default(),
+            "min_num_samples" => filter.min_num_samples = count.unwrap_or_default(),
+            "max_num_samples" => filter.max_num_samples = count.unwrap_or_default(),
+            "function_min_score" => filter.function_min_score = number.unwrap_or_default(),
+            "function_max_score" => filter.function_max_score = number.unwrap_or_default(),
+            "function_offset" => {
+                filter.function_offset = query.once(name).and_then(|text| text.parse().ok()).map(Va::new);
+            }
+            "exclude_pic" => filter.exclude_pic = query.is_true(name),
+            "func_unique" => filter.func_unique = query.is_true(name),
+            "top" => top = count.and_then(|count| usize::try_from(count).ok()),
+            _ => continue,
+        }
+        any = true;
+    }
+    any.then_some((filter, top))
 }

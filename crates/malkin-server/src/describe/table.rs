@@ -153,6 +153,28 @@ const CROSS: &[&str] = &[
     "exact",
     "time_limit",
 ];
+/// Parameters of results: those of MCRIT's reading of them, and the number of samples.
+const RESULT: &[&str] = &[
+    "compact",
+    "top",
+    "unique_only",
+    "direct_min_score",
+    "direct_nonlib_min_score",
+    "frequency_min_score",
+    "frequency_nonlib_min_score",
+    "exclude_own_family",
+    "family_name",
+    "exclude_library",
+    "library_min_score",
+    "max_num_families",
+    "min_num_samples",
+    "max_num_samples",
+    "function_min_score",
+    "function_max_score",
+    "function_offset",
+    "exclude_pic",
+    "func_unique",
+];
 const WINDOW: &[&str] = &["start", "limit"];
 const SEARCH: &[&str] = &["query", "sort_by", "is_ascending", "limit", "cursor"];
 const BLOCKS: &[&str] = &["min_instructions", "covers_required"];
@@ -246,8 +268,12 @@ pub(super) const OPERATIONS: &[Operation] = &[
     get("/jobs/{job_id}", &[], "One job"),
     of("DELETE", "/jobs/{job_id}", Body::None, 200, &[], "Cancels and deletes a job"),
     get("/jobs/{job_id}/attribution", &[], "The result of a comparison read as evidence for families"),
-    get("/jobs/{job_id}/result", &["compact"], "The result of a job"),
-    get("/results/{result_id}", &["compact"], "A result"),
+    get("/jobs/{job_id}/result", RESULT, "The result of a job, whole or what filters leave of it"),
+    Operation {
+        answers_text: true,
+        ..get("/jobs/{job_id}/events", &[], "Progress of a job as server-sent events, until it has ended")
+    },
+    get("/results/{result_id}", RESULT, "A result, whole or what filters leave of it"),
     get("/results/{result_id}/job", &[], "The job of a result"),
     get("/search/families", SEARCH, "Families by name and conditions"),
     get("/search/samples", SEARCH, "Samples by name and conditions"),

@@ -143,3 +143,45 @@ fn exact_and_partial_comparisons_say_so() {
     let cross = result(&server, "/matches/sample/cross/0,1?exact=true&partial=true");
     assert!(cross["unweighted"]["matching_percent"]["0"]["1"].as_f64().unwrap() > 0.0);
 }
+
+#[test]
+fn results_are_cut_down_on_the_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = start(folder.path());
+    let id = server.get("/matches/sample/0").body["data"].as_str().unwrap().to_owned();
+    let result_id = server.await_job(&id)["result"].as_str().unwrap().to_owned();
+    let whole = server.get(&format!("/jobs/{id}/result")).body["data"].take();
+    assert_eq!(whole["matches"]["samples"].as_array().unwrap().len(), 2);
+    let top = server.get(&format!("/results/{result_id}?top=1")).body["data"].take();
+    assert_eq!(top["matches"]["samples"], json!([whole["matches"]["samples"][0]]));
+    assert_eq!(top["matches"]["functions"][0]["matches"].as_array().unwrap().len(), 1);
+    assert_eq!(top["info"], whole["info"]);
+    assert_eq!(top["matches"]["aggregation"], whole["matches"]["aggregation"]);
+    let named = server.get(&format!("/jobs/{id}/result?family_name=bet&compact=true")).body["data"].take();
+    assert_eq!(named["matches"]["samples"][0]["family"], "beta");
+    assert!(named["matches"].get("functions").is_none());
+    let none = server.get(&format!("/jobs/{id}/result?function_offset=1")).body["data"].take();
+    assert!(none["matches"]["functions"].as_array().unwrap().iter().all(|one| one["matches"] == json!([])));
+    let off =
+        server.get(&format!("/jobs/{id}/result?function_min_score=0&exclude_library=false")).body["data"]
+            .take();
+    assert_eq!(off, whole);
+}
+
+#[test]
+fn progress_is_told_as_events_until_the_job_has_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = start(folder.path());
+    let id = server.get("/matches/sample/0").body["data"].as_str().unwrap().to_owned();
+    let url = format!("{}/jobs/{id}/events", server.base());
+    let mut answer = ureq::get(&url).call().unwrap();
+    assert_eq!(answer.headers()["content-type"], "text/event-stream");
+    let text = answer.body_mut().read_to_string().unwrap();
+    let last = text.trim_end().rsplit("\n\n").next().unwrap();
+    let (kind, data) = last.split_once("\ndata: ").unwrap();
+    assert_eq!(kind, "event: end");
+    let told: Value = serde_json::from_str(data).unwrap();
+    assert_eq!((&told["state"], told["result"].is_string()), (&json!("finished"), true), "{text}");
+    assert_eq!(server.get("/jobs/0123456789abcdef01234567/events").status, 404);
+    assert_eq!(server.get("/jobs/x/events").status, 400);
+}
