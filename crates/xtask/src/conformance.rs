@@ -30,6 +30,7 @@ struct Scenario {
 const SCENARIOS: &[Scenario] = &[
     Scenario { name: "escapers", run: |_| compare_escapers::short().map(|()| Tally::one(true)) },
     Scenario { name: "replay", run: replay_transcripts },
+    Scenario { name: "replay-busy", run: replay_under_load },
     Scenario { name: "client", run: drive_genuine_client },
     Scenario { name: "methods", run: call_every_method },
     Scenario { name: "commands", run: run_client_commands },
@@ -91,6 +92,16 @@ fn replay_transcripts(bench: &Bench) -> Result<Tally, String> {
     let guarded = malkin(&bench.scratch.0.join("guarded"), Some(TOKEN))?;
     let mut script = Command::new(&bench.python);
     script.arg(bench.shared.join("mcrit-api/replay.py"));
+    script.args(["--base-url", &open.url, "--auth-base-url", &guarded.url, "--token", TOKEN]);
+    judge(&mut script, &[&open, &guarded])
+}
+
+/// The same with one worker, while a second client reads from the server: what it does must neither show nor fail.
+fn replay_under_load(bench: &Bench) -> Result<Tally, String> {
+    let open = malkin_with(&bench.scratch.0.join("busy"), None, &["--workers", "1"])?;
+    let guarded = malkin_with(&bench.scratch.0.join("busy-guarded"), Some(TOKEN), &["--workers", "1"])?;
+    let mut script = bench.script("replay_under_load.py");
+    script.arg("--replay").arg(bench.shared.join("mcrit-api/replay.py")).args(["--load", &open.url]);
     script.args(["--base-url", &open.url, "--auth-base-url", &guarded.url, "--token", TOKEN]);
     judge(&mut script, &[&open, &guarded])
 }
@@ -203,13 +214,18 @@ impl Bench {
 
 /// Starts our server on a port of its choice with its own data folder, free of settings from the environment.
 pub(crate) fn malkin(data: &Path, token: Option<&str>) -> Result<Server, String> {
+    malkin_with(data, token, &[])
+}
+
+/// The same with further options of `malkin serve`.
+fn malkin_with(data: &Path, token: Option<&str>, options: &[&str]) -> Result<Server, String> {
     let mut command = Command::new(crate::target_dir().join("debug/malkin"));
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("MALKIN_") || name.to_string_lossy().starts_with("MCRIT_") {
             command.env_remove(name);
         }
     }
-    command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data);
+    command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data).args(options);
     if let Some(token) = token {
         command.args(["--token", token]);
     }
