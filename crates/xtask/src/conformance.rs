@@ -33,6 +33,7 @@ const SCENARIOS: &[Scenario] = &[
     Scenario { name: "replay-busy", run: replay_under_load },
     Scenario { name: "client", run: drive_genuine_client },
     Scenario { name: "methods", run: call_every_method },
+    Scenario { name: "contract", run: check_contract },
     Scenario { name: "commands", run: run_client_commands },
     Scenario {
         name: "kills",
@@ -124,6 +125,16 @@ fn call_every_method(bench: &Bench) -> Result<Tally, String> {
     script.args(["--reference", &reference.url, "--candidate", &ours.url]);
     script.arg("--reports").arg(bench.shared.join("codehash/golden/public/smda"));
     script.arg("--inputs").arg(bench.shared.join("mcrit-api/golden/inputs"));
+    judge(&mut script, &[&ours])
+}
+
+/// The endpoints and fields that MCRITweb and the IDA plugin depend on, on the reference server and on ours.
+fn check_contract(bench: &Bench) -> Result<Tally, String> {
+    let ours = malkin(&bench.scratch.0.join("contract"), None)?;
+    let reference = bench.reference("mongomock")?;
+    let mut script = bench.script("contract_clients.py");
+    script.args(["--reference", &reference.url, "--candidate", &ours.url]);
+    script.arg("--reports").arg(bench.shared.join("codehash/golden/public/smda"));
     judge(&mut script, &[&ours])
 }
 
