@@ -17,9 +17,9 @@ use crate::{input, output, place};
 #[derive(Args, Debug)]
 #[group(skip)]
 pub(crate) struct Options {
-    /// Address to listen on; port 0 picks a free one
-    #[arg(long, value_name = "ADDRESS", env = "MALKIN_LISTEN", default_value = "127.0.0.1:8000")]
-    listen: SocketAddr,
+    /// Address to listen on; port 0 picks a free one [default: 127.0.0.1, port 8000 or that in PORT]
+    #[arg(long, value_name = "ADDRESS", env = "MALKIN_LISTEN")]
+    listen: Option<SocketAddr>,
 
     /// Data directory of the embedded store
     #[arg(long, value_name = "DIR", env = "MALKIN_DATA", default_value = "malkin-data")]
@@ -57,10 +57,20 @@ pub(crate) fn run(options: Options) -> Result<ExitCode, Failure> {
     runtime.block_on(serve(options))
 }
 
+/// The loopback address and MCRIT's port, or the one that the original triage service reads from `PORT`.
+fn default_address(port: Option<&str>) -> Result<SocketAddr, Failure> {
+    let port = match port.filter(|port| !port.is_empty()) {
+        None => 8000,
+        Some(port) => port.parse().map_err(|_| Failure::Other(format!("PORT is no port: {port:?}")))?,
+    };
+    Ok(SocketAddr::from(([127, 0, 0, 1], port)))
+}
+
 async fn serve(options: Options) -> Result<ExitCode, Failure> {
-    let listener = tokio::net::TcpListener::bind(options.listen)
+    let listen = options.listen.map_or_else(|| default_address(std::env::var("PORT").ok().as_deref()), Ok)?;
+    let listener = tokio::net::TcpListener::bind(listen)
         .await
-        .map_err(|error| Failure::Other(format!("cannot listen on {}: {error}", options.listen)))?;
+        .map_err(|error| Failure::Other(format!("cannot listen on {listen}: {error}")))?;
     let address = listener.local_addr()?;
     let holder = format!("a server at http://{address}");
     let data = options.data.clone();
@@ -122,4 +132,17 @@ async fn interrupted() {
     }
     // Without a handler the process simply ends on the signal; nothing acknowledged is lost.
     let _ = tokio::signal::ctrl_c().await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn port_moves_the_default_and_nothing_else() {
+        assert_eq!(default_address(None).unwrap().to_string(), "127.0.0.1:8000");
+        assert_eq!(default_address(Some("")).unwrap().to_string(), "127.0.0.1:8000");
+        assert_eq!(default_address(Some("9001")).unwrap().to_string(), "127.0.0.1:9001");
+        assert!(default_address(Some("http")).is_err());
+    }
 }
