@@ -3,6 +3,9 @@
 //! A body lies in memory until its request is answered. The budget bounds what all requests hold together: room is taken as
 //! bytes arrive, never by what a client states, so that announcing much costs others nothing. A request that finds no room
 //! waits for a while and is then told to come again.
+//!
+//! Bodies that hold room while they wait for more could wait for each other. Half of the budget is therefore a lane: whoever
+//! found the shared half full and is first in line has room for all of its body, and so ends and gives back what it held.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,8 +19,6 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::answer::Answer;
 
-/// Bodies held at the same time, in multiples of the largest one.
-const LARGEST_BODIES: usize = 2;
 /// Room is taken in steps of this many bytes.
 const STEP: usize = 64 << 10;
 /// Seconds after which a request that found no room may come again.
@@ -41,10 +42,11 @@ struct Patience {
     rate: u64,
 }
 
-/// Half a minute without a byte is a broken client; 16 KiB/s is slower than any link that is worth waiting for.
+/// Half a minute without a byte is a broken client; 16 KiB/s is slower than any link that is worth waiting for. Who waits for
+/// room holds a connection and maybe room, also when its client is gone: that shows only once more of the body is read.
 const PATIENCE: Patience = Patience {
     silence: Duration::from_secs(30),
-    room: Duration::from_secs(30),
+    room: Duration::from_secs(5),
     start: Duration::from_mins(1),
     rate: 16 << 10,
 };
@@ -53,17 +55,46 @@ const PATIENCE: Patience = Patience {
 #[derive(Debug)]
 pub(crate) struct Intake {
     limit: usize,
-    room: Arc<Semaphore>,
+    /// Shared by all bodies, in steps; as much as the largest one takes.
+    shared: Arc<Semaphore>,
+    /// Room for one of the largest bodies.
+    lane: Arc<Semaphore>,
     patience: Patience,
 }
 
-/// A body and the room it takes, which is given back when this is dropped.
+/// Room that a body takes, which is given back when this is dropped.
+#[derive(Debug, Default)]
+pub(crate) struct Room {
+    shared: Option<OwnedSemaphorePermit>,
+    /// Enough for whatever is still to come.
+    lane: Option<OwnedSemaphorePermit>,
+}
+
+impl Room {
+    /// Steps that are still wanted for `size` bytes.
+    fn wanted(&self, size: usize) -> usize {
+        if self.lane.is_some() {
+            return 0;
+        }
+        let held = self.shared.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        size.div_ceil(STEP).saturating_sub(held)
+    }
+
+    fn share(&mut self, more: OwnedSemaphorePermit) {
+        match &mut self.shared {
+            Some(shared) => shared.merge(more),
+            None => self.shared = Some(more),
+        }
+    }
+}
+
+/// A body and the room it takes.
 #[derive(Debug)]
 pub(crate) struct Taken {
     /// The body.
     pub(crate) bytes: Bytes,
     /// Its room.
-    pub(crate) room: Option<OwnedSemaphorePermit>,
+    pub(crate) room: Room,
 }
 
 /// Why a body was not taken in.
@@ -90,8 +121,9 @@ impl Intake {
     }
 
     fn with_patience(limit: usize, patience: Patience) -> Self {
-        let steps = limit.saturating_mul(LARGEST_BODIES).div_ceil(STEP).clamp(1, Semaphore::MAX_PERMITS);
-        Self { limit, room: Arc::new(Semaphore::new(steps)), patience }
+        let steps = limit.div_ceil(STEP).clamp(1, Semaphore::MAX_PERMITS);
+        let (shared, lane) = (Arc::new(Semaphore::new(steps)), Arc::new(Semaphore::new(1)));
+        Self { limit, shared, lane, patience }
     }
 
     /// Reads a body to its end.
@@ -114,7 +146,7 @@ impl Intake {
     async fn read(&self, body: &mut Body) -> Result<Taken, Refusal> {
         let started = Instant::now();
         let mut bytes = BytesMut::new();
-        let mut room: Option<OwnedSemaphorePermit> = None;
+        let mut room = Room::default();
         loop {
             let brought = Duration::from_secs(bytes.len() as u64 / self.patience.rate.max(1));
             let due = started + self.patience.start + brought;
@@ -128,26 +160,26 @@ impl Intake {
             if size > self.limit {
                 return Err(Refusal::sending(Answer::too_large(self.limit)));
             }
-            let held = room.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-            let wanted = size.div_ceil(STEP).saturating_sub(held);
+            let wanted = room.wanted(size);
             if wanted > 0 {
-                let more = self.room_for(wanted).await.map_err(Refusal::sending)?;
-                match &mut room {
-                    Some(room) => room.merge(more),
-                    None => room = Some(more),
-                }
+                self.make_room(&mut room, wanted).await.map_err(Refusal::sending)?;
             }
             bytes.extend_from_slice(data);
         }
     }
 
-    async fn room_for(&self, steps: usize) -> Result<OwnedSemaphorePermit, Answer> {
+    async fn make_room(&self, room: &mut Room, steps: usize) -> Result<(), Answer> {
         let steps = u32::try_from(steps).map_err(|_| Answer::too_large(self.limit))?;
-        let room = Arc::clone(&self.room).acquire_many_owned(steps);
-        match timeout(self.patience.room, room).await {
-            Ok(Ok(room)) => Ok(room),
-            Ok(Err(_)) | Err(_) => Err(no_room()),
-        }
+        let made = timeout(self.patience.room, async {
+            // The lane is for those that find the shared half full.
+            tokio::select! {
+                biased;
+                more = Arc::clone(&self.shared).acquire_many_owned(steps) => room.share(more.ok()?),
+                lane = Arc::clone(&self.lane).acquire_owned() => room.lane = Some(lane.ok()?),
+            }
+            Some(())
+        });
+        made.await.ok().flatten().ok_or_else(no_room)
     }
 }
 
@@ -205,6 +237,35 @@ mod tests {
         (sender, Body::new(channel))
     }
 
+    /// Shared steps and lanes that nobody has.
+    fn free(intake: &Intake) -> (usize, usize) {
+        (intake.shared.available_permits(), intake.lane.available_permits())
+    }
+
+    #[tokio::test]
+    async fn bodies_that_want_more_than_there_is_do_not_wait_for_each_other() {
+        let intake = Arc::new(Intake::with_patience(LIMIT, Patience { room: HASTE.start, ..HASTE }));
+        let bodies: Vec<_> = (0..12)
+            .map(|_| {
+                let (mut sender, body) = unfinished();
+                tokio::spawn(async move {
+                    for _ in 0..LIMIT / STEP {
+                        sender.send_data(Bytes::from(vec![7; STEP])).await.unwrap();
+                        tokio::task::yield_now().await;
+                    }
+                });
+                let intake = Arc::clone(&intake);
+                tokio::spawn(async move { intake.take(body).await.map(|taken| taken.bytes.len()) })
+            })
+            .collect();
+        let started = Instant::now();
+        for body in bodies {
+            assert_eq!(body.await.unwrap().unwrap(), LIMIT);
+        }
+        assert!(started.elapsed() < HASTE.start, "nobody ran out of patience");
+        assert_eq!(free(&intake), (LIMIT / STEP, 1));
+    }
+
     #[tokio::test]
     async fn bodies_share_one_budget_until_they_are_dropped() {
         let intake = Intake::with_patience(LIMIT, HASTE);
@@ -217,13 +278,14 @@ mod tests {
         assert!(intake.take(Body::empty()).await.unwrap().bytes.is_empty(), "nothing needs no room");
         drop(first);
         assert_eq!(intake.take(sent(LIMIT)).await.unwrap().bytes.len(), LIMIT);
-        assert_eq!(intake.room.available_permits(), LIMIT / STEP);
+        drop(second);
+        assert_eq!(free(&intake), (LIMIT / STEP, 1));
     }
 
     #[tokio::test]
     async fn refused_bodies_leave_no_room_taken() {
         let intake = Intake::with_patience(LIMIT, HASTE);
-        let whole = intake.room.available_permits();
+        let whole = free(&intake);
         assert_eq!(intake.take(sent(LIMIT + 1)).await.unwrap_err().status, StatusCode::PAYLOAD_TOO_LARGE);
 
         // More than the limit without saying so.
@@ -239,21 +301,21 @@ mod tests {
         sender.send_data(Bytes::from_static(b"part")).await.unwrap();
         sender.abort(io::Error::other("gone"));
         assert_eq!(intake.take(body).await.unwrap_err().status, StatusCode::BAD_REQUEST);
-        assert_eq!(intake.room.available_permits(), whole);
+        assert_eq!(free(&intake), whole);
     }
 
     #[tokio::test]
     async fn silent_and_slow_clients_are_given_up() {
         for patience in [HASTE, Patience { silence: HASTE.start, start: Duration::ZERO, ..HASTE }] {
             let intake = Intake::with_patience(LIMIT, patience);
-            let whole = intake.room.available_permits();
+            let whole = free(&intake);
             let (mut sender, body) = unfinished();
             let sending = tokio::spawn(async move {
                 sender.send_data(Bytes::from_static(b"part")).await.unwrap();
                 std::future::pending::<()>().await;
             });
             assert_eq!(intake.take(body).await.unwrap_err().status, StatusCode::REQUEST_TIMEOUT);
-            assert_eq!(intake.room.available_permits(), whole);
+            assert_eq!(free(&intake), whole);
             sending.abort();
         }
     }

@@ -7,6 +7,7 @@ mod archives;
 mod changes;
 mod commands;
 mod comparisons;
+mod crowd;
 mod durability;
 mod exchange;
 mod hostile;

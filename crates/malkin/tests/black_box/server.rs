@@ -112,6 +112,11 @@ impl Server {
         told.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.trim().trim_end_matches(" kB").parse().ok()
     }
 
+    /// Files and connections the server has open, where the system tells.
+    pub(crate) fn descriptors(&self) -> Option<usize> {
+        Some(std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).ok()?.count())
+    }
+
     /// Ends the server as a crash would.
     pub(crate) fn kill(&mut self) {
         self.child.kill().expect("the server can be killed");
