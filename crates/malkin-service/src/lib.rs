@@ -47,7 +47,7 @@ pub use request::{
     ATTEMPTS, BinaryArguments, BlockArguments, Changes, Maintenance, MatchArguments, Request, UnknownRequest,
     display_text,
 };
-pub use rule_check::{CheckedFile, RuleCheck};
+pub use rule_check::{CheckedFile, RuleCheck, UntriedFile, rules_to_body};
 pub use run::{FunctionPair, JobError};
 
 pub use malkin_triage::yara::Rules;

@@ -49,6 +49,8 @@ pub enum Request {
     QueryBinary(UploadId, MatchArguments),
     /// A memory dump mapped at an address against everything, without storing it.
     QueryMapped(UploadId, u64, MatchArguments),
+    /// YARA rules over all kept executables, those of the samples first. Ours.
+    CheckRules(UploadId, Vec<SampleId>),
     /// Disassembles an executable and stores it as a sample.
     AddBinary(UploadId, BinaryArguments),
     /// Changes a sample.
@@ -133,6 +135,7 @@ impl Request {
             Self::QueryReport(..) => "getMatchesForSmdaReport",
             Self::QueryBinary(..) => "getMatchesForUnmappedBinary",
             Self::QueryMapped(..) => "getMatchesForMappedBinary",
+            Self::CheckRules(..) => "checkRules",
             Self::AddBinary(..) => "addBinarySample",
             Self::ModifySample(..) => "modifySample",
             Self::ModifyFamily(..) => "modifyFamily",
@@ -155,6 +158,7 @@ impl Request {
             Self::DeleteFamily { keep_samples, .. } => vec![("keep_samples", json!(keep_samples))],
             Self::UpdateMinHashesForSample(_)
             | Self::CombineToCross(_)
+            | Self::CheckRules(..)
             | Self::AddBinary(..)
             | Self::ModifySample(..)
             | Self::ModifyFamily(..)
@@ -183,6 +187,9 @@ impl Request {
             | Self::QueryBinary(..)
             | Self::Maintain(Maintenance::CompleteMinHashes) => vec![Value::Null],
             Self::QueryMapped(_, base, _) => vec![Value::Null, json!(base)],
+            Self::CheckRules(_, samples) => {
+                vec![Value::Null, samples.iter().map(|sample| json!(sample.get())).collect()]
+            }
             Self::AddBinary(_, arguments) => arguments.positional(),
             Self::ModifySample(sample, changes) => vec![json!(sample.get()), changes.to_value()],
             Self::ModifyFamily(family, changes) => vec![json!(family.get()), changes.to_value()],
@@ -271,6 +278,7 @@ impl Request {
             "getMatchesForMappedBinary" => {
                 Self::QueryMapped(upload()?, params.get("1")?.as_u64()?, arguments)
             }
+            "checkRules" => Self::CheckRules(upload()?, sample_list(params.get("1")?)?),
             "addBinarySample" => Self::AddBinary(upload()?, BinaryArguments::read(&params)?),
             "modifySample" => {
                 Self::ModifySample(SampleId::new(number("0")?), Changes::new(object("1")?.clone()))

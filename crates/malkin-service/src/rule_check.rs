@@ -1,27 +1,40 @@
 //! YARA rules tried on the executables that the store keeps: what they hit, and what they should not have hit.
 //!
-//! Which hits are wanted is the caller's to say. Uploads that are reports and not executables are passed over.
+//! Which hits are wanted is the caller's to say. Files that have to be hit are tried first, so that time runs out on the
+//! others; whatever was not tried is told with the reason. Uploads that are reports and not executables are passed over.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use malkin_matching::{Control, Progress, Unlimited};
 use malkin_report::SampleId;
+use malkin_report::UploadId;
+use malkin_store::Upload;
 use malkin_triage::yara::Rules;
 use serde_json::{Value, json};
 
 use crate::engine::{Engine, ServiceError};
+use crate::queue::Cancelled;
+use crate::run::JobError;
 
 /// Time for one file.
 const FILE_TIME: Duration = Duration::from_secs(20);
+/// Time for all files.
+const TIME: Duration = Duration::from_mins(5);
 /// Most files that are tried.
 const MAX_FILES: usize = 20_000;
+/// Most untried files that are named.
+const MAX_UNTRIED: usize = 1000;
 
 /// What rules did on the kept files.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct RuleCheck {
-    /// Files that were scanned, in the order in which they were handed in.
+    /// Files that were scanned: first those that were asked for first, then in the order in which they were handed in.
     pub files: Vec<CheckedFile>,
-    /// Files that were not, because the time was used up or the scan failed.
-    pub left_out: u64,
+    /// Files that were not scanned, the first thousand of them.
+    pub untried: Vec<UntriedFile>,
+    /// How many were not.
+    pub num_untried: u64,
     /// Bytes that were scanned.
     pub bytes: u64,
 }
@@ -37,70 +50,173 @@ pub struct CheckedFile {
     pub rules: Vec<String>,
 }
 
+/// A kept file that was not scanned.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UntriedFile {
+    /// SHA-256 in hex.
+    pub sha256: String,
+    /// The stored sample that it is, if it is one.
+    pub sample: Option<SampleId>,
+    /// Why.
+    pub cause: String,
+}
+
 impl RuleCheck {
     /// As the API tells it.
     pub fn to_json(&self) -> Value {
         let files = self.files.iter().map(|file| {
             json!({"sha256": file.sha256, "sample_id": file.sample.map(SampleId::get), "rules": file.rules})
         });
-        json!({"files": files.collect::<Vec<_>>(), "left_out": self.left_out, "bytes": self.bytes})
+        let untried = self.untried.iter().map(|file| {
+            json!({"sha256": file.sha256, "sample_id": file.sample.map(SampleId::get), "cause": file.cause})
+        });
+        json!({
+            "files": files.collect::<Vec<_>>(), "untried": untried.collect::<Vec<_>>(),
+            "num_untried": self.num_untried, "bytes": self.bytes,
+        })
     }
 
     /// Reads [`Self::to_json`]; what is missing is empty.
     pub fn from_json(value: &Value) -> Self {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+        let sample = |file: &Value| file["sample_id"].as_i64().map(SampleId::new);
         let files = list(&value["files"]).into_iter().map(|file| CheckedFile {
             sha256: text(&file["sha256"]),
-            sample: file["sample_id"].as_i64().map(SampleId::new),
+            sample: sample(&file),
             rules: list(&file["rules"]).iter().map(text).collect(),
         });
+        let untried = list(&value["untried"]).into_iter().map(|file| UntriedFile {
+            sha256: text(&file["sha256"]),
+            sample: sample(&file),
+            cause: text(&file["cause"]),
+        });
+        let number = |name: &str| value[name].as_u64().unwrap_or(0);
         Self {
             files: files.collect(),
-            left_out: value["left_out"].as_u64().unwrap_or(0),
-            bytes: value["bytes"].as_u64().unwrap_or(0),
+            untried: untried.collect(),
+            num_untried: number("num_untried"),
+            bytes: number("bytes"),
+        }
+    }
+
+    fn leave_out(&mut self, file: &Kept, cause: &str) {
+        self.num_untried += 1;
+        if self.untried.len() < MAX_UNTRIED {
+            let (sha256, sample) = (file.upload.sha256.to_string(), file.sample);
+            self.untried.push(UntriedFile { sha256, sample, cause: cause.to_owned() });
         }
     }
 }
 
+/// A kept file.
+struct Kept {
+    upload: Upload,
+    sample: Option<SampleId>,
+}
+
 impl Engine {
-    /// Compiles rules and runs them over every kept executable, for at most `time`.
+    /// Compiles rules and runs them over every kept executable, those of the samples named `first` first, here and now.
     ///
     /// # Errors
     /// [`ServiceError::Unanswerable`] for rules that do not compile.
-    pub fn check_rules(&self, source: &str, time: Duration) -> Result<RuleCheck, ServiceError> {
-        let started = Instant::now();
-        let rules = Rules::compile([("rules".to_owned(), source.to_owned())], FILE_TIME);
-        if let Some((_, cause)) = rules.refused.first() {
-            let cause = cause.lines().next().unwrap_or_default();
-            return Err(ServiceError::Unanswerable(format!("the rules do not compile: {cause}")));
-        }
-        let mut check = RuleCheck::default();
-        for upload in self.store().uploads()? {
-            if check.files.len() >= MAX_FILES || started.elapsed() >= time {
-                check.left_out += 1;
-                continue;
-            }
-            let Some(bytes) = self.store().upload(upload.id)? else { continue };
-            if is_json(&bytes) {
-                continue;
-            }
-            let (hits, failure) = rules.scan(&bytes);
-            if failure.is_some() {
-                check.left_out += 1;
-                continue;
-            }
-            let sha256 = upload.sha256.to_string();
-            let sample = self.store().sample_by_sha256(&sha256)?.map(|sample| sample.sample_id);
-            check.bytes += bytes.len() as u64;
-            check.files.push(CheckedFile {
-                sha256,
-                sample,
-                rules: hits.into_iter().map(|hit| hit.rule).collect(),
-            });
-        }
-        Ok(check)
+    pub fn check_rules(&self, source: &str, first: &[SampleId]) -> Result<RuleCheck, ServiceError> {
+        check(self, source, first, TIME, &mut Unlimited).map_err(|error| match error {
+            JobError::Store(error) => ServiceError::Store(error),
+            other => ServiceError::Unanswerable(other.to_string()),
+        })
     }
+
+    /// What hinders rules from being compiled, if anything does.
+    pub fn fault_of_rules(&self, source: &str) -> Option<String> {
+        compile(source).err()
+    }
+}
+
+/// The body of a job that checks rules. It is JSON, as bodies of queries are, so that it is not taken for an executable.
+pub fn rules_to_body(source: &str) -> Vec<u8> {
+    json!({ "rules": source }).to_string().into_bytes()
+}
+
+/// The job: [`RuleCheck`] as JSON.
+pub(crate) fn run(
+    engine: &Engine,
+    upload: UploadId,
+    first: &[SampleId],
+    control: &mut dyn Control,
+) -> Result<Vec<u8>, JobError> {
+    let gone = || JobError::Failed("the rules are not kept any more".to_owned());
+    let body = engine.store().upload(upload)?.ok_or_else(gone)?;
+    let body: Value = serde_json::from_slice(&body).map_err(|error| JobError::Failed(error.to_string()))?;
+    let source = body["rules"].as_str().ok_or_else(gone)?;
+    Ok(check(engine, source, first, TIME, control)?.to_json().to_string().into_bytes())
+}
+
+fn compile(source: &str) -> Result<Rules, String> {
+    if Rules::are_too_heavy(source) {
+        return Err("the rules have too many or too long repetitions and jumps".to_owned());
+    }
+    let rules = Rules::compile([("rules".to_owned(), source.to_owned())], FILE_TIME);
+    match rules.refused.first() {
+        None => Ok(rules),
+        Some((_, cause)) => {
+            Err(format!("the rules do not compile: {}", cause.lines().next().unwrap_or_default()))
+        }
+    }
+}
+
+fn check(
+    engine: &Engine,
+    source: &str,
+    first: &[SampleId],
+    time: Duration,
+    control: &mut dyn Control,
+) -> Result<RuleCheck, JobError> {
+    let started = Instant::now();
+    let rules = compile(source).map_err(JobError::Failed)?;
+    let files = kept(engine, first)?;
+    let mut check = RuleCheck::default();
+    for (done, file) in files.iter().enumerate() {
+        if control.checkpoint(Progress { done, total: files.len() }).is_break() {
+            return Err(Cancelled.into());
+        }
+        if started.elapsed() >= time {
+            check.leave_out(file, "time was up");
+            continue;
+        }
+        let Some(bytes) = engine.store().upload(file.upload.id)? else { continue };
+        if is_json(&bytes) {
+            continue;
+        }
+        if check.files.len() >= MAX_FILES {
+            check.leave_out(file, "there are too many files");
+            continue;
+        }
+        let (hits, failure) = rules.scan(&bytes);
+        if let Some(failure) = failure {
+            check.leave_out(file, &format!("the scan failed: {failure}"));
+            continue;
+        }
+        check.bytes += bytes.len() as u64;
+        check.files.push(CheckedFile {
+            sha256: file.upload.sha256.to_string(),
+            sample: file.sample,
+            rules: hits.into_iter().map(|hit| hit.rule).collect(),
+        });
+    }
+    Ok(check)
+}
+
+/// All kept uploads, those of the wanted samples first.
+fn kept(engine: &Engine, first: &[SampleId]) -> Result<Vec<Kept>, JobError> {
+    let rank: HashMap<SampleId, usize> = first.iter().enumerate().map(|(rank, id)| (*id, rank)).collect();
+    let mut files = Vec::new();
+    for upload in engine.store().uploads()? {
+        let sample = engine.store().sample_by_sha256(&upload.sha256.to_string())?;
+        files.push(Kept { upload, sample: sample.map(|sample| sample.sample_id) });
+    }
+    files.sort_by_key(|file| file.sample.and_then(|sample| rank.get(&sample).copied()).unwrap_or(usize::MAX));
+    Ok(files)
 }
 
 /// Reports that were queried are kept as they came.
@@ -120,17 +236,25 @@ mod tests {
         let store: std::sync::Arc<dyn malkin_store::Store> =
             std::sync::Arc::new(SqliteStore::open_in_memory().unwrap());
         let engine = Engine::open(store.clone(), Clock::System).unwrap();
-        for bytes in [&b"MZ one needle"[..], b"MZ two", b" {\"needle\": 1}"] {
+        for bytes in [&b"MZ one needle"[..], b"MZ two", &rules_to_body("needle")] {
             store.put_upload(bytes, engine.now()).unwrap();
         }
         let source = r#"rule needle { strings: $a = "needle" condition: $a } rule all { condition: true }"#;
-        let check = engine.check_rules(source, Duration::from_mins(1)).unwrap();
-        let rules: Vec<Vec<String>> = check.files.iter().map(|file| file.rules.clone()).collect();
+        let checked = engine.check_rules(source, &[]).unwrap();
+        let rules: Vec<Vec<String>> = checked.files.iter().map(|file| file.rules.clone()).collect();
         assert_eq!(rules, [vec!["needle".to_owned(), "all".to_owned()], vec!["all".to_owned()]]);
-        assert_eq!((check.left_out, check.bytes), (0, 19));
-        assert_eq!(RuleCheck::from_json(&check.to_json()), check);
-        assert_eq!(engine.check_rules(source, Duration::ZERO).unwrap().left_out, 3);
-        let error = engine.check_rules("rule { nothing", Duration::ZERO).unwrap_err();
+        assert_eq!((checked.num_untried, checked.bytes), (0, 19));
+        assert_eq!(RuleCheck::from_json(&checked.to_json()), checked);
+        let late = check(&engine, source, &[], Duration::ZERO, &mut Unlimited).unwrap();
+        assert_eq!((late.num_untried, late.untried.len(), late.files.len()), (3, 3, 0));
+        assert_eq!(late.untried[0].cause, "time was up");
+        assert_eq!(RuleCheck::from_json(&late.to_json()), late);
+        let error = engine.check_rules("rule { nothing", &[]).unwrap_err();
         assert!(error.to_string().contains("do not compile"), "{error}");
+        assert_eq!(engine.fault_of_rules(source), None);
+        let heavy = r"rule a { strings: $a = { 00 [1-9999999] 11 } condition: $a }";
+        assert!(engine.fault_of_rules(heavy).is_some_and(|fault| fault.contains("repetitions")));
+        let stop = &mut |_: Progress| std::ops::ControlFlow::Break(());
+        assert!(matches!(check(&engine, source, &[], TIME, stop), Err(JobError::Cancelled(_))));
     }
 }

@@ -21,6 +21,7 @@ use crate::engine::Engine;
 use crate::ingest::IngestError;
 use crate::queue::{Cancelled, JobControl};
 use crate::request::{Request, UnknownRequest};
+use crate::rule_check;
 
 pub use now::FunctionPair;
 
@@ -101,6 +102,7 @@ pub(crate) fn run(engine: &Engine, job: &Job, control: &JobControl<'_>) -> Resul
             let report = binary::report(engine, upload, "", LoadOptions::buffer(base, None), control)?;
             matching::query_with(engine, report, &arguments, reporting)
         }
+        Request::CheckRules(upload, first) => rule_check::run(engine, upload, &first, reporting),
         Request::AddBinary(upload, arguments) => binary::add(engine, upload, &arguments, control),
         Request::CombineToCross(jobs) => cross::combine(engine, &jobs, control),
         Request::UniqueBlocks(samples, arguments) => {

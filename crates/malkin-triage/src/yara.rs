@@ -3,6 +3,10 @@
 //! Rules are handed in as text, each with a namespace; files that do not compile are named and left out. `include` is refused: a rule
 //! must not read other files.
 
+mod depth;
+mod text;
+mod weight;
+
 use std::time::Duration;
 
 use boreal::compiler::CompilerParams;
@@ -34,13 +38,25 @@ pub struct Hit {
     pub places: Vec<(String, usize, usize)>,
 }
 
+/// About how many states the strings of rules of strangers may be compiled to: some 200 MB and some seconds.
+const MAX_WEIGHT: u64 = 4_000_000;
+
 impl Rules {
+    /// Whether compiling the text costs more than a stranger may ask for.
+    pub fn are_too_heavy(text: &str) -> bool {
+        weight::weight(text) > MAX_WEIGHT
+    }
+
     /// Compiles rules: pairs of namespace and text.
     pub fn compile(sources: impl IntoIterator<Item = (String, String)>, time: Duration) -> Self {
         let mut compiler = boreal::Compiler::new();
         compiler.set_params(CompilerParams::default().disable_includes(true));
         let (mut files, mut refused) = (0, Vec::new());
         for (namespace, text) in sources {
+            if let Some(line) = depth::too_deep(&text) {
+                refused.push((namespace, format!("the condition is nested too deeply in line {line}")));
+                continue;
+            }
             // A compiler that refused a file may keep a part of it: try it alone first.
             let mut alone = boreal::Compiler::new();
             alone.set_params(CompilerParams::default().disable_includes(true));

@@ -1,13 +1,11 @@
 //! `/uniqueblocks`: blocks that a set of samples has and no other sample, answered by jobs.
 
-use std::time::Duration;
-
 use malkin_report::SampleId;
-use malkin_service::{BlockArguments, Request};
+use malkin_service::{BlockArguments, Request, rules_to_body};
 use serde_json::json;
 
 use super::numbers;
-use super::shape::{service_failed, store_failed, unknown};
+use super::shape::{store_failed, unknown};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::call::Call;
@@ -15,8 +13,8 @@ use crate::query::Query;
 
 /// Longest text of rules to check, in bytes.
 const MAX_RULES: usize = 4 << 20;
-/// Time for checking rules: less than clients wait for an answer.
-const CHECK_TIME: Duration = Duration::from_mins(1);
+/// Most samples that are to be tried first.
+const MAX_FIRST: usize = 10_000;
 
 /// `GET /uniqueblocks/samples/{ids}`: whether the samples exist is left to the job. What is no list of numbers answers an
 /// empty object, as in the reference.
@@ -39,16 +37,28 @@ pub(super) fn family(app: &App, call: &Call) -> Result<Answer, Answer> {
     enqueue(app, samples, with_options(arguments, &call.query))
 }
 
-/// `POST /uniqueblocks/check` with the text of YARA rules, ours: which of the kept executables each of them hits. Answered at once,
-/// within a time.
+/// `POST /uniqueblocks/check` with the text of YARA rules, ours: a job that tells which of the kept executables each of them
+/// hits, those of `samples=1,2,3` first. Always a new one: there may be more executables than the last time. Rules that do not
+/// compile are refused at once.
 pub(super) fn check(app: &App, call: &Call) -> Result<Answer, Answer> {
     call.require_body("POST")?;
     let source = std::str::from_utf8(&call.body).map_err(|_| Answer::bad_request("Rules are UTF-8 text."))?;
     if source.len() > MAX_RULES {
         return Err(Answer::too_large(MAX_RULES));
     }
-    let check = app.engine.check_rules(source, CHECK_TIME).map_err(service_failed)?;
-    Ok(Answer::data(&check.to_json()))
+    let first = match call.query.last("samples") {
+        None => Vec::new(),
+        Some(list) => numbers::decimal_list(list)
+            .filter(|ids| ids.len() <= MAX_FIRST)
+            .ok_or_else(|| Answer::bad_request("samples is a list of at most 10000 numbers: 1,2,3"))?,
+    };
+    if let Some(fault) = app.engine.fault_of_rules(source) {
+        return Err(Answer::bad_request(&fault));
+    }
+    let first: Vec<SampleId> = first.into_iter().map(SampleId::new).collect();
+    let request = |upload| Request::CheckRules(upload, first);
+    let id = app.engine.enqueue_binary(&rules_to_body(source), true, request).map_err(store_failed)?;
+    Ok(Answer::data(&json!(id.to_string())))
 }
 
 fn enqueue(app: &App, samples: Vec<SampleId>, arguments: BlockArguments) -> Result<Answer, Answer> {

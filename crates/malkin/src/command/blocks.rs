@@ -104,9 +104,8 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let now = second_time(Clock::System.now());
     let date = now.split('T').next().unwrap_or_default();
     let mut rule = yara_rule(&result, notation, &options.rule_options(), date);
-    let samples: Vec<SampleId> = result.statistics.by_sample.iter().map(|sample| sample.sample_id).collect();
     let proof = if options.check && !rule.blocks.is_empty() {
-        let proof = Proof::of(&rule, &samples, &place)?;
+        let proof = Proof::of(&rule, &result, &place)?;
         let hits = options.hits.or(proof.best()).unwrap_or(RuleOptions::default().condition_required);
         rule = rule.requiring(hits.min(rule.blocks.len() as u64), &rule.name.clone());
         Some((proof, hits.min(rule.blocks.len() as u64)))

@@ -73,8 +73,21 @@ fn rules_are_proven_on_kept_executables() {
     );
     assert!(done, "{why}");
     assert_eq!(serde_json::from_str::<Value>(&remote).unwrap()["proof"], *proof);
-    let bad = server.send("POST", "/uniqueblocks/check", &[("content-type", "text/plain")], b"rule {");
+    let text = [("content-type", "text/plain")];
+    let bad = server.send("POST", "/uniqueblocks/check", &text, b"rule {");
     assert_eq!((bad.status, bad.body["status"].as_str()), (400, Some("failed")));
+    let list = server.send("POST", "/uniqueblocks/check?samples=1,x", &text, b"rule a { condition: true }");
+    assert_eq!(list.status, 400, "{list:?}");
+
+    // Files of the named samples come first.
+    let rules = b"rule all { condition: true }";
+    let job = server.send("POST", "/uniqueblocks/check?samples=2,1", &text, rules).body["data"].take();
+    let job = job.as_str().unwrap();
+    server.await_job(job);
+    let told = server.get(&format!("/jobs/{job}/result")).body["data"].take();
+    let order: Vec<i64> =
+        told["files"].as_array().unwrap().iter().map(|file| file["sample_id"].as_i64().unwrap()).collect();
+    assert_eq!((order, &told["num_untried"]), (vec![2, 1, 0], &0.into()), "{told}");
 }
 
 #[test]
