@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use malkin_service::stage_times;
 use malkin_store::JobState;
 
 use crate::answer::Answer;
@@ -80,6 +81,9 @@ pub(crate) fn metrics(app: &App, _: &Call) -> Result<Answer, Answer> {
             let _ = writeln!(text, "malkin_jobs{{method=\"{method}\",state=\"{}\"}} {count}", name(*state));
         }
     }
+    write_stages(&mut text);
+    header(&mut text, "malkin_store_bytes", "gauge", "Size of the database, without its log");
+    let _ = writeln!(text, "malkin_store_bytes {}", app.engine.store().size().map_err(failed)?);
     if let Some(bytes) = resident() {
         header(&mut text, "process_resident_memory_bytes", "gauge", "Resident memory of the server");
         let _ = writeln!(text, "process_resident_memory_bytes {bytes}");
@@ -90,6 +94,20 @@ pub(crate) fn metrics(app: &App, _: &Call) -> Result<Answer, Answer> {
         let _ = writeln!(text, "malkin_index{{what=\"{what}\"}} {value}");
     }
     Ok(Answer::text(StatusCode::OK, text.into_bytes()))
+}
+
+/// What the work was spent on since the start; requests that submit, match or triage at once count as jobs do.
+fn write_stages(text: &mut String) {
+    let stages = stage_times();
+    header(text, "malkin_stage_total", "counter", "Stages of the work that ended");
+    for time in &stages {
+        let _ = writeln!(text, "malkin_stage_total{{stage=\"{}\"}} {}", time.stage.name(), time.times);
+    }
+    header(text, "malkin_stage_seconds_total", "counter", "Time that passed in stages of the work");
+    for time in &stages {
+        let (name, seconds) = (time.stage.name(), time.took.as_secs_f64());
+        let _ = writeln!(text, "malkin_stage_seconds_total{{stage=\"{name}\"}} {seconds}");
+    }
 }
 
 /// Resident memory of this process in bytes, where the system tells (Linux).

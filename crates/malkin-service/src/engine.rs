@@ -24,6 +24,7 @@ use crate::memory::Memory;
 use crate::python_json;
 use crate::queue::{Board, live_since};
 use crate::request::{MatchArguments, Request};
+use crate::stage::{Stage, timed};
 use crate::triage::Desk;
 
 /// Time a comparison may take unless set otherwise. The widest sample of ten million functions takes seconds.
@@ -220,7 +221,9 @@ impl Engine {
 
     /// Stores a sample whose hashes are known, without the job MCRIT's clients wait for.
     pub fn add(&self, sample: &NewSample) -> Result<Added, StoreError> {
-        self.memory.add(self.store(), sample, || self.store.add_sample(sample, &[], "", self.now()))
+        timed(Stage::Store, || {
+            self.memory.add(self.store(), sample, || self.store.add_sample(sample, &[], "", self.now()))
+        })
     }
 
     /// As [`Engine::submit`], without the job that only counts.
@@ -228,8 +231,10 @@ impl Engine {
         for (offset, error) in &ingested.unhashed {
             tracing::warn!(sample.sha256 = ingested.sample.sha256, function.offset = %offset, %error, "function left unhashed");
         }
-        self.memory.add(self.store(), &ingested.sample, || {
-            self.store.add_sample(&ingested.sample, &ingested.labels, username, self.now())
+        timed(Stage::Store, || {
+            self.memory.add(self.store(), &ingested.sample, || {
+                self.store.add_sample(&ingested.sample, &ingested.labels, username, self.now())
+            })
         })
     }
 

@@ -10,6 +10,8 @@ use malkin_report::wire::{self, ReadError, ReadErrorKind};
 use malkin_report::{Architecture, Function, PicHash, Report, Va};
 use malkin_store::{NewFunction, NewLabel, NewSample};
 
+use crate::stage::{Stage, timed};
+
 /// Why a report cannot become a sample.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -50,7 +52,7 @@ pub fn read_report(body: &[u8]) -> Result<Report, IngestError> {
     if body.len() > LARGE {
         check_report_start(&body[..LARGE / 2])?;
     }
-    wire::read_report(body).map_err(refused)
+    timed(Stage::Read, || wire::read_report(body)).map_err(refused)
 }
 
 /// Whether a document that begins with these bytes can still be a report.
@@ -71,11 +73,11 @@ pub fn ingest(report: Report, hasher: &MinHasher) -> Result<Ingested, IngestErro
 }
 
 /// As [`ingest`] on either path of hashing: only signatures of a few architectures differ.
-pub(crate) fn ingest_on(
-    path: HashPath,
-    mut report: Report,
-    hasher: &MinHasher,
-) -> Result<Ingested, IngestError> {
+pub(crate) fn ingest_on(path: HashPath, report: Report, hasher: &MinHasher) -> Result<Ingested, IngestError> {
+    timed(Stage::Hash, || hash(path, report, hasher))
+}
+
+fn hash(path: HashPath, mut report: Report, hasher: &MinHasher) -> Result<Ingested, IngestError> {
     let Some(statistics) = report.statistics else {
         return Err(IngestError::Incomplete("statistics are missing".into()));
     };

@@ -24,6 +24,7 @@ mod queue;
 mod request;
 mod rule_check;
 mod run;
+mod stage;
 #[cfg(test)]
 mod test_corpus;
 pub mod triage;
@@ -49,6 +50,7 @@ pub use request::{
 };
 pub use rule_check::{CheckedFile, RuleCheck, UntriedFile, rules_to_body};
 pub use run::{FunctionPair, JobError};
+pub use stage::{Stage, StageTime, stage_times};
 
 pub use malkin_triage::yara::Rules;
 pub use triage::{Analysed, Uploaded};

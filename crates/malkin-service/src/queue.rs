@@ -16,6 +16,7 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::engine::Engine;
 use crate::run::{JobError, run};
+use crate::stage::{self, Stage};
 
 /// A running job renews its lease at least this often while it reports progress.
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -188,12 +189,15 @@ fn run_next(engine: &Engine, worker: &str) -> Result<Option<Duration>, StoreErro
     board.running.lock().insert(job.id, Arc::clone(&cancelled));
     let control = JobControl { engine, id: job.id, worker, cancelled, last: Mutex::new(None) };
     let started = Instant::now();
-    let outcome = catch_unwind(AssertUnwindSafe(|| run(engine, &job, &control))).unwrap_or_else(|panic| {
+    let work = || catch_unwind(AssertUnwindSafe(|| run(engine, &job, &control)));
+    let (outcome, stages) = stage::gathered(work);
+    let outcome = outcome.unwrap_or_else(|panic| {
         Err(JobError::Failed(format!("the job crashed: {}", panic_text(panic.as_ref()))))
     });
     board.running.lock().remove(&job.id);
-    end(engine, &job, worker, outcome)?;
-    tracing::debug!(job.id = %job.id, job.method = job.method, duration_ms = started.elapsed().as_millis() as u64, "job ended");
+    stage::timed(Stage::Store, || end(engine, &job, worker, outcome))?;
+    let duration_ms = started.elapsed().as_millis() as u64;
+    tracing::debug!(job.id = %job.id, job.method = job.method, duration_ms, stages = stage::to_text(&stages), "job ended");
     board.announce();
     Ok(None)
 }

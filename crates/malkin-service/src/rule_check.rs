@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use crate::engine::{Engine, ServiceError};
 use crate::queue::Cancelled;
 use crate::run::JobError;
+use crate::stage::{Stage, timed};
 
 /// Time for one file.
 const FILE_TIME: Duration = Duration::from_secs(20);
@@ -192,7 +193,7 @@ fn check(
             check.leave_out(file, "there are too many files");
             continue;
         }
-        let (hits, failure) = rules.scan(&bytes);
+        let (hits, failure) = timed(Stage::Examine, || rules.scan(&bytes));
         if let Some(failure) = failure {
             check.leave_out(file, &format!("the scan failed: {failure}"));
             continue;

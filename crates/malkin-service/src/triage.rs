@@ -21,6 +21,7 @@ use crate::clock::micro_time;
 use crate::disassembly::{DisassemblyOptions, disassemble};
 use crate::engine::{Engine, ServiceError};
 use crate::request::MatchArguments;
+use crate::stage::{Stage, timed};
 
 /// Time the disassembly of an uploaded file may take: a client waits for the answer.
 const DISASSEMBLY_TIME: Duration = Duration::from_secs(30);
@@ -190,7 +191,7 @@ impl Engine {
         let report = self.report_of(file);
         let options =
             Options { report: report.as_ref(), now: Some(now.millis() / 1000), rules: self.rules() };
-        let facts = examine(file.bytes, &options);
+        let facts = timed(Stage::Examine, || examine(file.bytes, &options));
         (facts, report.and_then(|report| self.kinship(report)))
     }
 
@@ -238,7 +239,7 @@ impl Engine {
             return None;
         }
         let options = DisassemblyOptions { time: DISASSEMBLY_TIME, ..DisassemblyOptions::file(file.name) };
-        disassemble(file.bytes, &options, self.clock()).ok()
+        timed(Stage::Disassemble, || disassemble(file.bytes, &options, self.clock())).ok()
     }
 
     /// What code a file shares with the corpus, in short and as told in the record. The file is not stored as a sample.
@@ -287,7 +288,7 @@ impl Engine {
     }
 
     fn records(&self, hash: &str, kind: HashKind) -> Value {
-        let records = self.fetcher().look_up(self.store(), self.now(), hash, kind);
+        let records = timed(Stage::LookUp, || self.fetcher().look_up(self.store(), self.now(), hash, kind));
         let shown = |record: &Record| (record.provider.as_str().to_owned(), record.shown.clone());
         json!({
             "hash": hash,

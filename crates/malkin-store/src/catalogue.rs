@@ -266,6 +266,9 @@ pub trait Catalogue {
     /// The present token of a sample (see [`IndexedSample::token`]).
     fn index_token(&self, id: SampleId) -> Result<Option<u64>, StoreError>;
 
+    /// Bytes of the database, without what is still in its log.
+    fn size(&self) -> Result<u64, StoreError>;
+
     /// Counts.
     fn counts(&self) -> Result<CorpusCounts, StoreError>;
 

@@ -11,6 +11,7 @@ use crate::engine::Engine;
 use crate::ingest::ingest;
 use crate::queue::{Cancelled, JobControl};
 use crate::request::BinaryArguments;
+use crate::stage::{Stage, timed};
 
 /// Disassembles an upload. The lease is renewed meanwhile; a cancelled job ends within milliseconds.
 pub(super) fn report(
@@ -24,7 +25,7 @@ pub(super) fn report(
         engine.store().upload(upload)?.ok_or_else(|| JobError::failed("the uploaded binary is gone"))?;
     let options = DisassemblyOptions { filename: filename.to_owned(), load, time: DEFAULT_TIME };
     let wanted = || control.progress(0.0).is_ok();
-    let report = disassemble_while(&body, &options, engine.clock(), &wanted)?;
+    let report = timed(Stage::Disassemble, || disassemble_while(&body, &options, engine.clock(), &wanted))?;
     // What stopped the disassembly early may have been the job's cancellation: then the rest is not wanted either.
     if control.is_cancelled() { Err(Cancelled.into()) } else { Ok(report) }
 }

@@ -15,6 +15,7 @@ use crate::engine::Engine;
 use crate::ingest::{ingest, read_report};
 use crate::queue::Cancelled;
 use crate::request::MatchArguments;
+use crate::stage::{Stage, timed};
 
 /// A stored sample against everything.
 pub(super) fn sample(
@@ -121,7 +122,7 @@ pub(super) fn query_with(
     refuse_group_restriction(arguments)?;
     let started = Started::now(engine);
     let ingested = ingest(report, engine.hasher())?;
-    let (entry, _) = engine.store().add_query_sample(&ingested.sample, engine.now())?;
+    let (entry, _) = timed(Stage::Store, || engine.store().add_query_sample(&ingested.sample, engine.now()))?;
     let functions = own_functions(engine, entry.sample_id)?;
     let own = Own { entry, functions, started };
     own_query(engine, &own, &ingested.summary, arguments, control)
@@ -178,6 +179,10 @@ pub(super) struct Own {
 
 impl Own {
     fn load(engine: &Engine, id: SampleId) -> Result<Self, JobError> {
+        timed(Stage::Read, || Self::read(engine, id))
+    }
+
+    fn read(engine: &Engine, id: SampleId) -> Result<Self, JobError> {
         let started = Started::now(engine);
         let entry =
             engine.store().sample(id)?.ok_or_else(|| JobError::failed(format!("there is no sample {id}")))?;
@@ -215,6 +220,16 @@ impl Asked {
 
 /// Fetches the records of the samples found and writes the result.
 pub(super) fn finish(
+    engine: &Engine,
+    own: &Own,
+    scored: Scored<'_>,
+    asked: Asked,
+    control: &mut dyn Control,
+) -> Result<Vec<u8>, JobError> {
+    timed(Stage::Write, || write(engine, own, scored, asked, control))
+}
+
+fn write(
     engine: &Engine,
     own: &Own,
     scored: Scored<'_>,

@@ -14,6 +14,7 @@ use malkin_report::{Ceiling, Partial};
 
 use crate::engine::Engine;
 use crate::request::MatchArguments;
+use crate::stage::{Stage, timed};
 
 /// Questions with fewer units are answered by the thread that asks.
 const WORTH_SHARING: usize = 64;
@@ -44,6 +45,10 @@ pub(super) fn scan<'a>(
     limits: Limits,
     control: &mut dyn Control,
 ) -> Result<Scored<'a>, MatchError> {
+    timed(Stage::Compare, || score(scan, limits, control))
+}
+
+fn score<'a>(scan: Scan<'a>, limits: Limits, control: &mut dyn Control) -> Result<Scored<'a>, MatchError> {
     let total = scan.num_units();
     let threads = rayon::current_num_threads().min(total / WORTH_SHARING);
     let piece = scan.worthwhile_piece(PIECE, total.div_ceil(threads.max(1)));

@@ -12,6 +12,7 @@ use super::rehash::context;
 use crate::engine::{Engine, ServiceError};
 use crate::queue::Cancelled;
 use crate::request::BlockArguments;
+use crate::stage::{Stage, timed};
 
 /// Functions whose disassembly is held in memory at once.
 const CHUNK_FUNCTIONS: usize = 512;
@@ -47,7 +48,7 @@ fn find(
     arguments: &BlockArguments,
     control: &mut dyn Control,
 ) -> Result<UniqueBlocks, JobError> {
-    let (samples, functions) = load(engine, requested)?;
+    let (samples, functions) = timed(Stage::Read, || load(engine, requested))?;
     let own: HashSet<SampleId> = requested.iter().copied().collect();
     let snapshot = engine.memory().snapshot();
     let hashes = functions.iter().map(|function| FunctionBlocks {
@@ -55,10 +56,11 @@ fn find(
         function_id: function.function_id,
         blocks: &function.picblockhashes,
     });
-    let mut result = unique_blocks(requested, hashes.collect(), arguments.options(), |hash| {
-        snapshot.with_block(hash).any(|found| !own.contains(&snapshot.sample_id(found.sample)))
-    });
-    describe(engine, &samples, &mut result.blocks, control)?;
+    let is_foreign =
+        |hash| snapshot.with_block(hash).any(|found| !own.contains(&snapshot.sample_id(found.sample)));
+    let mut result =
+        timed(Stage::Compare, || unique_blocks(requested, hashes.collect(), arguments.options(), is_foreign));
+    timed(Stage::Write, || describe(engine, &samples, &mut result.blocks, control))?;
     Ok(result)
 }
 

@@ -97,6 +97,7 @@ fn empty(store: &dyn Store) {
     assert_eq!((families[0].family_id, families[0].family_name.as_str()), (FamilyId::NAMELESS, ""));
     let counts = store.counts().expect("counts can be read");
     assert_eq!((counts.families, counts.samples, counts.functions), (1, 0, 0));
+    assert!(store.size().expect("the size can be asked for") > 0, "the tables take room");
     assert_eq!(store.samples(Page::default()).expect("samples can be read"), []);
     assert_eq!(functions(store, &FunctionQuery::All(Page::default())), []);
     assert_eq!(store.sample(SampleId::new(0)).expect("a sample can be asked for"), None);

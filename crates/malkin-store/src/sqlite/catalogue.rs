@@ -136,6 +136,14 @@ impl Catalogue for SqliteStore {
         self.engine.read(|connection| samples::index_token(connection, id))
     }
 
+    fn size(&self) -> Result<u64, StoreError> {
+        self.engine.read(|connection| {
+            let figure = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+            let size = figure("page_count")?.saturating_mul(figure("page_size")?);
+            Ok(u64::try_from(size).unwrap_or(0))
+        })
+    }
+
     fn counts(&self) -> Result<CorpusCounts, StoreError> {
         self.engine.read(|connection| {
             let (samples, functions): (i64, i64) = connection

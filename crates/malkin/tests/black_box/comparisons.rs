@@ -185,3 +185,26 @@ fn progress_is_told_as_events_until_the_job_has_ended() {
     assert_eq!(server.get("/jobs/0123456789abcdef01234567/events").status, 404);
     assert_eq!(server.get("/jobs/x/events").status, 400);
 }
+
+#[test]
+fn metrics_tell_what_the_work_is_spent_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = start(folder.path());
+    result(&server, "/matches/sample/0");
+    result(&server, "/uniqueblocks/samples/0");
+    let told = server.get("/metrics").text;
+    let figure = |name: &str| {
+        let line = told.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("{name} is not in\n{told}")).parse::<f64>().unwrap()
+    };
+    // Three reports are read and hashed; their own jobs count, and the two jobs above are compared and written.
+    assert!((figure("malkin_stage_total{stage=\"hash\"}") - 3.0).abs() < 0.1);
+    assert!((figure("malkin_stage_total{stage=\"compare\"}") - 2.0).abs() < 0.1);
+    assert!((figure("malkin_stage_total{stage=\"write\"}") - 2.0).abs() < 0.1);
+    assert!(figure("malkin_stage_total{stage=\"store\"}") >= 5.0);
+    for stage in ["read", "hash", "store", "compare", "write"] {
+        assert!(figure(&format!("malkin_stage_seconds_total{{stage=\"{stage}\"}}")) > 0.0, "{stage}");
+    }
+    assert!(figure("malkin_store_bytes") > 10_000.0);
+    assert!(figure("malkin_corpus{what=\"samples\"}") > 2.5);
+}

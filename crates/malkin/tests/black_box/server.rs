@@ -21,6 +21,7 @@ pub(crate) struct Answer {
     pub(crate) allow: Option<String>,
     pub(crate) headers: ureq::http::HeaderMap,
     pub(crate) body: Value,
+    pub(crate) text: String,
 }
 
 impl Server {
@@ -82,7 +83,8 @@ impl Server {
         let allow = answer.headers().get("allow").and_then(|value| value.to_str().ok()).map(str::to_owned);
         let headers = answer.headers().clone();
         let text = answer.body_mut().with_config().limit(64 << 20).read_to_string()?;
-        Ok(Answer { status, allow, headers, body: serde_json::from_str(&text).unwrap_or(Value::Null) })
+        let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+        Ok(Answer { status, allow, headers, body, text })
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {
