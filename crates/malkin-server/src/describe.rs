@@ -155,8 +155,8 @@ fn schema_of(name: &str) -> Value {
         "page" => json!({"type": "integer", "minimum": 1, "default": 1}),
         "page_size" => json!({"type": "integer", "minimum": 1, "maximum": 200, "default": 20}),
         "bitness" => json!({"type": "integer", "enum": [32, 64]}),
-        "is_dump" | "exact" | "partial" | "leave_out_self" | "afresh" | "compact" | "compress"
-        | "ascending" | "is_ascending" | "keep_samples" => json!({"type": "boolean"}),
+        "is_dump" | "exact" | "partial" | "leave_out_self" | "afresh" | "similarity" | "compact"
+        | "compress" | "ascending" | "is_ascending" | "keep_samples" => json!({"type": "boolean"}),
         _ if name.starts_with("with_") || name.starts_with("force_") || name.ends_with("_only") => {
             json!({"type": "boolean"})
         }

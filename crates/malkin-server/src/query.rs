@@ -70,6 +70,11 @@ impl Query {
     pub(crate) fn is_true(&self, name: &str) -> bool {
         self.once(name).is_some_and(|text| text.trim().eq_ignore_ascii_case("true"))
     }
+
+    /// True only for the text `false`, read likewise.
+    pub(crate) fn is_false(&self, name: &str) -> bool {
+        self.once(name).is_some_and(|text| text.trim().eq_ignore_ascii_case("false"))
+    }
 }
 
 fn decode(text: &str) -> String {

@@ -44,6 +44,8 @@ pub struct Uploaded<'a> {
     pub hint: &'a str,
     /// What the sender wants it analysed by; told in listings, without effect.
     pub model: &'a str,
+    /// Whether its code is disassembled and compared with the corpus, which takes most of the time.
+    pub similarity: bool,
 }
 
 /// An analysis that was made or found.
@@ -100,6 +102,9 @@ impl Desk {
     }
 }
 
+/// What a record says of similarity that was not wanted.
+const SKIPPED: &str = "skipped, as asked";
+
 /// What an archive holds: its children in short, and what was left out.
 #[derive(Default)]
 struct Children {
@@ -115,6 +120,7 @@ impl Engine {
             if !afresh
                 && let Some(known) = self.store().newest_analysis(&sha256)?
                 && is_report(&known.document)
+                && !(file.similarity && was_without_similarity(&known.document))
             {
                 return Ok(Analysed { id: known.id, document: known.document, was_known: true });
             }
@@ -158,6 +164,9 @@ impl Engine {
         let worst = scores.max_by_key(|(_, score)| *score);
         let told = verdict(&facts, kinship.as_ref().map(|(kinship, _)| kinship), reputation.as_ref(), worst);
         let mut document = document(file, &facts, kinship.as_ref(), lookup.as_ref(), &told);
+        if !file.similarity {
+            document["similarity"] = json!(SKIPPED);
+        }
         if archive::is_archive(&facts.kind) {
             document["children"] = Value::Array(children.listed);
             document["not_unpacked"] = json!(children.refused);
@@ -213,6 +222,7 @@ impl Engine {
                             name: &member.path,
                             hint: file.name,
                             model: file.model,
+                            similarity: file.similarity,
                         };
                         self.record_of(&child, &sha256_of(&child), None)
                     })
@@ -235,7 +245,7 @@ impl Engine {
 
     /// The disassembly, if the file can be disassembled.
     fn report_of(&self, file: &Uploaded<'_>) -> Option<Report> {
-        if !matches!(malkin_triage::facts::kind(file.bytes), "pe" | "elf" | "macho") {
+        if !file.similarity || !matches!(malkin_triage::facts::kind(file.bytes), "pe" | "elf" | "macho") {
             return None;
         }
         let options = DisassemblyOptions { time: DISASSEMBLY_TIME, ..DisassemblyOptions::file(file.name) };
@@ -329,6 +339,10 @@ pub fn instant(text: &str) -> Option<i64> {
 
 fn sha256_of(file: &Uploaded<'_>) -> String {
     crate::disassembly::hex(&<sha2::Sha256 as sha2::Digest>::digest(file.bytes))
+}
+
+fn was_without_similarity(document: &str) -> bool {
+    serde_json::from_str::<Value>(document).is_ok_and(|document| document["similarity"] == SKIPPED)
 }
 
 /// Whether a stored text is a report that an upload can be answered with.

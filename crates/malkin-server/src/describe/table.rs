@@ -293,7 +293,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "/analyze/upload",
         Body::Upload,
         200,
-        &["afresh"],
+        &["afresh", "similarity"],
         "Looks at a file, or answers the record it has",
     ),
     of("POST", "/ti/hash", Body::Hash, 200, &[], "What threat-intelligence providers know about a hash"),

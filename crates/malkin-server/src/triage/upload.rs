@@ -11,7 +11,8 @@ use crate::app::App;
 use crate::call::Call;
 use crate::query::Query;
 
-/// The answer is the record alone, as in the original; its id and whether it was known stand in headers. `?afresh=true` looks again.
+/// The answer is the record alone, as in the original; its id and whether it was known stand in headers. `?afresh=true` looks
+/// again, `?similarity=false` leaves the code alone.
 pub(super) fn upload(app: &App, call: &Call) -> Result<Answer, Answer> {
     let declared =
         call.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -46,7 +47,8 @@ pub(super) fn upload(app: &App, call: &Call) -> Result<Answer, Answer> {
         )]));
     }
     let model = Some(text("model")).filter(|model| !model.is_empty()).unwrap_or(DEFAULT_MODEL);
-    let file = Uploaded { bytes, name, hint: text("hint"), model };
+    let file =
+        Uploaded { bytes, name, hint: text("hint"), model, similarity: !call.query.is_false("similarity") };
     let analysed = app.engine.analyse(&file, call.query.is_true("afresh")).map_err(service_failed)?;
     let cache = if analysed.was_known { "hit" } else { "miss" };
     Ok(Answer::json_text(StatusCode::OK, analysed.document.into_bytes())

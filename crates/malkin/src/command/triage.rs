@@ -31,6 +31,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "DIR", env = "MALKIN_RULES")]
     rules: Option<PathBuf>,
 
+    /// Leave the code alone: no disassembly, no comparison with the corpus, most of the time saved
+    #[arg(long)]
+    no_similarity: bool,
+
     /// How to print
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -63,7 +67,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     }
     let mut failed = 0;
     for file in &files {
-        match one(&engine, file, options.format) {
+        match one(&engine, file, options) {
             Ok(text) => output::data(&text)?,
             Err(failure) => {
                 output::error(&failure);
@@ -74,10 +78,12 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     Ok(exit_code(files.len() - failed, failed))
 }
 
-fn one(engine: &Engine, path: &Path, format: Format) -> Result<String, Failure> {
+fn one(engine: &Engine, path: &Path, options: &Options) -> Result<String, Failure> {
     let bytes = input::raw(path)?;
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let text = engine.triage_now(&Uploaded { bytes: &bytes, name: &name, hint: "", model: DEFAULT_MODEL })?;
+    let (similarity, format) = (!options.no_similarity, options.format);
+    let file = Uploaded { bytes: &bytes, name: &name, hint: "", model: DEFAULT_MODEL, similarity };
+    let text = engine.triage_now(&file)?;
     if format == Format::Jsonl {
         return Ok(format!("{text}\n"));
     }

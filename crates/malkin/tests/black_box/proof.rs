@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::server::Server;
 
 /// Two builds of one program and another program, `a`, `b` and `c`; false without a compiler.
-fn build(folder: &Path) -> bool {
+pub(crate) fn build(folder: &Path) -> bool {
     let code = r"
         unsigned mix(unsigned char*s,int n){unsigned h=0x811c9dc5u;for(int i=0;i<n;i++){h^=s[i]*0x1003f;h=(h<<7)|(h>>25);
             h+=0x5bd1e995u^i*77;if(h&0x40)h-=i;}return h;}

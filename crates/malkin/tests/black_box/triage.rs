@@ -195,3 +195,38 @@ fn an_archive_is_opened_and_its_members_have_records() {
     assert_eq!(server.get("/analyses").body["total"], 2);
     assert!(!folder.path().join("run.sh").exists());
 }
+
+#[test]
+fn code_is_left_alone_when_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    if !crate::proof::build(folder.path()) {
+        println!("SKIPPED: there is no C compiler");
+        return;
+    }
+    let program = std::fs::read(folder.path().join("a")).unwrap();
+    let server = Server::start(&folder.path().join("d"), &[]);
+    let (status, short) = upload(&server, "/analyze/upload?similarity=false", "a", &program);
+    assert_eq!(
+        (status, &short["kinship"], &short["similarity"]),
+        (200, &Value::Null, &json!("skipped, as asked"))
+    );
+    assert_eq!(short["facts"]["kind"], "elf");
+    let whole = upload(&server, "/analyze/upload", "a", &program).1;
+    assert_eq!(
+        whole.get("similarity"),
+        None,
+        "a record without similarity does not stand in for one with it"
+    );
+    assert!(whole["kinship"]["num_functions"].as_u64().unwrap_or(0) > 3, "{}", whole["kinship"]);
+    assert_eq!(
+        upload(&server, "/analyze/upload?similarity=false", "a", &program).1,
+        whole,
+        "more than asked is known"
+    );
+
+    let path = folder.path().join("a");
+    let data = folder.path().join("none");
+    let arguments = ["triage", path.to_str().unwrap(), "--data", data.to_str().unwrap(), "--format", "json"];
+    let told = malkin(&[&arguments[..], &["--no-similarity"]].concat());
+    assert!(text(&told.stdout).contains("skipped, as asked"), "{}", text(&told.stderr));
+}
