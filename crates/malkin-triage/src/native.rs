@@ -1,7 +1,8 @@
 //! Facts of ELF and Mach-O files.
 
+use object::read::macho::{FatArch, MachOFatFile32, MachOFatFile64};
 use object::read::{NameOrOrdinal, Object, ObjectSection, ObjectSymbol};
-use object::{SectionFlags, SymbolKind};
+use object::{Architecture, FileKind, SectionFlags, SymbolKind};
 use serde::{Deserialize, Serialize};
 
 use crate::entropy::{entropy, round};
@@ -19,6 +20,9 @@ const MAX_LIBRARIES: usize = 1024;
 pub struct Native {
     /// Instruction set.
     pub architecture: String,
+    /// Those of all parts of a Mach-O file for several; this record is about the first for Intel, or else the first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub architectures: Vec<String>,
     /// Width of an address.
     pub bits: u8,
     /// Whether numbers are stored with their lowest byte first.
@@ -29,8 +33,8 @@ pub struct Native {
     pub entry_point: u64,
     /// Sections.
     pub sections: Vec<Section>,
-    /// Libraries with the functions that are taken from them, as far as the format says; functions of no stated library stand
-    /// under an empty name.
+    /// Libraries with the functions that are taken from them, as far as the format says, then those of which nothing is known to be
+    /// taken; functions of no stated library stand under an empty name.
     pub libraries: Vec<Library>,
     /// Names it offers.
     pub exports: Vec<String>,
@@ -43,7 +47,14 @@ pub struct Native {
 
 /// Reads a file. Parts that cannot be read are named in `unread`.
 pub fn read(bytes: &[u8], unread: &mut Vec<String>) -> Option<Native> {
-    let file = match object::File::parse(bytes) {
+    let (architectures, part) = match parts(bytes) {
+        Ok(parts) => parts,
+        Err(error) => {
+            unread.push(format!("native: {error}"));
+            return None;
+        }
+    };
+    let file = match object::File::parse(part) {
         Ok(file) => file,
         Err(error) => {
             unread.push(format!("native: {error}"));
@@ -51,7 +62,8 @@ pub fn read(bytes: &[u8], unread: &mut Vec<String>) -> Option<Native> {
         }
     };
     let mut native = Native {
-        architecture: format!("{:?}", file.architecture()).to_lowercase(),
+        architecture: told(file.architecture()),
+        architectures,
         bits: if file.is_64() { 64 } else { 32 },
         little_endian: file.is_little_endian(),
         kind: format!("{:?}", file.kind()).to_lowercase(),
@@ -87,6 +99,18 @@ pub fn read(bytes: &[u8], unread: &mut Vec<String>) -> Option<Native> {
         }
         Err(error) => unread.push(format!("native.imports: {error}")),
     }
+    match file.import_libraries() {
+        Ok(libraries) => {
+            for library in libraries.take(MAX_LIBRARIES).map_while(Result::ok) {
+                let name = String::from_utf8_lossy(library.name()).into_owned();
+                let is_new = native.libraries.iter().all(|known| known.name != name);
+                if is_new && native.libraries.len() < MAX_LIBRARIES {
+                    native.libraries.push(Library { name, ..Library::default() });
+                }
+            }
+        }
+        Err(error) => unread.push(format!("native.libraries: {error}")),
+    }
     match file.exports() {
         Ok(exports) => {
             let names =
@@ -99,6 +123,33 @@ pub fn read(bytes: &[u8], unread: &mut Vec<String>) -> Option<Native> {
         Err(error) => unread.push(format!("native.exports: {error}")),
     }
     Some(native)
+}
+
+/// Most parts of a file for several instruction sets.
+const MAX_PARTS: usize = 64;
+
+/// The instruction sets of a file that is for several, none for all others, and the part to look at.
+fn parts(bytes: &[u8]) -> object::Result<(Vec<String>, &[u8])> {
+    match FileKind::parse(bytes)? {
+        FileKind::MachOFat32 => of_parts(bytes, MachOFatFile32::parse(bytes)?.arches()),
+        FileKind::MachOFat64 => of_parts(bytes, MachOFatFile64::parse(bytes)?.arches()),
+        _ => Ok((Vec::new(), bytes)),
+    }
+}
+
+fn of_parts<'a>(bytes: &'a [u8], parts: &[impl FatArch]) -> object::Result<(Vec<String>, &'a [u8])> {
+    let parts = &parts[..parts.len().min(MAX_PARTS)];
+    let is_intel = |part: &&_| {
+        let architecture = FatArch::architecture(*part);
+        matches!(architecture, Architecture::I386 | Architecture::X86_64)
+    };
+    let chosen = parts.iter().find(is_intel).or(parts.first());
+    let part = chosen.map_or(Ok(bytes), |part| part.data(bytes))?;
+    Ok((parts.iter().map(|part| told(part.architecture())).collect(), part))
+}
+
+fn told(architecture: Architecture) -> String {
+    format!("{architecture:?}").to_lowercase()
 }
 
 fn section_facts<'a>(section: &impl ObjectSection<'a>) -> Section {

@@ -1,5 +1,5 @@
 //! Black-box scenarios: the escapers against SMDA's; then the built `malkin` serves on loopback, Python plays the client: the recorded transcripts of the MCRIT API, the genuine
-//! McritClient (every method) and `mcrit client` against us and against the reference server, `.mcrit` files both ways, and the transcripts of the triage API with a mock of its providers.
+//! McritClient (every method) and `mcrit client` against us and against the reference server, `.mcrit` files both ways, the transcripts of the triage API with a mock of its providers, and facts of executables against pefile and lief.
 //!
 //! Everything is started here with an empty data folder and stopped here. Absent golden data or an absent product are counted as skipped.
 
@@ -41,6 +41,7 @@ const SCENARIOS: &[Scenario] = &[
     },
     Scenario { name: "exports", run: exchange_exports },
     Scenario { name: "triage", run: replay_triage },
+    Scenario { name: "facts", run: compare_facts },
     Scenario { name: "matchers", run: fuzz_matchers },
 ];
 
@@ -169,6 +170,14 @@ fn exchange_exports(bench: &Bench) -> Result<Tally, String> {
 fn fuzz_matchers(bench: &Bench) -> Result<Tally, String> {
     let arguments = ["--seeds", "4", "--functions", "1000"].map(str::to_owned);
     compare_matching::compare(&bench.python, &bench.shared, &bench.scratch.0.join("matchers"), &arguments)
+}
+
+/// What `malkin triage` tells of executables against pefile and lief, on wheels that pip fetches.
+fn compare_facts(bench: &Bench) -> Result<Tally, String> {
+    let mut script = bench.script("compare_facts.py");
+    script.arg("--malkin").arg(crate::target_dir().join("debug/malkin"));
+    script.arg("--folder").arg(crate::target_dir().join("facts-wheels"));
+    judge(&mut script, &[])
 }
 
 /// The transcripts of the triage API: its runner starts a server for each, with a mock of the providers.
