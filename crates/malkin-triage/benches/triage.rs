@@ -43,7 +43,8 @@ fn rules(count: u64) -> Rules {
                 3 | 4 => format!("\"Software\\\\{}\" nocase", word(number, at)),
                 5 | 6 => {
                     let byte = |place: u64| mixed(number * 131 + at * 17 + place) as u8;
-                    let hex: String = (0..16).map(|place| format!("{:02x} ", byte(place))).collect();
+                    let hex =
+                        (0..16).fold(String::new(), |hex, place| hex + &format!("{:02x} ", byte(place)));
                     format!("{{ 55 8b ec {hex} e8 ?? ?? ?? ?? {hex} }}")
                 }
                 _ => format!("/https?:\\/\\/{}[a-z0-9]{{2,8}}\\.(com|net)/", word(number, at)),

@@ -89,10 +89,11 @@ pub fn read(bytes: &[u8], unread: &mut Vec<String>) -> Option<Native> {
                 };
                 let known = native.libraries.iter().position(|known| known.name == library);
                 if known.is_none() && native.libraries.len() < MAX_LIBRARIES {
-                    native.libraries.push(Library { name: library, ..Library::default() });
+                    native.libraries.push(Library { name: library.clone(), ..Library::default() });
                 }
-                let at = known.unwrap_or(native.libraries.len().saturating_sub(1));
-                if let Some(library) = native.libraries.get_mut(at) {
+                // Functions of libraries beyond the limit are left out.
+                let known = known.or_else(|| native.libraries.iter().position(|known| known.name == library));
+                if let Some(library) = known.and_then(|at| native.libraries.get_mut(at)) {
                     library.functions.push(name);
                 }
             }

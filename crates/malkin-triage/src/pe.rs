@@ -22,6 +22,8 @@ const MAX_CALLBACKS: usize = 256;
 const MAX_DEBUG: usize = 64;
 /// Offsets of sections in a file count in these, in bytes.
 const SECTOR: u32 = 512;
+/// Longest name of an export, in bytes; mangled ones grow long.
+const MAX_EXPORT_NAME: usize = 4096;
 /// Longest path of a debug record, in bytes.
 const MAX_PATH: usize = 1024;
 
@@ -137,11 +139,12 @@ pub fn read(bytes: &[u8], unread: &mut Vec<String>) -> Option<Pe> {
 fn facts<H: ImageNtHeaders>(file: &PeFile<'_, H>, bits: u8, bytes: &[u8], unread: &mut Vec<String>) -> Pe {
     let header = file.nt_headers().file_header();
     let optional = file.nt_headers().optional_header();
-    let mut note = |part: &str, result: object::Result<()>| {
+    let mut note = |part: &str, result: Result<(), String>| {
         if let Err(error) = result {
             unread.push(format!("pe.{part}: {error}"));
         }
     };
+    let told = |outcome: object::Result<()>| outcome.map_err(|error| error.to_string());
     let mut pe = Pe {
         machine: header.machine.get(LE).0,
         bits,
@@ -158,11 +161,11 @@ fn facts<H: ImageNtHeaders>(file: &PeFile<'_, H>, bits: u8, bytes: &[u8], unread
         is_dotnet: directory(file, pe::IMAGE_DIRECTORY_ENTRY_COM_DESCRIPTOR).is_some(),
         ..Pe::default()
     };
-    note("imports", imports(file, &mut pe));
-    note("delay_imports", delay_imports(file, &mut pe));
+    note("imports", told(imports(file, &mut pe)));
+    note("delay_imports", told(delay_imports(file, &mut pe)));
     pe.imphash = imphash(&pe.libraries);
     note("exports", exports(file, &mut pe));
-    note("resources", resources(file, bytes, &mut pe));
+    note("resources", told(resources(file, bytes, &mut pe)));
     debug_paths(file, bytes, &mut pe);
     tls_callbacks(file, bytes, &mut pe);
     overlay(file, bytes, &mut pe);
@@ -281,19 +284,27 @@ fn imphash(libraries: &[Library]) -> Option<String> {
     (!all.is_empty()).then(|| md5_hex(all.join(",").as_bytes()))
 }
 
-fn exports<H: ImageNtHeaders>(file: &PeFile<'_, H>, pe: &mut Pe) -> object::Result<()> {
-    let Some(table) = file.export_table()? else { return Ok(()) };
-    if let Some((address, _)) = directory(file, pe::IMAGE_DIRECTORY_ENTRY_EXPORT) {
-        let name_at = table.directory().name.get(LE);
-        pe.export_name = name_at
-            .checked_sub(address)
-            .and_then(|_| file.section_table().pe_data_at(file.data(), name_at))
-            .and_then(|rest| rest.get(..memchr::memchr(0, rest.get(..256).unwrap_or(rest))?))
-            .map(|name| String::from_utf8_lossy(name).into_owned())
-            .filter(|name| !name.is_empty());
-    }
-    for (name, _) in table.name_iter().take(MAX_FUNCTIONS) {
-        pe.exports.push(String::from_utf8_lossy(table.name_from_pointer(name)?).into_owned());
+/// Names of exports, wherever their tables lie: small linkers put them outside of the directory, and loaders do not mind.
+fn exports<H: ImageNtHeaders>(file: &PeFile<'_, H>, pe: &mut Pe) -> Result<(), String> {
+    let Some((address, _)) = directory(file, pe::IMAGE_DIRECTORY_ENTRY_EXPORT) else { return Ok(()) };
+    let at = |address: u32| file.section_table().pe_data_at(file.data(), address);
+    let number = |bytes: &[u8], place: usize| {
+        Some(u32::from_le_bytes(bytes.get(place..place.checked_add(4)?)?.try_into().ok()?))
+    };
+    let name_at = |address: u32| {
+        let rest = at(address)?;
+        let rest = rest.get(..MAX_EXPORT_NAME).unwrap_or(rest);
+        Some(String::from_utf8_lossy(rest.get(..memchr::memchr(0, rest)?)?).into_owned())
+    };
+    let table = at(address).ok_or("the table is outside of the file")?;
+    let field = |place| number(table, place).ok_or("the table is cut off");
+    // IMAGE_EXPORT_DIRECTORY: the module's name, the number of names, the table of their addresses.
+    let (module, count, names) = (field(12)?, field(24)?, field(32)?);
+    pe.export_name = name_at(module).filter(|name| !name.is_empty());
+    if count > 0 {
+        let names = at(names).ok_or("the table of names is outside of the file")?;
+        let addresses = (0..MAX_FUNCTIONS.min(count as usize)).map_while(|place| number(names, 4 * place));
+        pe.exports.extend(addresses.filter_map(name_at));
     }
     Ok(())
 }

@@ -1,13 +1,14 @@
 """Facts of executables against pefile (PE) and lief (ELF, Mach-O): files of wheels for several systems, fetched by pip.
 
-    compare_facts.py --malkin MALKIN --folder FOLDER
+    compare_facts.py --malkin MALKIN --folder FOLDER [--golden FOLDER]
 
-FOLDER keeps the wheels. `malkin triage` looks at every executable of at least one page in them; each fact that both sides
+The golden binaries of ../shared/disasm are compared as well, but for those made to be damaged. FOLDER keeps the wheels. `malkin triage` looks at every executable of at least one page in them; each fact that both sides
 tell is compared, sections with their entropy and hashes. Nothing of the wheels is run. Prints a line for each difference and a
 last line `N passed, N failed`, by file.
 """
 
 import argparse
+import gzip
 import hashlib
 import json
 import math
@@ -64,9 +65,18 @@ def fetch(folder):
         subprocess.run(command, capture_output=True)
 
 
-def executables(folder):
+# Files without sound headers, cut off, or mapped: there is nothing that the other side could be right about.
+DAMAGED = ("hdr_", "trunc_", "dump_", "raw_", "not_a_binary", "settings_classes")
+
+
+def executables(folder, golden):
     """Every different executable in the wheels: pairs of name and bytes."""
     seen = set()
+    for path in sorted(golden.glob("*.bin.gz")) if golden else []:
+        if not path.name.startswith(DAMAGED):
+            content = gzip.decompress(path.read_bytes())
+            seen.add(hashlib.sha256(content).hexdigest())
+            yield path.name.removesuffix(".bin.gz"), content
     for wheel in sorted(folder.glob("*/*/*.whl")):
         with zipfile.ZipFile(wheel) as archive:
             for entry in archive.infolist():
@@ -157,6 +167,9 @@ def of_pe(content):
             at += width
     facts["tls_callbacks"] = callbacks
     overlay = pe.get_overlay_data_start_offset()
+    # pefile takes a signature behind the sections for an overlay; we tell it as what it is.
+    if overlay is not None and overlay == optional.DATA_DIRECTORY[4].VirtualAddress:
+        overlay = None
     facts["overlay"] = None if overlay is None else {"offset": overlay, "size": len(content) - overlay}
     return facts
 
@@ -292,12 +305,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--malkin", required=True)
     parser.add_argument("--folder", required=True, type=pathlib.Path)
+    parser.add_argument("--golden", type=pathlib.Path)
     arguments = parser.parse_args()
     fetch(arguments.folder)
     lief.logging.disable()
     passed, failed, kinds = 0, 0, {}
     scratch = arguments.folder / "file"
-    for name, content in executables(arguments.folder):
+    for name, content in executables(arguments.folder, arguments.golden):
         scratch.write_bytes(content)
         command = [arguments.malkin, "triage", "--no-similarity", "--data", str(arguments.folder / "none")]
         answer = subprocess.run([*command, "--format", "json", str(scratch)], capture_output=True, text=True)

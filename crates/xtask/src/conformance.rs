@@ -177,6 +177,7 @@ fn compare_facts(bench: &Bench) -> Result<Tally, String> {
     let mut script = bench.script("compare_facts.py");
     script.arg("--malkin").arg(crate::target_dir().join("debug/malkin"));
     script.arg("--folder").arg(crate::target_dir().join("facts-wheels"));
+    script.arg("--golden").arg(bench.shared.join("disasm/golden/public"));
     judge(&mut script, &[])
 }
 
