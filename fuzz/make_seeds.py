@@ -157,13 +157,17 @@ def answers():
 
 
 def executables():
+    def both(name, data):
+        seed("loader", name, data)
+        seed("examine", name, data)
+
     for name, sizes in [("pe32", (0x10, 0x1000, 0x200, 0x200)), ("pe32_cut", (0x1000, 0x1000, 0x8000, 0x200))]:
-        seed("loader", name, pe(*sizes))
-    seed("loader", "pe64_imports", pe64())
+        both(name, pe(*sizes))
+    both("pe64_imports", pe64())
     for name, little, wide in [("elf64", True, True), ("elf32", True, False), ("elf32_big", False, False)]:
-        seed("loader", name, elf(little, wide))
-    seed("loader", "macho", macho())
-    seed("loader", "macho_fat", struct.pack(">7I", 0xCAFEBABE, 1, 0x1000007, 3, 64, len(macho()), 0) + bytes(36) + macho())
+        both(name, elf(little, wide))
+    both("macho", macho())
+    both("macho_fat", struct.pack(">7I", 0xCAFEBABE, 1, 0x1000007, 3, 64, len(macho()), 0) + bytes(36) + macho())
     seed("loader", "dex", b"dex\n035\0" + bytes(24) + struct.pack("<3I", 112, 112, 0x12345678) + bytes(68))
     seed("loader", "delphi", b"IDR Knowledge Base File" + bytes(60))
     seed("loader", "go12", b"\xfb\xff\xff\xff\0\0\1\x08" + struct.pack("<5Q", 1, 0x401000, 40, 0x401010, 0) + struct.pack("<QI", 0x401000, 60) + b"main.main\0")

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod escaper;
+pub mod examine;
 pub mod hash;
 pub mod loader;
 pub mod mcrit;
