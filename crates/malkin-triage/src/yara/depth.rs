@@ -76,6 +76,48 @@ mod tests {
         }
     }
 
+    /// What boreal skips or ends elsewhere than one might think must not hide what follows.
+    #[test]
+    fn nothing_hides_a_deep_condition() {
+        let deep = "not ".repeat(200_000) + "true";
+        let hidden = |string: &str| format!("rule a {{ strings: {string} condition: {deep} }}");
+        for text in [
+            hidden("$a = { 00 /* } \" */ 11 }"),
+            hidden("$a = { 00 // } \"\n 11 }"),
+            hidden("$a = /* { */ { 00 11 }"),
+            hidden("$a = /a\\//"),
+            hidden("$a = /[\"]/"),
+            hidden("$a = \"\\\\\""),
+            format!("import \"pe\\\" rule a {{ condition: {deep} }}"),
+            format!("include \"x\\\" rule a {{ condition: {deep} }}"),
+            format!("import /* \" */ \"pe\\\" rule a {{ condition: {deep} }}"),
+        ] {
+            assert!(too_deep(&text).is_some(), "{text:.60}");
+        }
+        // A class ends at a slash, for boreal with an error before it gets any further.
+        let broken = hidden("$a = /[/*]/");
+        assert_eq!(too_deep(&broken), None);
+        assert_eq!(Rules::compile([("x".to_owned(), broken)], Duration::from_secs(5)).files, 0);
+    }
+
+    #[test]
+    fn deep_strings_do_not_end_the_process() {
+        for string in [
+            format!("{{ 00 {} 11 }}", "(".repeat(200_000)),
+            format!("{{ 00 {} 11 {} }}", "(11|22 ".repeat(5_000), ")".repeat(5_000)),
+            format!("/{}a/", "(".repeat(200_000)),
+            format!("/{}a{}/", "(".repeat(200_000), ")".repeat(200_000)),
+            format!("/{}a{}/", "(a|".repeat(20_000), ")".repeat(20_000)),
+            format!("/a{}/", "*".repeat(200_000)),
+            format!("/a{}/", "{1}".repeat(200_000)),
+            format!("/{}/", "a|".repeat(200_000)),
+        ] {
+            let text = format!("rule a {{ strings: $a = {string} condition: $a }}");
+            let rules = Rules::compile([("x".to_owned(), text)], Duration::from_secs(5));
+            rules.scan(b"abc");
+        }
+    }
+
     #[test]
     fn what_is_taken_does_not_end_the_process() {
         let deep = |text: &str| text.repeat(MAX_OPERAND - 10);

@@ -68,5 +68,6 @@ mod tests {
         assert_eq!(of("/a{2,10}(b{3}){4,}/"), 19 * 120);
         assert_eq!(of("/(((a{999}){999}){999}){99999999999999999999}/"), MOST_FOR_ONE);
         assert_eq!(of("{ 00 [1-99999999999999999999999] 11 }"), u64::MAX);
+        assert!(of("{ 00 /* } */ [1-10000] 11 }") > 10_000, "a comment does not hide a jump");
     }
 }
