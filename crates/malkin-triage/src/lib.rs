@@ -5,7 +5,7 @@
 //! files; similarity and reputation are handed in by the caller. Every input is hostile: counts, sizes and depths that a file
 //! states are bounded by named limits, and a part that cannot be read is left out and named in `Facts::unread`.
 //!
-//! Modules: `hashes`, `entropy`, `pe`, `native` (ELF and Mach-O), `version_info`, `strings`, `ioc`, `finding` (packers and
+//! Modules: `hashes`, `entropy`, `pe`, `native` (ELF and Mach-O), `names` (bounds on them), `version_info`, `strings`, `ioc`, `finding` (packers and
 //! anomalies), `capability` (APIs to ATT&CK), `archive`, `yara`, `facts` (all of it together), `verdict`.
 
 #![forbid(unsafe_code)]
@@ -18,6 +18,7 @@ pub mod facts;
 pub mod finding;
 pub mod hashes;
 pub mod ioc;
+mod names;
 pub mod native;
 pub mod pe;
 pub mod strings;

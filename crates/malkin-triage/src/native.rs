@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::entropy::{entropy, round};
 use crate::hashes::{hex, md5_hex, sha256_hex};
+use crate::names::Names;
 use crate::pe::{Library, Section};
 
 /// Most sections, and names of each kind, that are kept.
@@ -80,13 +81,14 @@ pub fn read(bytes: &[u8], unread: &mut Vec<String>) -> Option<Native> {
     };
     match file.imports() {
         Ok(imports) => {
+            let mut names = Names::new();
             // A damaged row ends the list; what came before it stands.
             for import in imports.take(MAX_NAMES).map_while(Result::ok) {
-                let library = String::from_utf8_lossy(import.library()).into_owned();
                 let name = match import.name() {
-                    NameOrOrdinal::Name(name) => String::from_utf8_lossy(name).into_owned(),
-                    NameOrOrdinal::Ordinal(number) => format!("#{number}"),
+                    NameOrOrdinal::Name(name) => names.take(name),
+                    NameOrOrdinal::Ordinal(number) => Some(format!("#{number}")),
                 };
+                let (Some(library), Some(name)) = (names.take(import.library()), name) else { break };
                 let known = native.libraries.iter().position(|known| known.name == library);
                 if known.is_none() && native.libraries.len() < MAX_LIBRARIES {
                     native.libraries.push(Library { name: library.clone(), ..Library::default() });
@@ -102,8 +104,9 @@ pub fn read(bytes: &[u8], unread: &mut Vec<String>) -> Option<Native> {
     }
     match file.import_libraries() {
         Ok(libraries) => {
-            for library in libraries.take(MAX_LIBRARIES).map_while(Result::ok) {
-                let name = String::from_utf8_lossy(library.name()).into_owned();
+            let mut names = Names::new();
+            let libraries = libraries.take(MAX_LIBRARIES).map_while(Result::ok);
+            for name in libraries.map_while(|library| names.take(library.name())) {
                 let is_new = native.libraries.iter().all(|known| known.name != name);
                 if is_new && native.libraries.len() < MAX_LIBRARIES {
                     native.libraries.push(Library { name, ..Library::default() });
@@ -114,12 +117,13 @@ pub fn read(bytes: &[u8], unread: &mut Vec<String>) -> Option<Native> {
     }
     match file.exports() {
         Ok(exports) => {
-            let names =
-                exports.take(MAX_NAMES).map_while(Result::ok).filter_map(|export| match export.name() {
-                    NameOrOrdinal::Name(name) => Some(String::from_utf8_lossy(name).into_owned()),
-                    NameOrOrdinal::Ordinal(_) => None,
-                });
-            native.exports = names.collect();
+            let mut names = Names::new();
+            for export in exports.take(MAX_NAMES).map_while(Result::ok) {
+                if let NameOrOrdinal::Name(name) = export.name() {
+                    let Some(name) = names.take(name) else { break };
+                    native.exports.push(name);
+                }
+            }
         }
         Err(error) => unread.push(format!("native.exports: {error}")),
     }

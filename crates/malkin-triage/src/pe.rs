@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::entropy::{entropy, round};
 use crate::hashes::{md5_hex, sha256_hex};
+use crate::names::Names;
 use crate::version_info;
 
 /// Limits of what is read from one file.
@@ -210,12 +211,12 @@ fn sections<H: ImageNtHeaders>(file: &PeFile<'_, H>, bytes: &[u8]) -> Vec<Sectio
 fn imports<H: ImageNtHeaders>(file: &PeFile<'_, H>, pe: &mut Pe) -> object::Result<()> {
     let Some(table) = file.import_table()? else { return Ok(()) };
     let mut descriptors = table.descriptors()?;
-    let mut left = MAX_FUNCTIONS;
+    let (mut left, mut texts) = (MAX_FUNCTIONS, Names::new());
     while let Some(descriptor) = descriptors.next()? {
         if pe.libraries.len() >= MAX_LIBRARIES || left == 0 {
             break;
         }
-        let name = String::from_utf8_lossy(table.name(descriptor.name.get(LE))?).into_owned();
+        let Some(name) = texts.take(table.name(descriptor.name.get(LE))?) else { break };
         let original = descriptor.original_first_thunk.get(LE);
         let thunks = if original == 0 { descriptor.first_thunk.get(LE) } else { original };
         let mut library = Library { name, ..Library::default() };
@@ -223,11 +224,13 @@ fn imports<H: ImageNtHeaders>(file: &PeFile<'_, H>, pe: &mut Pe) -> object::Resu
             let mut thunks = table.thunks(thunks)?;
             while let Some(thunk) = thunks.next::<H>()?.filter(|_| left > 0) {
                 left -= 1;
-                library.functions.push(if thunk.is_ordinal() {
-                    by_ordinal(&library.name, thunk.ordinal())
+                let name = if thunk.is_ordinal() {
+                    Some(by_ordinal(&library.name, thunk.ordinal()))
                 } else {
-                    String::from_utf8_lossy(table.hint_name(thunk.address())?.1).into_owned()
-                });
+                    texts.take(table.hint_name(thunk.address())?.1)
+                };
+                let Some(name) = name else { break };
+                library.functions.push(name);
             }
             Ok(())
         };
@@ -241,21 +244,23 @@ fn imports<H: ImageNtHeaders>(file: &PeFile<'_, H>, pe: &mut Pe) -> object::Resu
 fn delay_imports<H: ImageNtHeaders>(file: &PeFile<'_, H>, pe: &mut Pe) -> object::Result<()> {
     let Some(table) = file.delay_load_import_table()? else { return Ok(()) };
     let mut descriptors = table.descriptors()?;
-    let mut left = MAX_FUNCTIONS;
+    let (mut left, mut texts) = (MAX_FUNCTIONS, Names::new());
     while let Some(descriptor) = descriptors.next()? {
         if pe.libraries.len() >= MAX_LIBRARIES || left == 0 {
             break;
         }
-        let name = String::from_utf8_lossy(table.name(descriptor.dll_name_rva.get(LE))?).into_owned();
+        let Some(name) = texts.take(table.name(descriptor.dll_name_rva.get(LE))?) else { break };
         let mut library = Library { name, functions: Vec::new(), delayed: true };
         let mut thunks = table.thunks(descriptor.import_name_table_rva.get(LE))?;
         while let Some(thunk) = thunks.next::<H>()?.filter(|_| left > 0) {
             left -= 1;
-            library.functions.push(if thunk.is_ordinal() {
-                by_ordinal(&library.name, thunk.ordinal())
+            let name = if thunk.is_ordinal() {
+                Some(by_ordinal(&library.name, thunk.ordinal()))
             } else {
-                String::from_utf8_lossy(table.hint_name(thunk.address())?.1).into_owned()
-            });
+                texts.take(table.hint_name(thunk.address())?.1)
+            };
+            let Some(name) = name else { break };
+            library.functions.push(name);
         }
         pe.libraries.push(library);
     }
@@ -294,17 +299,18 @@ fn exports<H: ImageNtHeaders>(file: &PeFile<'_, H>, pe: &mut Pe) -> Result<(), S
     let name_at = |address: u32| {
         let rest = at(address)?;
         let rest = rest.get(..MAX_EXPORT_NAME).unwrap_or(rest);
-        Some(String::from_utf8_lossy(rest.get(..memchr::memchr(0, rest)?)?).into_owned())
+        rest.get(..memchr::memchr(0, rest)?)
     };
     let table = at(address).ok_or("the table is outside of the file")?;
     let field = |place| number(table, place).ok_or("the table is cut off");
     // IMAGE_EXPORT_DIRECTORY: the module's name, the number of names, the table of their addresses.
     let (module, count, names) = (field(12)?, field(24)?, field(32)?);
-    pe.export_name = name_at(module).filter(|name| !name.is_empty());
+    let mut texts = Names::new();
+    pe.export_name = name_at(module).filter(|name| !name.is_empty()).and_then(|name| texts.take(name));
     if count > 0 {
         let names = at(names).ok_or("the table of names is outside of the file")?;
         let addresses = (0..MAX_FUNCTIONS.min(count as usize)).map_while(|place| number(names, 4 * place));
-        pe.exports.extend(addresses.filter_map(name_at));
+        pe.exports.extend(addresses.filter_map(name_at).map_while(|name| texts.take(name)));
     }
     Ok(())
 }
@@ -453,5 +459,92 @@ fn overlay<H: ImageNtHeaders>(file: &PeFile<'_, H>, bytes: &[u8], pe: &mut Pe) {
     if let Some(content) = bytes.get(end as usize..stop as usize).filter(|content| !content.is_empty()) {
         let size = content.len() as u64;
         pe.overlay = Some(Overlay { offset: end, size, entropy: round(entropy(content)) });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A PE with one section, which is mapped at 0x1000 and begins with the directory of this number.
+    fn with_directory(number: usize, section: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![0; 0x200];
+        let mut put = |at: usize, field: &[u8]| bytes[at..at + field.len()].copy_from_slice(field);
+        let size = section.len() as u32;
+        put(0, b"MZ");
+        put(0x3c, &0x40_u32.to_le_bytes());
+        put(0x40, b"PE\0\0");
+        put(0x44, &0x14c_u16.to_le_bytes());
+        put(0x46, &1_u16.to_le_bytes());
+        put(0x54, &0xe0_u16.to_le_bytes());
+        put(0x58, &0x10b_u16.to_le_bytes());
+        put(0x58 + 92, &16_u32.to_le_bytes());
+        put(0x58 + 96 + 8 * number, &0x1000_u32.to_le_bytes());
+        put(0x58 + 100 + 8 * number, &40_u32.to_le_bytes());
+        put(0x138, b".data\0\0\0");
+        for (at, field) in [(0x140, size), (0x144, 0x1000), (0x148, size), (0x14c, 0x200)] {
+            put(at, &field.to_le_bytes());
+        }
+        bytes.extend(section);
+        bytes
+    }
+
+    fn exports_of(section: &[u8]) -> Pe {
+        let mut unread = Vec::new();
+        let pe =
+            read(&with_directory(0, section), &mut unread).unwrap_or_else(|| panic!("no PE: {unread:?}"));
+        assert!(!unread.iter().any(|part| part.contains("exports")), "{unread:?}");
+        pe
+    }
+
+    /// A directory with names; behind it the module's name, the addresses of names, and the text they all lead to.
+    fn directory_of(count: u32, name: &[u8]) -> Vec<u8> {
+        let mut section = vec![0; 48];
+        section[12..16].copy_from_slice(&(0x1000_u32 + 40).to_le_bytes());
+        section[24..28].copy_from_slice(&count.to_le_bytes());
+        section[32..36].copy_from_slice(&(0x1000_u32 + 48).to_le_bytes());
+        section[40..46].copy_from_slice(b"x.dll\0");
+        let text = 0x1000 + 48 + 4 * count;
+        section.extend((0..count).flat_map(|_| text.to_le_bytes()));
+        section.extend(name);
+        section.push(0);
+        section
+    }
+
+    #[test]
+    fn exports_may_lie_outside_of_their_directory() {
+        let pe = exports_of(&directory_of(2, b"start"));
+        assert_eq!((pe.export_name.as_deref(), pe.exports), (Some("x.dll"), vec!["start".to_owned(); 2]));
+        assert!(
+            exports_of(&directory_of(1, &[b'a'; MAX_EXPORT_NAME])).exports.is_empty(),
+            "a name without end"
+        );
+    }
+
+    #[test]
+    fn many_addresses_of_one_long_name_take_bounded_memory() {
+        let pe = exports_of(&directory_of(65_536, &[b'a'; 4000]));
+        let kept: usize = pe.exports.iter().map(String::len).sum();
+        assert!(kept > 1 << 20 && kept <= 16 << 20, "{kept}");
+    }
+    #[test]
+    fn many_imports_of_one_long_name_take_bounded_memory_and_time() {
+        const THUNKS: u32 = 60_000;
+        let (library, thunks) = (0x1000 + 40_u32, 0x1000 + 48_u32);
+        let text = thunks + 4 * (THUNKS + 1);
+        let mut section = Vec::new();
+        // One descriptor and the one that ends the table; the library's name; the thunks and their end; hint and name.
+        section.extend(
+            [thunks, 0, 0, library, thunks, 0, 0, 0, 0, 0].iter().flat_map(|field| field.to_le_bytes()),
+        );
+        section.extend(b"x.dll\0\0\0");
+        section.extend((0..THUNKS).flat_map(|_| text.to_le_bytes()).chain([0; 4]));
+        section.extend([0, 0]);
+        section.extend(vec![b'a'; 4 << 20]);
+        section.push(0);
+        let pe = read(&with_directory(1, &section), &mut Vec::new()).unwrap_or_default();
+        assert_eq!((pe.libraries.len(), pe.libraries[0].name.as_str()), (1, "x.dll"));
+        let lengths: Vec<usize> = pe.libraries[0].functions.iter().map(String::len).collect();
+        assert_eq!(lengths, [4096; 3], "60,000 names of 4 MiB would be 240 GB");
     }
 }
