@@ -1,6 +1,6 @@
 //! Writers of reports and functions.
 
-use super::text::JsonText;
+use super::text::{JsonText, RowGap};
 use crate::address::Va;
 use crate::function::{Function, FunctionMetadata};
 use crate::report::{DataRefs, Report, ReportMetadata, Statistics};
@@ -26,7 +26,12 @@ pub(super) fn report(report: &Report, json: &mut JsonText<'_>, between: &mut dyn
         if let Some(buffer) = &report.buffer {
             json.key("buffer").text(buffer);
         }
-        json.key("code_areas").array(|json| report.code_areas.iter().for_each(|area| range(json, *area)));
+        // SMDA knows no code areas of a buffer, not even that there are none.
+        if report.metadata.is_buffer && report.code_areas.is_empty() {
+            json.key("code_areas").null();
+        } else {
+            json.key("code_areas").array(|json| report.code_areas.iter().for_each(|area| range(json, *area)));
+        }
         if let Some(sections) = &report.code_sections {
             json.key("code_sections").array(|json| {
                 for (start, end) in sections {
@@ -172,16 +177,13 @@ fn as_stated(value: &serde_json::Value, json: &mut JsonText<'_>, sorted: bool) {
 }
 
 fn blocks(function: &Function, json: &mut JsonText<'_>) {
+    let mut gap = RowGap::default();
     json.object(|json| {
         for block in function.code.blocks() {
             json.address_key(block.start.get()).array(|json| {
                 for instruction in function.code.instructions(block) {
-                    json.array(|json| {
-                        json.number(instruction.offset.get());
-                        json.text(instruction.bytes);
-                        json.text(instruction.mnemonic);
-                        json.text(instruction.operands);
-                    });
+                    let texts = [instruction.bytes, instruction.mnemonic, instruction.operands];
+                    json.row(instruction.offset.get(), texts, &mut gap);
                 }
             });
         }
