@@ -1,6 +1,10 @@
-"""Disassembles files with SMDA (the published package) and with malkin, one process each, and compares the reports field by field.
+"""Disassembles files with SMDA (the published package) and with malkin and compares the reports field by field.
 
     python compare_smda.py --malkin BINARY [--seconds S] [--keep FOLDER] FILE...
+
+Each side works through all files in one process with one thread and writes its reports itself in the same layout, so that neither pays for
+starting anew (buffers with an address of their own, see inputs.json of the golden files, cost malkin a start each). Files of architectures that
+malkin has no disassembler for are left out of both. Then the file with the most functions alone, for the peak memory of each.
 
 Every field of every function and of the report as a whole is compared as JSON; what depends on the clock is not. Each report of malkin is also
 loaded by the package's own SmdaReport.fromDict. Files that both refuse count as equal. A line a file, then shares in percent of SMDA's
@@ -19,27 +23,46 @@ import tempfile
 UNCOMPARED = {"execution_time", "timestamp", "message", "xcfg", "metadata", "sha256"}
 SHOWN = 8
 
+# One process for all jobs: [input, output, base or null, bitness or null]. Its own toFile writes.
 SMDA = r"""
-import json, logging, sys
+import json, logging, sys, time
 logging.disable(logging.CRITICAL)
 from smda.Disassembler import Disassembler
 from smda.SmdaConfig import SmdaConfig
+jobs, spent_path, seconds = sys.argv[1:]
 config = SmdaConfig()
-config.TIMEOUT = int(sys.argv[3])
-report = Disassembler(config).disassembleFile(sys.argv[1])
-json.dump(report.toDict(), open(sys.argv[2], "w"))
+config.TIMEOUT = int(seconds)
+spent = {}
+for path, out, base, bitness in json.load(open(jobs)):
+    before = time.process_time()
+    try:
+        if base is None:
+            report = Disassembler(config).disassembleFile(path)
+        else:
+            report = Disassembler(config).disassembleBuffer(open(path, "rb").read(), base, bitness)
+        report.toFile(out)
+        refusal = ""
+    except Exception as error:
+        refusal = repr(error)
+    spent[path] = [time.process_time() - before, refusal]
+json.dump(spent, open(spent_path, "w"))
 """
 
 LOAD = r"""
 import json, sys
 from smda.common.SmdaReport import SmdaReport
-report = SmdaReport.fromDict(json.load(open(sys.argv[1])))
-assert json.loads(json.dumps(report.toDict()))["xcfg"].keys() == json.load(open(sys.argv[1]))["xcfg"].keys()
+for path in sys.argv[1:]:
+    try:
+        stated = json.load(open(path))
+        report = SmdaReport.fromDict(stated)
+        assert json.loads(json.dumps(report.toDict()))["xcfg"].keys() == stated["xcfg"].keys(), "other functions"
+    except Exception as error:
+        print(path, repr(error), sep="\t", file=sys.stderr)
 """
 
 
 def run(command):
-    """Runs to the end; answers success, what it said, seconds of processor time, peak MiB."""
+    """Runs to the end; answers success, what it said on stderr, seconds of processor time, peak MiB."""
     pipe_out, pipe_in = os.pipe()
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=pipe_in)
     os.close(pipe_in)
@@ -75,7 +98,6 @@ class Comparison:
         self.equal = {}
         self.extra = 0
         self.files = [0, 0]
-        self.spent = [[0.0, 0.0], [0.0, 0.0]]
         self.instructions = 0
 
     def report(self, ours, theirs):
@@ -112,47 +134,89 @@ class Comparison:
         counts[0] += bool(same)
         counts[1] += 1
 
-    def file(self, run):
-        ours, theirs = load(run.our_path), load(run.their_path)
+    def file(self, job):
+        ours, theirs = load(job.our_path), load(job.their_path)
         refused = theirs is None or theirs.get("status") == "error" or not theirs.get("xcfg")
         if ours is None and refused:
             different = []
-            state = "refused by both: " + (run.our_words.splitlines() or [""])[-1]
+            state = "refused by both: " + job.our_words
         elif ours is None or theirs is None:
-            different = ["only one has a report: ours %s, SMDA %s" % (run.our_words[-200:] or "has", run.their_words[-200:] or "has")]
+            different = ["only one has a report: ours %s, SMDA %s" % (job.our_words or "has", job.their_words or "has")]
             state = "DIFFERENT"
         else:
+            if job.base is not None:
+                # SMDA is not told the name of a buffer.
+                theirs["metadata"]["filename"] = job.name
             different = self.report(ours, theirs)
-            if run.load_words:
-                different.append("SmdaReport.fromDict refuses our report: " + run.load_words[-300:])
-            for sums, spent in zip(self.spent, (run.ours, run.theirs)):
-                sums[0] += spent[0]
-                sums[1] = max(sums[1], spent[1])
-            state = "%d functions, %d differences, %.2f s %.0f MiB against %.2f s %.0f MiB" % (
-                len(theirs["xcfg"]), len(different), *run.ours, *run.theirs)
+            if job.load_words:
+                different.append("SmdaReport.fromDict refuses our report: " + job.load_words[-300:])
+            state = "%d functions, %d differences, SMDA %.2f s" % (len(theirs["xcfg"]), len(different), job.their_seconds)
         self.files[bool(different)] += 1
         return different, state
 
 
-class Run:
-    """Both disassemblers on one file. No report is read here: a child's peak begins at the size of the process that started it."""
+class Job:
+    """An input, unpacked, and where the two reports of it go."""
 
-    def __init__(self, number, path, arguments, folder):
+    def __init__(self, number, path, scratch, folder):
         self.name = os.path.basename(path)
-        self.our_path, self.their_path = (os.path.join(folder, "%d-%s%s" % (number, self.name, end)) for end in (".ours", ".smda"))
-        if path.endswith(".gz"):
-            plain = os.path.join(folder, self.name[:-3])
-            with gzip.open(path) as fin, open(plain, "wb") as fout:
-                shutil.copyfileobj(fin, fout)
-            path = plain
-        seconds = str(arguments.seconds)
-        _, self.their_words, *self.theirs = run([sys.executable, "-c", SMDA, path, self.their_path, seconds])
-        disassemble = [arguments.malkin, "disassemble", path, "-o", self.our_path, "--timeout", seconds]
-        done, self.our_words, *self.ours = run(disassemble)
-        self.load_words = ""
-        if done:
-            loaded, words, *_ = run([sys.executable, "-c", LOAD, self.our_path])
-            self.load_words = "" if loaded else words
+        facts = load(os.path.join(os.path.dirname(path), "inputs.json")) or {}
+        if self.name.endswith(".gz"):
+            self.name = self.name[:-len(".bin.gz" if self.name.endswith(".bin.gz") else ".gz")]
+        stated = facts.get(self.name, {})
+        self.base, self.bitness = stated.get("base"), stated.get("bitness")
+        place = os.path.join(scratch, "in", str(number))
+        os.makedirs(place)
+        self.input = os.path.join(place, self.name)
+        with (gzip.open if path.endswith(".gz") else open)(path, "rb") as fin, open(self.input, "wb") as fout:
+            shutil.copyfileobj(fin, fout)
+        self.their_path = os.path.join(folder, "%d-%s.smda" % (number, self.name))
+        self.our_folder = os.path.join(folder, "%d.ours" % number)
+        self.our_path = os.path.join(self.our_folder, self.name + ".smda")
+        self.our_words = self.their_words = self.load_words = ""
+        self.their_seconds = 0.0
+        self.is_foreign = False
+
+
+def disassemble(jobs, arguments, folder):
+    """Ours: all files in one process, buffers in one each. Answers processor time and peak MiB of all and what was said of each file."""
+    options = ["--jobs", "1", "--timeout", str(arguments.seconds)]
+    files = [job for job in jobs if job.base is None]
+    runs = [([job], ["--base-address", hex(job.base)] + (["--bitness", str(job.bitness)] if job.bitness else [])) for job in jobs if job.base is not None]
+    if files:
+        runs.insert(0, (files, []))
+    total, peak = 0.0, 0.0
+    for number, (group, more) in enumerate(runs):
+        place = os.path.join(folder, "malkin-%d" % number)
+        os.makedirs(place)
+        _, words, seconds, memory = run([arguments.malkin, "disassemble"] + [job.input for job in group] + ["-o", place] + options + more)
+        total, peak = total + seconds, max(peak, memory)
+        for job in group:
+            os.makedirs(job.our_folder, exist_ok=True)
+            written = os.path.join(place, job.name + ".smda")
+            # Two inputs of one name would write to one place.
+            if os.path.exists(written):
+                os.replace(written, job.our_path)
+            said = [line for line in words.splitlines() if job.input in line]
+            job.our_words = said[-1].split(job.input, 1)[1].lstrip(": ") if said else ""
+            job.is_foreign = "There is no disassembler for" in job.our_words
+        shutil.rmtree(place)
+    return total, peak
+
+
+def disassemble_smda(jobs, arguments, scratch):
+    """SMDA's turn, all in one process. Answers processor time and peak MiB."""
+    plan, spent = os.path.join(scratch, "jobs.json"), os.path.join(scratch, "spent.json")
+    with open(plan, "w") as fout:
+        json.dump([[job.input, job.their_path, job.base, job.bitness] for job in jobs], fout)
+    done, words, seconds, memory = run([sys.executable, "-c", SMDA, plan, spent, str(arguments.seconds)])
+    if not done:
+        sys.exit("SMDA did not get to the end: " + words[-2000:])
+    with open(spent) as fin:
+        told = json.load(fin)
+    for job in jobs:
+        job.their_seconds, job.their_words = told[job.input]
+    return seconds, memory
 
 
 def short(value):
@@ -170,23 +234,40 @@ def main():
     arguments = parser.parse_args()
     comparison = Comparison()
     with tempfile.TemporaryDirectory() as scratch:
-        folder = arguments.keep or scratch
+        folder = arguments.keep or os.path.join(scratch, "out")
         os.makedirs(folder, exist_ok=True)
-        runs = [Run(number, path, arguments, folder) for number, path in enumerate(arguments.files)]
-        for done in runs:
-            different, state = comparison.file(done)
-            print("%-40s %s" % (done.name[-40:], state), flush=True)
+        jobs = [Job(number, path, scratch, folder) for number, path in enumerate(arguments.files) if os.path.basename(path) != "inputs.json"]
+        names = [job.name for job in jobs]
+        if len(set(names)) < len(names):
+            sys.exit("two inputs have one name: " + ", ".join(sorted({name for name in names if names.count(name) > 1})))
+        # No report is read before all is measured: a child's peak begins at the size of the process that started it.
+        ours, _ = disassemble(jobs, arguments, folder)
+        foreign = [job for job in jobs if job.is_foreign]
+        jobs = [job for job in jobs if not job.is_foreign]
+        theirs, _ = disassemble_smda(jobs, arguments, scratch)
+        largest = max(jobs, key=lambda job: os.path.getsize(job.their_path) if os.path.exists(job.their_path) else 0)
+        for place in (largest.our_path, largest.their_path):
+            if os.path.exists(place):
+                os.replace(place, place + ".first")
+        _, our_peak = disassemble([largest], arguments, folder)
+        _, their_peak = disassemble_smda([largest], arguments, scratch)
+        _, words, *_ = run([sys.executable, "-c", LOAD] + [job.our_path for job in jobs if os.path.exists(job.our_path)])
+        refusals = dict(line.split("\t", 1) for line in words.splitlines() if "\t" in line)
+        for job in jobs:
+            job.load_words = refusals.get(job.our_path, "")
+            different, state = comparison.file(job)
+            print("%-40s %s" % (job.name[-40:], state), flush=True)
             for line in different[:arguments.worst]:
                 print("    " + line)
+        for job in foreign:
+            print("%-40s left out: %s" % (job.name[-40:], job.our_words))
     print("\n%d functions, %d instructions, %d extra functions" % (comparison.functions, comparison.instructions, comparison.extra))
     for name, (same, all_of_them) in sorted(comparison.equal.items()):
         print("  %-42s %9.4f %% of %d" % (name, 100.0 * same / all_of_them, all_of_them))
-    (ours, our_peak), (theirs, their_peak) = comparison.spent
-    if ours:
-        print("processor time: malkin %.2f s, SMDA %.2f s, ratio %.1f (process start and output included)" % (ours, theirs, theirs / ours))
-        print("instructions a second of processor time: malkin %.0f, SMDA %.0f" % (comparison.instructions / ours, comparison.instructions / theirs))
-        print("greatest peak: malkin %.0f MiB, SMDA %.0f MiB, ratio %.2f" % (our_peak, their_peak, our_peak / their_peak))
-    print("%d passed, %d failed" % tuple(comparison.files))
+    print("processor time for all files, reports written: malkin %.2f s, SMDA %.2f s, ratio %.1f" % (ours, theirs, theirs / max(ours, 0.01)))
+    print("instructions a second of processor time: malkin %.0f, SMDA %.0f" % (comparison.instructions / max(ours, 0.01), comparison.instructions / theirs))
+    print("peak on %s alone: malkin %.0f MiB, SMDA %.0f MiB, ratio %.3f" % (largest.name, our_peak, their_peak, our_peak / their_peak))
+    print("%d passed, %d failed, %d left out" % (*comparison.files, len(foreign)))
     sys.exit(1 if comparison.files[1] else 0)
 
 
