@@ -4,10 +4,12 @@
     python3 fuzz/make_seeds.py
 """
 import base64
+import gzip
 import io
 import json
 import random
 import struct
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -255,5 +257,57 @@ def macho():
     return header + segment + symtab + entry + code + struct.pack("<IBBHQ", 1, 0xF, 1, 0, 0x100000000 + code_at) + strings
 
 
-for make in [escapers, documents, functions, values, answers, executables]:
+def codes():
+    """Raw code; the last byte says the bitness, see src/recovery.rs."""
+    frame = b"\x55\x8b\xec\x83\xec\x10\x85\xc0\x74\x02\x33\xc0\xc9\xc3"
+    table = b"\x83\xf8\x03\x77\x07\xff\x24\x85\x10\0\xff\xff\xc3\xcc\xcc\xcc" + b"".join(struct.pack("<I", 0xFFFF0000 + at) for at in (12, 12, 32, 32)) + b"\x40\xc3"
+    wide = b"\x48\x89\x5c\x24\x08\x57\x48\x83\xec\x20\x48\x8d\x05\x10\0\0\0\xff\xd0\xe8\x08\0\0\0\x48\x83\xc4\x20\x5f\xc3\xcc\xcc\x40\x53\x48\x83\xec\x20\x5b\xc3"
+    seed("recovery", "frame", frame * 3 + b"\0")
+    seed("recovery", "calls", b"\xe8\x0b\0\0\0\x68\x10\0\0\0\xc3" + b"\xcc" * 5 + frame + b"\xe9\xe0\xff\xff\xff\0")
+    seed("recovery", "table", table + b"\0")
+    seed("recovery", "wide", wide * 2 + b"\x0f\x05\xc3\1")
+    seed("recovery", "overlap", b"\xeb\xff\xc0\x74\xfc\x0f\x84\xf8\xff\xff\xff\xff\xe0\1")
+
+
+def archives():
+    """Archives of several kinds and inside of each other."""
+    def zipped(members, method):
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w", method) as archive:
+            for name, data in members:
+                archive.writestr(zipfile.ZipInfo(name), data, method)
+        return out.getvalue()
+
+    def tarred(members):
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+            for name, data in members:
+                entry = tarfile.TarInfo(name)
+                entry.size = len(data)
+                archive.addfile(entry, io.BytesIO(data))
+        # Without the padding to 10 KiB.
+        return out.getvalue()[:512 * (1 + 2 * len(members))]
+
+    members = [("a.bin", b"MZ" + bytes(30)), ("../b", b"text" * 20)]
+    stored, packed = zipped(members, zipfile.ZIP_STORED), zipped(members, zipfile.ZIP_DEFLATED)
+    seed("unpack", "stored", stored)
+    seed("unpack", "packed", packed)
+    # Marked as encrypted, with twelve bytes of a header that fits no password.
+    seed("unpack", "locked", stored.replace(b"PK\3\4\x14\0\0\0", b"PK\3\4\x14\0\1\0").replace(b"PK\1\2\x14\3\x14\0\0\0", b"PK\1\2\x14\3\x14\0\1\0"))
+    seed("unpack", "nested", zipped([("inner.zip", packed)], zipfile.ZIP_STORED))
+    # Found by fuzzing: a name of no length.
+    seed("unpack", "unnamed", zipped([("", b"text")], zipfile.ZIP_STORED))
+    seed("unpack", "gzip", gzip.compress(b"\x7fELF" + bytes(60), mtime=0))
+    seed("unpack", "tar_gz", gzip.compress(tarred(members[:1]), mtime=0))
+
+
+def texts():
+    """Texts with indicators of all kinds."""
+    seed("indicators", "network", b"hxxp://www[.]example[.]org/a?b=1 10.1.2.3:8080 mail admin@example.net or 2001:db8::1 ftp://user:pw@host.example.com")
+    seed("indicators", "system", b"HKEY_LOCAL_MACHINE\\Software\\Run\0Global\\mutex-1\0C:\\Windows\\Temp\\a.exe\0/tmp/.x/y\0")
+    seed("indicators", "wallets", b"1BoatSLRHtKNngkdXEeobR76b53LETtpyT bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4 0xde0B295669a9FD93d5F28D9Ec85E40f4cb697BAe")
+    seed("indicators", "wide", "http://example.com/\0kernel32.dll\0".encode("utf-16-le"))
+
+
+for make in [escapers, documents, functions, values, answers, executables, codes, archives, texts]:
     make()

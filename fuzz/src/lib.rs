@@ -14,6 +14,7 @@ pub mod mcrit;
 pub mod number;
 mod parts;
 pub mod provider;
+pub mod recovery;
 pub mod report;
 pub mod search;
 pub mod segment;
