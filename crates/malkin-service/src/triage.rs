@@ -6,11 +6,11 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use malkin_intel::{HashKind, Kind, Record, summary};
 use malkin_matching::attribute;
-use malkin_report::{Report, wire};
+use malkin_report::{Report, Status, wire};
 use malkin_store::{NewAnalysis, StoreError, Timestamp};
 use malkin_triage::{Facts, FamilyKinship, Kinship, Options, Reputation, Verdict, examine, verdict};
 use malkin_triage::{archive, ioc};
@@ -25,6 +25,9 @@ use crate::stage::{Stage, timed};
 
 /// Time the disassembly of an uploaded file may take: a client waits for the answer.
 const DISASSEMBLY_TIME: Duration = Duration::from_secs(30);
+/// Time all members of an archive have together for disassembly and comparison. Those whose turn comes later are looked at
+/// without, and their records say so.
+const ARCHIVE_TIME: Duration = Duration::from_mins(1);
 /// Families and functions that are told of what a file shares.
 const MAX_FAMILIES: usize = 20;
 const MAX_STRONGEST: usize = 5;
@@ -104,12 +107,31 @@ impl Desk {
 
 /// What a record says of similarity that was not wanted.
 const SKIPPED: &str = "skipped, as asked";
+/// What it says of similarity that there was no time for.
+const TOO_LATE: &str = "skipped, because the time for the archive was used up";
+
+/// Where a file is from.
+enum Place<'a> {
+    /// By itself; the records of what it holds are added here.
+    Outside(&'a mut Vec<NewAnalysis>),
+    /// Out of an archive, with the end of the time of all of that. It is not opened if it is an archive too: members are looked at
+    /// as they are, or a file that unfolds to itself would never end.
+    Inside(Instant),
+}
 
 /// What an archive holds: its children in short, and what was left out.
 #[derive(Default)]
 struct Children {
     listed: Vec<Value>,
     refused: Vec<String>,
+}
+
+/// What was found out about a file.
+struct Evidence {
+    facts: Facts,
+    kinship: Option<(Kinship, Value)>,
+    /// Why its code was left alone, if it was.
+    without_code: Option<&'static str>,
 }
 
 impl Engine {
@@ -125,7 +147,7 @@ impl Engine {
                 return Ok(Analysed { id: known.id, document: known.document, was_known: true });
             }
             let mut all = Vec::new();
-            let new = self.record_of(file, &sha256, Some(&mut all))?;
+            let new = self.record_of(file, &sha256, Place::Outside(&mut all))?;
             let analysed = Analysed { id: new.id.clone(), document: new.document.clone(), was_known: false };
             all.push(new);
             self.store().add_analyses(&all)?;
@@ -135,37 +157,39 @@ impl Engine {
 
     /// Looks at a file and answers the record as JSON text; nothing is kept.
     pub fn triage_now(&self, file: &Uploaded<'_>) -> Result<String, ServiceError> {
-        Ok(self.record_of(file, &sha256_of(file), Some(&mut Vec::new()))?.document)
+        Ok(self.record_of(file, &sha256_of(file), Place::Outside(&mut Vec::new()))?.document)
     }
 
-    /// The record of a file; those of files inside of it are added to `inside`. Without that, an archive is not opened: members of
-    /// archives are looked at as they are, or a file that unfolds to itself would never end.
+    /// The record of a file.
     fn record_of(
         &self,
         file: &Uploaded<'_>,
         sha256: &str,
-        inside: Option<&mut Vec<NewAnalysis>>,
+        place: Place<'_>,
     ) -> Result<NewAnalysis, ServiceError> {
-        let children =
-            inside.map_or_else(|| Ok(Children::default()), |inside| self.children(file, inside))?;
+        let (children, until) = match place {
+            Place::Outside(inside) => (self.children(file, inside)?, None),
+            Place::Inside(until) => (Children::default(), Some(until)),
+        };
         let now = self.now();
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         // Providers are asked meanwhile, and waiting for them takes no seat: a silent one holds up this file only.
-        let (facts, kinship, lookup) = std::thread::scope(|scope| {
+        let (evidence, lookup) = std::thread::scope(|scope| {
             let asked =
                 self.knows_providers().then(|| scope.spawn(|| self.records(sha256, HashKind::Sha256)));
-            let (facts, kinship) = self.desk().at_most(cores, || self.evidence(file, now));
+            let evidence = self.desk().at_most(cores, || self.evidence(file, now, until));
             // A look-up that panicked is one that told nothing; the panic is in the log.
-            (facts, kinship, asked.and_then(|asked| asked.join().ok()))
+            (evidence, asked.and_then(|asked| asked.join().ok()))
         });
+        let Evidence { facts, kinship, without_code } = evidence;
         let reputation = lookup.as_ref().map(|lookup| reputation(&lookup["summary"]));
         let scores =
             children.listed.iter().map(|child| child["score"].as_i64().unwrap_or(0) as i32).enumerate();
         let worst = scores.max_by_key(|(_, score)| *score);
         let told = verdict(&facts, kinship.as_ref().map(|(kinship, _)| kinship), reputation.as_ref(), worst);
         let mut document = document(file, &facts, kinship.as_ref(), lookup.as_ref(), &told);
-        if !file.similarity {
-            document["similarity"] = json!(SKIPPED);
+        if let Some(cause) = without_code {
+            document["similarity"] = json!(cause);
         }
         if archive::is_archive(&facts.kind) {
             document["children"] = Value::Array(children.listed);
@@ -196,12 +220,25 @@ impl Engine {
     }
 
     /// What the file itself says, and what code of it is known.
-    fn evidence(&self, file: &Uploaded<'_>, now: Timestamp) -> (Facts, Option<(Kinship, Value)>) {
-        let report = self.report_of(file);
+    fn evidence(&self, file: &Uploaded<'_>, now: Timestamp, until: Option<Instant>) -> Evidence {
+        let left = until.map_or(DISASSEMBLY_TIME, |until| until.saturating_duration_since(Instant::now()));
+        let without_code = if !file.similarity {
+            Some(SKIPPED)
+        } else if left.is_zero() {
+            Some(TOO_LATE)
+        } else {
+            None
+        };
+        let time = DISASSEMBLY_TIME.min(left);
+        let report = if without_code.is_none() { self.report_of(file, time) } else { None };
         let options =
             Options { report: report.as_ref(), now: Some(now.millis() / 1000), rules: self.rules() };
-        let facts = timed(Stage::Examine, || examine(file.bytes, &options));
-        (facts, report.and_then(|report| self.kinship(report)))
+        let mut facts = timed(Stage::Examine, || examine(file.bytes, &options));
+        if let Some(report) = report.as_ref().filter(|report| report.status == Status::Timeout) {
+            let (seconds, count) = (time.as_secs_f64(), report.functions.len());
+            facts.unread.push(format!("code: stopped after {seconds:.1} s with {count} functions"));
+        }
+        Evidence { facts, kinship: report.and_then(|report| self.kinship(report)), without_code }
     }
 
     /// Looks at what an archive holds. Nested archives are opened on the way, so that children have none of their own.
@@ -210,6 +247,7 @@ impl Engine {
             return Ok(Children::default());
         }
         let unpacked = archive::unpack(file.bytes);
+        let until = Instant::now() + ARCHIVE_TIME;
         // All at once: seats bound what is examined at the same time, and providers are asked for all of them within one deadline.
         let records: Vec<_> = std::thread::scope(|scope| {
             let under_way: Vec<_> = unpacked
@@ -224,7 +262,7 @@ impl Engine {
                             model: file.model,
                             similarity: file.similarity,
                         };
-                        self.record_of(&child, &sha256_of(&child), None)
+                        self.record_of(&child, &sha256_of(&child), Place::Inside(until))
                     })
                 })
                 .collect();
@@ -244,11 +282,11 @@ impl Engine {
     }
 
     /// The disassembly, if the file can be disassembled.
-    fn report_of(&self, file: &Uploaded<'_>) -> Option<Report> {
-        if !file.similarity || !matches!(malkin_triage::facts::kind(file.bytes), "pe" | "elf" | "macho") {
+    fn report_of(&self, file: &Uploaded<'_>, time: Duration) -> Option<Report> {
+        if !matches!(malkin_triage::facts::kind(file.bytes), "pe" | "elf" | "macho") {
             return None;
         }
-        let options = DisassemblyOptions { time: DISASSEMBLY_TIME, ..DisassemblyOptions::file(file.name) };
+        let options = DisassemblyOptions { time, ..DisassemblyOptions::file(file.name) };
         timed(Stage::Disassemble, || disassemble(file.bytes, &options, self.clock())).ok()
     }
 
@@ -342,7 +380,8 @@ fn sha256_of(file: &Uploaded<'_>) -> String {
 }
 
 fn was_without_similarity(document: &str) -> bool {
-    serde_json::from_str::<Value>(document).is_ok_and(|document| document["similarity"] == SKIPPED)
+    serde_json::from_str::<Value>(document)
+        .is_ok_and(|document| [SKIPPED, TOO_LATE].iter().any(|cause| document["similarity"] == *cause))
 }
 
 /// Whether a stored text is a report that an upload can be answered with.
@@ -458,4 +497,35 @@ pub fn hash_kind(text: &str) -> Option<HashKind> {
 /// What a text is that cannot be looked up: `url`, `ip`, `domain` or `unknown`.
 pub fn kind_name(text: &str) -> &'static str {
     malkin_intel::classify(text).as_str()
+}
+
+#[cfg(test)]
+mod tests {
+    use malkin_store::SqliteStore;
+
+    use super::*;
+    use crate::clock::Clock;
+
+    #[test]
+    fn a_member_whose_turn_comes_too_late_is_told_without_its_code() {
+        let engine = Engine::open(Arc::new(SqliteStore::open_in_memory().unwrap()), Clock::System).unwrap();
+        let Some(program) = malkin_testkit::shared("disasm/golden/public/ninja.exe.bin.gz") else { return };
+        let bytes = malkin_testkit::read_gz(&program);
+        let file = Uploaded { bytes: &bytes, name: "a", hint: "", model: DEFAULT_MODEL, similarity: true };
+        let late = engine.record_of(&file, "", Place::Inside(Instant::now())).unwrap();
+        let told: Value = serde_json::from_str(&late.document).unwrap();
+        assert_eq!(told["similarity"], TOO_LATE);
+        assert!(told["facts"]["hashes"]["sha256"].is_string());
+        assert!(was_without_similarity(&late.document), "uploaded by itself it is looked at whole");
+        // A moment is not enough for all of it: what was found by then is told as such.
+        let soon = engine.evidence(&file, engine.now(), Some(Instant::now() + Duration::from_millis(5)));
+        assert_eq!(soon.without_code, None);
+        assert!(
+            soon.facts.unread.iter().any(|part| part.starts_with("code: stopped")),
+            "{:?}",
+            soon.facts.unread
+        );
+        let asked = Uploaded { similarity: false, ..file };
+        assert_eq!(engine.evidence(&asked, engine.now(), None).without_code, Some(SKIPPED));
+    }
 }

@@ -88,7 +88,8 @@ impl Opener {
 
     fn refuse(&mut self, path: &str, cause: impl std::fmt::Display) {
         if self.unpacked.refused.len() < MAX_MEMBERS {
-            self.unpacked.refused.push(format!("{path}: {cause}"));
+            let place = if path.is_empty() { String::new() } else { format!("{path}: ") };
+            self.unpacked.refused.push(format!("{place}{cause}"));
         }
     }
 
@@ -181,6 +182,7 @@ impl Opener {
 }
 
 fn joined(outer: &str, inner: &str) -> String {
+    let inner = if inner.is_empty() { "unnamed" } else { inner };
     let path = if outer.is_empty() { inner.to_owned() } else { format!("{outer}!{inner}") };
     path.chars().take(MAX_PATH).collect()
 }
@@ -250,6 +252,11 @@ mod tests {
             paths(&unpack(&nested)),
             ["content!inner.zip!a/b.txt", "content!inner.zip!../../climb", "content!note"]
         );
+    }
+
+    #[test]
+    fn a_member_without_a_name_gets_one() {
+        assert_eq!(paths(&unpack(&zip_of(&[("", b"hello")], None))), ["unnamed"]);
     }
 
     #[test]

@@ -11,7 +11,8 @@ use crate::finding::{Finding, findings};
 use crate::hashes::{Hashes, hashes};
 use crate::ioc::{Indicator, indicators};
 use crate::native::{self, Native};
-use crate::pe::{self, Pe};
+use crate::pe::{self, Pe, Section};
+use crate::stack::{StackText, stack_texts};
 use crate::strings::{Text, strings};
 use crate::yara::{Hit, Rules};
 
@@ -65,6 +66,9 @@ pub struct Facts {
     pub num_strings: usize,
     /// The first of them.
     pub strings: Vec<Text>,
+    /// Texts that its code puts together on the stack.
+    #[serde(default)]
+    pub stack_strings: Vec<StackText>,
     /// Parts that could not be read, with the cause.
     pub unread: Vec<String>,
 }
@@ -73,7 +77,7 @@ pub struct Facts {
 pub fn examine(bytes: &[u8], options: &Options<'_>) -> Facts {
     let mut unread = Vec::new();
     let kind = kind(bytes);
-    let texts = strings(bytes);
+    let mut texts = strings(bytes);
     let mut facts = Facts {
         version: VERSION,
         size: bytes.len(),
@@ -83,10 +87,20 @@ pub fn examine(bytes: &[u8], options: &Options<'_>) -> Facts {
         entropy_profile: profile(bytes),
         pe: (kind == "pe").then(|| pe::read(bytes, &mut unread)).flatten(),
         native: matches!(kind, "elf" | "macho").then(|| native::read(bytes, &mut unread)).flatten(),
-        indicators: indicators(&texts),
         num_strings: texts.len(),
+        stack_strings: options.report.map(stack_texts).unwrap_or_default(),
         ..Facts::default()
     };
+    let num_strings = texts.len();
+    // Indicators in texts of the stack stand at the code that writes them.
+    let base = options.report.and_then(|report| report.base_addr).unwrap_or_default();
+    texts.extend(facts.stack_strings.iter().map(|text| Text {
+        offset: facts.offset_of(text.address, base).unwrap_or_default(),
+        encoding: text.encoding,
+        text: text.text.clone(),
+    }));
+    facts.indicators = indicators(&texts);
+    texts.truncate(num_strings);
     facts.findings = findings(&facts, bytes, options.now);
     facts.capabilities = capabilities(&apis(&facts, options.report));
     if let Some(rules) = options.rules {
@@ -97,6 +111,23 @@ pub fn examine(bytes: &[u8], options: &Options<'_>) -> Facts {
     facts.strings = texts.into_iter().take(MAX_KEPT_STRINGS).collect();
     facts.unread = unread;
     facts
+}
+
+impl Facts {
+    /// Offset in the file of an address in the image that is mapped at `base`; none if no section holds it.
+    fn offset_of(&self, address: u64, base: u64) -> Option<usize> {
+        let (sections, start) = match (&self.pe, &self.native) {
+            // Sections of a PE are relative to the image.
+            (Some(pe), _) => (&pe.sections, address.checked_sub(base)?),
+            (None, Some(native)) => (&native.sections, address),
+            (None, None) => return None,
+        };
+        let within = |section: &&Section| {
+            section.size > 0 && start.checked_sub(section.address).is_some_and(|at| at < section.size)
+        };
+        let section = sections.iter().find(within)?;
+        usize::try_from(section.offset.checked_add(start - section.address)?).ok()
+    }
 }
 
 /// Functions of the system by name with the addresses of the functions that call them.

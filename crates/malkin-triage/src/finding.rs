@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::facts::Facts;
 use crate::pe::{Pe, Section};
+use crate::signature::FileDigest;
 
 /// Marks of packers; the head of the table names format and source.
 const MARKS: &str = include_str!("../../../data/packer_marks.txt");
@@ -44,6 +45,8 @@ pub enum FindingKind {
     EmbeddedProgram,
     /// Headers that no linker writes.
     OddHeader,
+    /// The signature is that of another file.
+    ForeignSignature,
 }
 
 /// A finding.
@@ -206,7 +209,10 @@ fn of_pe(pe: &Pe, now: Option<i64>, found: &mut Vec<Finding>) {
     if !pe.tls_callbacks.is_empty() {
         add(
             FindingKind::TlsCallbacks,
-            format!("{} functions run before the entry point", pe.tls_callbacks.len()),
+            match pe.tls_callbacks.len() {
+                1 => "a function runs before the entry point".to_owned(),
+                count => format!("{count} functions run before the entry point"),
+            },
             "tls_callbacks",
         );
     }
@@ -223,6 +229,13 @@ fn of_pe(pe: &Pe, now: Option<i64>, found: &mut Vec<Finding>) {
             format!("the time of building is {} seconds after 1970", pe.timestamp),
             "timestamp",
         );
+    }
+    if let Some(signature) =
+        pe.signature.as_ref().filter(|signature| signature.file_digest == FileDigest::Differs)
+    {
+        let by = signature.signer.as_ref().map_or("somebody", |signer| signer.name.as_str());
+        let what = format!("the signature by {by} was made for other content than this");
+        add(FindingKind::ForeignSignature, what, "signature.file_digest");
     }
     if pe
         .sections

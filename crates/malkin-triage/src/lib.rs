@@ -13,6 +13,7 @@
 
 pub mod archive;
 pub mod capability;
+mod dynamic;
 pub mod entropy;
 pub mod facts;
 pub mod finding;
@@ -21,6 +22,8 @@ pub mod ioc;
 mod names;
 pub mod native;
 pub mod pe;
+pub mod signature;
+pub mod stack;
 pub mod strings;
 pub mod verdict;
 mod version_info;

@@ -5,6 +5,7 @@ use object::read::{NameOrOrdinal, Object, ObjectSection, ObjectSymbol};
 use object::{Architecture, FileKind, SectionFlags, SymbolKind};
 use serde::{Deserialize, Serialize};
 
+use crate::dynamic::{self, Dynamic};
 use crate::entropy::{entropy, round};
 use crate::hashes::{hex, md5_hex, sha256_hex};
 use crate::names::Names;
@@ -46,6 +47,17 @@ pub struct Native {
     pub build_id: Option<String>,
 }
 
+impl Native {
+    fn take(&mut self, found: Dynamic) {
+        if !found.imports.is_empty() {
+            self.libraries.push(Library { functions: found.imports, ..Library::default() });
+        }
+        let libraries = found.libraries.into_iter();
+        self.libraries.extend(libraries.map(|name| Library { name, ..Library::default() }));
+        self.exports = found.exports;
+    }
+}
+
 /// Reads a file. Parts that cannot be read are named in `unread`.
 pub fn read(bytes: &[u8], unread: &mut Vec<String>) -> Option<Native> {
     let (architectures, part) = match parts(bytes) {
@@ -55,11 +67,14 @@ pub fn read(bytes: &[u8], unread: &mut Vec<String>) -> Option<Native> {
             return None;
         }
     };
-    let file = match object::File::parse(part) {
-        Ok(file) => file,
+    let bare;
+    let (part, file) = match object::File::parse(part) {
+        Ok(file) => (part, file),
         Err(error) => {
             unread.push(format!("native: {error}"));
-            return None;
+            // Section headers are nothing a program needs to run; some lead astray on purpose.
+            bare = part.starts_with(b"\x7fELF").then(|| dynamic::without_sections(part)).flatten()?;
+            (bare.as_slice(), object::File::parse(bare.as_slice()).ok()?)
         }
     };
     let mut native = Native {
@@ -79,6 +94,13 @@ pub fn read(bytes: &[u8], unread: &mut Vec<String>) -> Option<Native> {
             .map(hex),
         ..Native::default()
     };
+    if file.format() == object::BinaryFormat::Elf && file.sections().next().is_none() {
+        match dynamic::read(part) {
+            Ok(found) => native.take(found),
+            Err(error) => unread.push(format!("native.dynamic: {error}")),
+        }
+        return Some(native);
+    }
     match file.imports() {
         Ok(imports) => {
             let mut names = Names::new();

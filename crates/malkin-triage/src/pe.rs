@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::entropy::{entropy, round};
 use crate::hashes::{md5_hex, sha256_hex};
 use crate::names::Names;
+use crate::signature::{self, Places, Signature};
 use crate::version_info;
 
 /// Limits of what is read from one file.
@@ -118,8 +119,11 @@ pub struct Pe {
     pub tls_callbacks: Vec<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub overlay: Option<Overlay>,
-    /// Size in bytes of the certificate table; 0 for a file without signature. The signature is not checked.
+    /// Size in bytes of the certificate table; 0 for a file without signature.
     pub signature_size: u32,
+    /// The first signature in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Signature>,
     pub is_dotnet: bool,
 }
 
@@ -170,6 +174,7 @@ fn facts<H: ImageNtHeaders>(file: &PeFile<'_, H>, bits: u8, bytes: &[u8], unread
     debug_paths(file, bytes, &mut pe);
     tls_callbacks(file, bytes, &mut pe);
     overlay(file, bytes, &mut pe);
+    note("signature", signature(file, bytes, &mut pe));
     pe
 }
 
@@ -438,6 +443,22 @@ fn tls_callbacks<H: ImageNtHeaders>(file: &PeFile<'_, H>, bytes: &[u8], pe: &mut
     let Some(list) = list.checked_sub(pe.image_base).and_then(at) else { return };
     let callbacks = (0..MAX_CALLBACKS).map_while(|index| word(list, index).filter(|callback| *callback != 0));
     pe.tls_callbacks = callbacks.collect();
+}
+
+fn signature<H: ImageNtHeaders>(file: &PeFile<'_, H>, bytes: &[u8], pe: &mut Pe) -> Result<(), String> {
+    let Some((offset, size)) = directory(file, pe::IMAGE_DIRECTORY_ENTRY_SECURITY) else { return Ok(()) };
+    let header = file.dos_header().nt_headers_offset() as usize;
+    // Signature and file header, then the optional header: its checksum stands at 64, its directories behind fields whose width
+    // is that of addresses. The fifth directory is that of certificates.
+    let optional = header + 24;
+    let directories = if pe.bits == 64 { 112 } else { 96 };
+    let places = Places {
+        checksum: optional + 64,
+        directory: optional + directories + 8 * pe::IMAGE_DIRECTORY_ENTRY_SECURITY,
+        table: (offset as usize, size as usize),
+    };
+    pe.signature = Some(signature::read(bytes, places)?);
+    Ok(())
 }
 
 fn overlay<H: ImageNtHeaders>(file: &PeFile<'_, H>, bytes: &[u8], pe: &mut Pe) {

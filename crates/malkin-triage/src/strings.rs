@@ -30,7 +30,7 @@ pub struct Text {
     pub text: String,
 }
 
-fn is_printable(byte: u8) -> bool {
+pub(crate) fn is_printable(byte: u8) -> bool {
     matches!(byte, b' '..=b'~' | b'\t')
 }
 

@@ -103,6 +103,7 @@ const LEVELS: [(i32, Level); 4] =
 /// Points of a finding of a kind, and of all findings of that kind together at most.
 fn points_of(kind: FindingKind) -> i32 {
     match kind {
+        FindingKind::ForeignSignature => 15,
         FindingKind::Packer | FindingKind::HighEntropy | FindingKind::OddEntryPoint => 10,
         FindingKind::EmbeddedProgram | FindingKind::WritableCode => 5,
         FindingKind::FewImports | FindingKind::OddHeader => 4,

@@ -13,6 +13,7 @@ import hashlib
 import json
 import math
 import pathlib
+import re
 import subprocess
 import sys
 import zipfile
@@ -66,7 +67,7 @@ def fetch(folder):
 
 
 # Files without sound headers, cut off, or mapped: there is nothing that the other side could be right about.
-DAMAGED = ("hdr_", "trunc_", "dump_", "raw_", "not_a_binary", "settings_classes")
+DAMAGED = ("hdr_mz", "hdr_optsize", "trunc_", "dump_", "raw_", "not_a_binary", "settings_classes")
 
 
 def executables(folder, golden):
@@ -171,7 +172,26 @@ def of_pe(content):
     if overlay is not None and overlay == optional.DATA_DIRECTORY[4].VirtualAddress:
         overlay = None
     facts["overlay"] = None if overlay is None else {"offset": overlay, "size": len(content) - overlay}
+    facts["signature"] = signature(content)
     return facts
+
+
+def signature(content):
+    """Signer, certificates and digest by lief: pefile tells the size alone."""
+    pe = lief.PE.parse(list(content))
+    if not pe.signatures:
+        return None
+    first = pe.signatures[0]
+    signer = first.signers[0]
+    info = first.content_info
+    fits = bytes(pe.authentihash(first.digest_algorithm)) == bytes(info.digest)
+    return {
+        "signer": bytes(signer.serial_number).hex().lstrip("0"),
+        "certificates": [bytes(one.serial_number).hex().lstrip("0") for one in first.certificates],
+        "valid": [["%04d-%02d-%02dT%02d:%02d:%02dZ" % tuple(time) for time in (one.valid_from, one.valid_to)] for one in first.certificates],
+        "common_names": [re.search(r"CN=((?:\\.|[^,])*)", one.subject).group(1).replace("\\", "") for one in first.certificates],
+        "file_digest": "fits" if fits else "differs",
+    }
 
 
 def flags(characteristics):
@@ -260,6 +280,14 @@ def ours(facts):
             libraries.setdefault(library["name"].lower(), []).extend(library["functions"])
         told["libraries"] = {name: sorted(functions) for name, functions in libraries.items()}
         told["resources"] = sorted([one["size"], round(one["entropy"], 2)] for one in told.get("resources", []))
+        signed = told.get("signature")
+        told["signature"] = signed and {
+            "signer": signed["signer"]["serial"].lstrip("0"),
+            "certificates": [one["serial"].lstrip("0") for one in signed["certificates"]],
+            "valid": [[one["not_before"], one["not_after"]] for one in signed["certificates"]],
+            "common_names": [one["name"] for one in signed["certificates"]],
+            "file_digest": signed["file_digest"],
+        }
         if told.get("overlay"):
             told["overlay"] = {key: told["overlay"][key] for key in ["offset", "size"]}
     else:

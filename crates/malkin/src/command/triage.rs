@@ -147,6 +147,10 @@ fn readable(record: &Value, markdown: bool) -> String {
     if let Some(imphash) = facts["pe"]["imphash"].as_str() {
         file.push(format!("imphash  {imphash}"));
     }
+    let signature = &facts["pe"]["signature"];
+    if signature.is_object() {
+        file.push(signed(signature, &text_of));
+    }
     section("file", file);
     for part in ["pe", "native"] {
         let sections = list(&facts[part]["sections"]);
@@ -182,6 +186,13 @@ fn readable(record: &Value, markdown: bool) -> String {
         list(&facts["indicators"])
             .iter()
             .map(|one| format!("{:<16} {}", text_of(&one["kind"]), text_of(&one["defanged"])))
+            .collect(),
+    );
+    section(
+        "put together on the stack",
+        list(&facts["stack_strings"])
+            .iter()
+            .map(|one| format!("{:<16} {}", address(&one["function"]), text_of(&one["text"])))
             .collect(),
     );
     section(
@@ -222,4 +233,24 @@ fn readable(record: &Value, markdown: bool) -> String {
     );
     section("not read", list(&facts["unread"]).iter().map(&text_of).collect());
     lines.join("\n") + "\n\n"
+}
+
+/// A signature in one line. That the names in it are checked by nobody has to be said each time.
+fn signed(signature: &Value, text_of: &dyn Fn(&Value) -> String) -> String {
+    let signer = &signature["signer"];
+    let by = if signer.is_object() {
+        format!("signed by {} until {}", text_of(&signer["name"]), text_of(&signer["not_after"]))
+    } else {
+        "signed, without the certificate of the signer".to_owned()
+    };
+    let digest = match signature["file_digest"].as_str() {
+        Some("fits") => "made for this file",
+        Some("differs") => "NOT made for this file",
+        _ => "digest of the file not readable",
+    };
+    format!("{by} ({digest}; chain not checked)")
+}
+
+fn address(value: &Value) -> String {
+    format!("0x{:x}", value.as_u64().unwrap_or_default())
 }
