@@ -25,7 +25,9 @@ pub(crate) fn frame(image: &Image) -> Report {
     report.base_addr = Some(image.base_addr);
     report.binary_size = Some(image.data.len() as u64);
     report.bitness = Some(u64::from(image.bitness));
-    report.code_areas.clone_from(&image.code_areas);
+    // Of a buffer SMDA does not even say that there are none.
+    let is_told = !image.is_buffer || !image.code_areas.is_empty();
+    report.code_areas = is_told.then(|| image.code_areas.clone());
     report.code_sections = Some(image.sections.iter().map(|section| (section.start, section.end)).collect());
     report.confidence_threshold = Some(0.0);
     report.execution_time = Some(0.0);

@@ -139,8 +139,8 @@ pub struct Report {
     pub binary_size: Option<u64>,
     /// 32, 64 or 0.
     pub bitness: Option<u64>,
-    /// `[start, end]` pairs.
-    pub code_areas: Vec<(u64, u64)>,
+    /// `[start, end]` pairs; absent (null) for a buffer whose areas nobody named.
+    pub code_areas: Option<Vec<(u64, u64)>>,
     /// `[start, end]` of code sections; their names are blanked as SMDA does.
     pub code_sections: Option<Vec<(u64, u64)>>,
     /// As stated.
@@ -196,7 +196,7 @@ impl Report {
             base_addr: None,
             binary_size: None,
             bitness: None,
-            code_areas: Vec::new(),
+            code_areas: Some(Vec::new()),
             code_sections: None,
             confidence_threshold: None,
             disassembly_errors: Value::Object(serde_json::Map::new()),

@@ -115,6 +115,9 @@ def main():
     line("peak of the import, MiB", left["mib"], right["mib"], "%.0f")
     line("the same, bare process taken off", left["mib"] - left["bare_mib"], right["mib"] - bare_of(options.malkin), "%.0f")
     line("resident when serving, MiB", left["mib"], right["resident_mib"], "%.0f")
+    bare = bare_of(options.malkin)
+    functions = left["functions"] / 1024
+    line("resident KiB a function, bare off", (left["mib"] - left["bare_mib"]) / functions, (right["resident_mib"] - bare) / functions, "%.2f")
     pairs = [(theirs["matched"][sha256], mine["matched"][sha256]) for sha256 in theirs["matched"]]
     widest = max(pairs, key=lambda pair: pair[0]["functions"])
     slowest = max(pairs, key=lambda pair: pair[0]["seconds"])

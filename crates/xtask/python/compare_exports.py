@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Whether mcrit 1.9.0 imports the .mcrit files Malkin writes, and Malkin those of mcrit, without losing a field.
+"""Whether mcrit 1.9.0 imports the .mcrit files Malkin writes, and Malkin those of mcrit, without losing a field; then `malkin migrate`.
 
     python compare_exports.py --reference URL --candidate URL --malkin PROGRAM --reports FOLDER --exports FOLDER --scratch FOLDER [-v]
 
@@ -151,6 +151,22 @@ def main():
     for compress in ("false", "true"):
         body = json.dumps(reference.call("GET", "/export?compress=" + compress))
         carry("mcrit's export, compress=%s, into malkin" % compress, body, content, candidate)
+
+    def migrate(name):
+        command = [options.malkin, "migrate", "--from", reference.url, "--server", candidate.url]
+        done = subprocess.run(command, capture_output=True, text=True)
+        tally.check(name, "status %d: %s" % (done.returncode, done.stderr[-300:]) if done.returncode else difference(content, candidate.content()))
+        return done.stdout + done.stderr
+
+    candidate.call("POST", "/respawn")
+    migrate("malkin migrate, all of mcrit")
+    # As after an interruption: some are there, and only the rest is asked for.
+    kept = sorted(sample["sample_id"] for sample in candidate.call("GET", "/samples").values())[2::3]
+    for number in kept:
+        candidate.wait(candidate.call("DELETE", "/samples/%d" % number))
+    said = migrate("malkin migrate, the rest of mcrit")
+    wanted = "%d of %d samples are here already" % (len(content) - len(kept), len(content))
+    tally.check("malkin migrate asks for the rest alone", None if wanted in said else "%r is not in %r" % (wanted, said[-300:]))
     print("%d passed, %d failed" % (tally.passed, tally.failed))
     raise SystemExit(1 if tally.failed else 0)
 

@@ -120,7 +120,7 @@ fn read_field<'de, A: MapAccess<'de>>(
         "binary_size" => report.binary_size = map.next_value()?,
         "bitness" => report.bitness = map.next_value()?,
         "buffer" => report.buffer = map.next_value()?,
-        "code_areas" => report.code_areas = map.next_value::<Option<_>>()?.unwrap_or_default(),
+        "code_areas" => report.code_areas = map.next_value()?,
         "code_sections" => report.code_sections = Some(map.next_value_seed(CodeSections)?),
         "confidence_threshold" => report.confidence_threshold = map.next_value()?,
         "disassembly_errors" => report.disassembly_errors = map.next_value_seed(Strict { context })?,

@@ -26,12 +26,9 @@ pub(super) fn report(report: &Report, json: &mut JsonText<'_>, between: &mut dyn
         if let Some(buffer) = &report.buffer {
             json.key("buffer").text(buffer);
         }
-        // SMDA knows no code areas of a buffer, not even that there are none.
-        if report.metadata.is_buffer && report.code_areas.is_empty() {
-            json.key("code_areas").null();
-        } else {
-            json.key("code_areas").array(|json| report.code_areas.iter().for_each(|area| range(json, *area)));
-        }
+        json.key("code_areas").optional(report.code_areas.as_ref(), |json, areas| {
+            json.array(|json| areas.iter().for_each(|area| range(json, *area)));
+        });
         if let Some(sections) = &report.code_sections {
             json.key("code_sections").array(|json| {
                 for (start, end) in sections {
