@@ -1,8 +1,8 @@
 //! Facts of ELF and Mach-O files.
 
 use object::read::macho::{FatArch, MachOFatFile32, MachOFatFile64};
-use object::read::{NameOrOrdinal, Object, ObjectSection, ObjectSymbol};
-use object::{Architecture, FileKind, SectionFlags, SymbolKind};
+use object::read::{NameOrOrdinal, Object, ObjectSection, ObjectSegment, ObjectSymbol};
+use object::{Architecture, FileKind, SectionFlags, SegmentFlags, SymbolKind};
 use serde::{Deserialize, Serialize};
 
 use crate::dynamic::{self, Dynamic};
@@ -84,7 +84,10 @@ pub fn read(bytes: &[u8], unread: &mut Vec<String>) -> Option<Native> {
         little_endian: file.is_little_endian(),
         kind: format!("{:?}", file.kind()).to_lowercase(),
         entry_point: file.entry(),
-        sections: file.sections().take(MAX_SECTIONS).map(|section| section_facts(&section)).collect(),
+        sections: {
+            let protections = protections(&file);
+            file.sections().take(MAX_SECTIONS).map(|section| section_facts(&section, &protections)).collect()
+        },
         has_symbols: file.symbols().take(MAX_NAMES).any(|symbol| symbol.kind() == SymbolKind::Text),
         build_id: file
             .build_id()
@@ -179,7 +182,27 @@ fn told(architecture: Architecture) -> String {
     format!("{architecture:?}").to_lowercase()
 }
 
-fn section_facts<'a>(section: &impl ObjectSection<'a>) -> Section {
+/// Most segments of a Mach-O.
+const MAX_SEGMENTS: usize = 256;
+
+/// What is allowed in each segment of a Mach-O: sections of it have no rights of their own. An object file has one segment without
+/// a name, whose rights say nothing.
+fn protections(file: &object::File<'_>) -> Vec<(Vec<u8>, String)> {
+    let letters = [
+        (object::macho::VM_PROT_READ, 'r'),
+        (object::macho::VM_PROT_WRITE, 'w'),
+        (object::macho::VM_PROT_EXECUTE, 'x'),
+    ];
+    let told = |segment: object::Segment<'_, '_>| {
+        let name = segment.name_bytes().ok().flatten().filter(|name| !name.is_empty())?.to_vec();
+        let SegmentFlags::MachO { initprot, .. } = segment.flags() else { return None };
+        let flags = letters.iter().filter(|(flag, _)| initprot.0 & flag.0 != 0).map(|(_, letter)| *letter);
+        Some((name, flags.collect()))
+    };
+    file.segments().take(MAX_SEGMENTS).filter_map(told).collect()
+}
+
+fn section_facts<'a>(section: &impl ObjectSection<'a>, protections: &[(Vec<u8>, String)]) -> Section {
     let content = section.data().unwrap_or_default();
     let (offset, size) = section.file_range().unwrap_or_default();
     let flags = match section.flags() {
@@ -190,6 +213,13 @@ fn section_facts<'a>(section: &impl ObjectSection<'a>) -> Section {
                 (object::elf::SHF_EXECINSTR, 'x'),
             ];
             letters.iter().filter(|(flag, _)| sh_flags.0 & flag.0 != 0).map(|(_, letter)| *letter).collect()
+        }
+        SectionFlags::MachO { .. }
+            if let Some(flags) = section.segment_name_bytes().ok().flatten().and_then(|name| {
+                protections.iter().find(|(segment, _)| segment == name).map(|(_, flags)| flags.clone())
+            }) =>
+        {
+            flags
         }
         _ => match section.kind() {
             object::SectionKind::Text => "rx".to_owned(),

@@ -286,8 +286,10 @@ fn imphash(libraries: &[Library]) -> Option<String> {
         let stem = stem.unwrap_or(&name);
         all.extend(library.functions.iter().filter(|function| !function.is_empty()).map(|function| {
             let function = function.to_lowercase();
+            let is_number = |text: &&str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
             function
                 .strip_prefix('#')
+                .filter(is_number)
                 .map_or_else(|| format!("{stem}.{function}"), |number| format!("{stem}.ord{number}"))
         }));
     }

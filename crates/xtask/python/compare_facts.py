@@ -251,12 +251,16 @@ def of_macho(content):
         "functions": sorted({one.name for one in macho.symbols if one.raw_type & 0xEF == 1}),
         "exports": sorted({one.name for one in macho.exported_symbols}),
         "sections": [
-            section(one.name, one.virtual_address, one.offset, one.size, bytes(one.content))
+            {**section(one.name, one.virtual_address, one.offset, one.size, bytes(one.content)), "flags": rights(one.segment)}
             for one in macho.sections
             if one.offset and one.size and "ZEROFILL" not in str(one.type)
         ],
     }
     return facts
+
+
+def rights(segment):
+    return "".join(letter for letter, bit in [("r", 1), ("w", 2), ("x", 4)] if int(segment.init_protection) & bit)
 
 
 def section(name, address, offset, size, content):
