@@ -5,7 +5,8 @@
 //! files; similarity and reputation are handed in by the caller. Every input is hostile: counts, sizes and depths that a file
 //! states are bounded by named limits, and a part that cannot be read is left out and named in `Facts::unread`.
 //!
-//! Modules: `hashes`, `entropy`, `pe`, `native` (ELF and Mach-O), `names` (bounds on them), `version_info`, `strings`, `ioc`, `finding` (packers and
+//! Modules: `hashes`, `entropy`, `pe`, `signature` (Authenticode), `native` (ELF and Mach-O), `dynamic` (ELF without section headers),
+//! `names` (bounds on them), `version_info`, `strings`, `stack` (texts that code puts together), `ioc`, `finding` (packers and
 //! anomalies), `capability` (APIs to ATT&CK), `archive`, `yara`, `facts` (all of it together), `verdict`.
 
 #![forbid(unsafe_code)]

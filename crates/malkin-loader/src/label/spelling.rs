@@ -153,7 +153,11 @@ fn is_function_type(before: &str, bytes: &[u8], close: usize) -> bool {
         before.ends_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '>' | '*' | '&'));
     let nested = matches!(bytes.get(close + 1), Some(b':' | b'#'))
         || bytes.get(close + 1..).is_some_and(|rest| rest.starts_with(b" const::"));
-    behind_type && !nested && !names.iter().any(|name| before.ends_with(name))
+    // `&f(int)` is a function by its address, no type that returns `f`.
+    let name = before.rsplit(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | ':'))).next();
+    let named = before.strip_suffix(name.unwrap_or_default()).unwrap_or_default();
+    let by_address = named.len() < before.len() && (named.ends_with("<&") || named.ends_with(", &"));
+    behind_type && !by_address && !nested && !names.iter().any(|name| before.ends_with(name))
 }
 
 /// For every opening round bracket the position of its closing one.
@@ -211,6 +215,8 @@ mod tests {
             ("f(int)", "f(int)"),
             ("P<M, A<M, >, >", "P<M, A<M>>"),
             ("g<void(int)>(int)", "g<void (int)>(int)"),
+            ("R<_object, &refs::NoOp(void*)>::~R()", "R<_object, &refs::NoOp(void*)>::~R()"),
+            ("R<&f(int), int&(int)>()", "R<&f(int), int& (int)>()"),
             ("g<h(int)::{lambda(int)#1}>()", "g<h(int)::{lambda(int)#1}>()"),
         ];
         for (text, want) in cases {
