@@ -91,7 +91,6 @@ pub fn examine(bytes: &[u8], options: &Options<'_>) -> Facts {
         stack_strings: options.report.map(stack_texts).unwrap_or_default(),
         ..Facts::default()
     };
-    let num_strings = texts.len();
     // Indicators in texts of the stack stand at the code that writes them.
     let base = options.report.and_then(|report| report.base_addr).unwrap_or_default();
     texts.extend(facts.stack_strings.iter().map(|text| Text {
@@ -100,7 +99,7 @@ pub fn examine(bytes: &[u8], options: &Options<'_>) -> Facts {
         text: text.text.clone(),
     }));
     facts.indicators = indicators(&texts);
-    texts.truncate(num_strings);
+    texts.truncate(facts.num_strings);
     facts.findings = findings(&facts, bytes, options.now);
     facts.capabilities = capabilities(&apis(&facts, options.report));
     if let Some(rules) = options.rules {

@@ -269,11 +269,15 @@ fn file_digest(signed: AnyRef<'_>, bytes: &[u8], places: Places) -> der::Result<
         "2.16.840.1.101.3.4.2.3" => ("sha512", hashed::<Sha512>(bytes, places)),
         _ => return Ok((algorithm, FileDigest::Unknown)),
     };
-    let fits = ours.is_some_and(|ours| ours == digest.value());
-    Ok((name.to_owned(), if fits { FileDigest::Fits } else { FileDigest::Differs }))
+    let told = match ours {
+        Some(ours) if ours == digest.value() => FileDigest::Fits,
+        Some(_) => FileDigest::Differs,
+        None => FileDigest::Unknown,
+    };
+    Ok((name.to_owned(), told))
 }
 
-/// The digest of a PE: all of the file but for checksum, directory row and the table itself.
+/// The digest of a PE: all of the file but for checksum, directory row and the table itself. None if these do not follow each other.
 fn hashed<D: Digest>(bytes: &[u8], places: Places) -> Option<Vec<u8>> {
     let mut digest = D::new();
     digest.update(bytes.get(..places.checksum)?);
@@ -386,6 +390,8 @@ mod tests {
     fn what_is_no_signature_is_refused_with_its_cause() {
         let (bytes, places) = signed(|_| vec![0; 32]);
         assert_eq!(read(&bytes, places).unwrap().file_digest, FileDigest::Differs);
+        let mixed = Places { directory: bytes.len(), ..places };
+        assert_eq!(read(&bytes, mixed).unwrap().file_digest, FileDigest::Unknown);
         let outside = Places { table: (1 << 40, 8), ..places };
         assert!(read(&bytes, outside).unwrap_err().contains("outside"));
         assert!(read(&bytes[..70], places).unwrap_err().contains("cut short"));

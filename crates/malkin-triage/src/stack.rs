@@ -88,11 +88,14 @@ impl Frame {
                 self.step(mnemonic, operands, (start, instruction.offset.get()), found);
             }
         }
-        self.harvest(start, found);
+        self.harvest(start, None, found);
         // A buffer that is written in two branches gives its text twice.
         let mut own = found.split_off(first);
-        own.sort_by(|a, b| (a.address, &a.text).cmp(&(b.address, &b.text)));
+        own.sort_by(|a, b| {
+            (&a.text, a.encoding as u8, a.address).cmp(&(&b.text, b.encoding as u8, b.address))
+        });
         own.dedup_by(|a, b| a.text == b.text && a.encoding == b.encoding);
+        own.sort_by_key(|text| text.address);
         found.extend(own);
     }
 
@@ -179,20 +182,21 @@ impl Frame {
             bytes.is_some_and(|bytes| bytes[(place - offset) as usize & 7] == written.byte)
         };
         if !self.bytes.range(span).all(same) {
-            // The place is used again: what stood there was complete.
-            self.harvest(function, found);
-            self.bytes.clear();
+            // The place is used again: what stood there was complete. Arguments that are pushed end no text of the frame.
+            self.harvest(function, Some(base), found);
+            self.bytes.retain(|(other, _), _| *other != base);
         }
         for (place, byte) in (offset..).zip(bytes.into_iter().flatten().take(width)) {
             self.bytes.entry((base, place)).or_insert(Written { byte, by });
         }
     }
 
-    /// Takes the texts out of the bytes that lie side by side.
-    fn harvest(&self, function: u64, found: &mut Vec<StackText>) {
+    /// Takes the texts out of the bytes that lie side by side, relative to one base or to both.
+    fn harvest(&self, function: u64, only: Option<Base>, found: &mut Vec<StackText>) {
         let mut run: Vec<Written> = Vec::new();
         let mut next = None;
-        for (&(base, offset), &written) in &self.bytes {
+        let wanted = |(place, _): &(&(Base, i64), &Written)| only.is_none_or(|only| place.0 == only);
+        for (&(base, offset), &written) in self.bytes.iter().filter(wanted) {
             if next != Some((base, offset)) {
                 texts(function, &run, found);
                 run.clear();
@@ -397,6 +401,24 @@ mod tests {
             movabs rax, 0x6c6c642e32336c
             mov qword ptr [rbp - 8], rax";
         assert_eq!(found(64, code), [(0x1001, "kernel32.dll".to_owned())]);
+    }
+
+    #[test]
+    fn arguments_between_end_no_text_and_equal_texts_are_told_once() {
+        let code = "mov dword ptr [ebp - 8], 0x6c6c6568
+            push eax
+            pop eax
+            push eax
+            mov word ptr [ebp - 4], 0x6f
+            mov dword ptr [ebp - 0x20], 0x6c726f77
+            mov word ptr [ebp - 0x1c], 0x64
+            mov dword ptr [ebp - 0x30], 0x6c6c6568
+            mov word ptr [ebp - 0x2c], 0x6f";
+        let expected = [(0x1000, "hello".to_owned()), (0x1005, "world".to_owned())];
+        assert_eq!(found(32, code), expected);
+        let pushed = code.replacen("push eax", "push 0x41", 1).replace("push eax", "push 0x42");
+        let pushed = pushed.replace("pop eax", "add esp, 4");
+        assert_eq!(found(32, &pushed), expected);
     }
 
     #[test]
