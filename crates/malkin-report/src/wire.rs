@@ -7,12 +7,14 @@
 //! |---|---|
 //! | `report`, `metadata`, `function`, `blocks`, `refs`, `data_refs`, `value` | readers of those objects |
 //! | `fast` | the short way for functions of the usual form, which are nearly all |
+//! | `columns` | functions taken apart for storing |
 //! | `field`, `context`, `error`, `weight` | what the readers share: fields of objects, the place in the file, errors, nodes against text |
 //! | `text`, `write` | writer of JSON text in Python's layout, writers of reports and functions |
 //! | `entry`, `entry_text` | records of samples, families and functions, as trees and as text |
 //! | `matching`, `unique_blocks`, `compact`, `raw` | results of matching, and JSON text that is passed on or cut down without a tree |
 
 mod blocks;
+pub mod columns;
 mod compact;
 mod context;
 mod data_refs;
@@ -44,7 +46,10 @@ pub use entry::{
     EntryError, family_entry_from_json, family_entry_to_json, function_entry_from_json,
     function_entry_to_json, sample_entry_from_json, sample_entry_to_json,
 };
-pub use entry_text::{FunctionRecord, read_function_entries, read_function_entry, write_function_entry};
+pub use entry_text::{
+    DisassembledFunction, FunctionRecord, FunctionsError, read_disassembled_functions, read_function_entries,
+    read_function_entry, write_function_entry,
+};
 pub use error::{ReadError, ReadErrorKind};
 pub use matching::{
     MatchSource, ResultReadError, cross_result_to_json, function_match_to_json, matching_result_from_json,

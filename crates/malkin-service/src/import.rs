@@ -5,7 +5,8 @@ use std::collections::{HashMap, HashSet};
 use std::io::{Read, Seek};
 
 use malkin_report::mcrit::{Config, McritError, McritReader, SampleRecord};
-use malkin_report::wire::{self, FunctionRecord};
+use malkin_report::wire::FunctionRecord;
+use malkin_report::wire::columns::Xcfg;
 use malkin_report::{FamilyId, FunctionLabel, SampleEntry};
 use malkin_store::{Added, NewFunction, NewSample, Page, StoreError, Timestamp};
 use rayon::prelude::*;
@@ -227,12 +228,8 @@ fn imported_sample(
 
 /// Disassembly as the store keeps it: as the file states it, without blanks, and empty if it was dropped. It has to be a function,
 /// because everything that reads it later relies on that.
-fn stored_xcfg(text: &str) -> Result<Vec<u8>, String> {
-    if text.trim_start().strip_prefix('{').is_some_and(|rest| rest.trim() == "}") {
-        return Ok(Vec::new());
-    }
-    wire::function_from_json(text.as_bytes()).map_err(|error| error.to_string())?;
-    Ok(wire::without_blanks(text))
+fn stored_xcfg(text: &str) -> Result<Xcfg, String> {
+    Xcfg::from_json(text).map_err(|error| error.to_string())
 }
 
 fn is_label_time(text: &str) -> bool {
@@ -245,8 +242,8 @@ mod tests {
 
     #[test]
     fn dropped_disassembly_is_none() {
-        assert_eq!(stored_xcfg("{}"), Ok(Vec::new()));
-        assert_eq!(stored_xcfg(" { } "), Ok(Vec::new()));
+        assert_eq!(stored_xcfg("{}"), Ok(Xcfg::default()));
+        assert_eq!(stored_xcfg(" { } "), Ok(Xcfg::default()));
         assert!(stored_xcfg(r#"{"blocks": 3}"#).is_err());
     }
 
@@ -255,7 +252,7 @@ mod tests {
         let text = r#"{"offset": 16, "blocks": {"16": [[16, "c3", "ret", " "]]}, "apirefs": {}, "blockrefs": {}, "inrefs": [],
             "outrefs": {}, "metadata": {"binweight": 1, "characteristics": null, "confidence": 0.50, "function_name": "a b",
             "pic_hash": 1, "strongly_connected_components": [], "tfidf": 0}}"#;
-        let kept = String::from_utf8(stored_xcfg(text).unwrap()).unwrap();
+        let kept = String::from_utf8(stored_xcfg(text).unwrap().to_text()).unwrap();
         let compact: serde_json::Value = serde_json::from_str(text).unwrap();
         assert!(kept.contains(r#""blockrefs":{}"#), "no edges are added: {kept}");
         assert!(kept.contains("0.50"), "numbers stay as they were written");

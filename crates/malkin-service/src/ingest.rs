@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use malkin_codehash::{
     FunctionHashes, HashError, HashPath, MinHasher, SampleContext, Scratch, hash_function_in, refresh,
 };
+use malkin_report::wire::columns::Xcfg;
 use malkin_report::wire::{self, ReadError, ReadErrorKind};
 use malkin_report::{Architecture, Function, PicHash, Report, Va};
 use malkin_store::{NewFunction, NewLabel, NewSample};
@@ -124,8 +125,8 @@ fn hash(path: HashPath, mut report: Report, hasher: &MinHasher) -> Result<Ingest
 }
 
 fn new_function(function: &Function, hashes: FunctionHashes) -> NewFunction {
-    let mut xcfg = Vec::new();
-    wire::function_to_json(function, &mut xcfg);
+    let mut text = Vec::new();
+    wire::function_to_json(function, &mut text);
     NewFunction {
         offset: function.offset,
         num_blocks: count(function.num_blocks()),
@@ -135,7 +136,7 @@ fn new_function(function: &Function, hashes: FunctionHashes) -> NewFunction {
         pichash: function.metadata.pic_hash.unwrap_or(PicHash::new(0)),
         minhash: hashes.minhash,
         picblockhashes: hashes.blocks,
-        xcfg,
+        xcfg: Xcfg::from_text(&text),
         labels: Vec::new(),
     }
 }

@@ -1,5 +1,6 @@
 //! Small samples made by the tests: signatures, PicHashes and blocks drawn from a few values, so that samples share code.
 
+use malkin_report::wire::columns::Xcfg;
 use malkin_report::{Architecture, BlockHash, BlockOccurrence, MinHash, PicHash, Statistics, Va};
 use malkin_store::{NewFunction, NewSample};
 
@@ -43,7 +44,7 @@ fn function(number: u64, seed: u64) -> NewFunction {
             size: 100,
             hash: BlockHash::new(77 + seed % 3),
         }],
-        xcfg: Vec::new(),
+        xcfg: Xcfg::default(),
         labels: Vec::new(),
     }
 }

@@ -16,6 +16,7 @@ use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use malkin_report::SampleEntry;
+use malkin_report::wire::columns::Xcfg;
 use malkin_service::{Clock, Engine, ImportError, Touched};
 use malkin_store::conformance::sample;
 use malkin_store::{Added, FunctionQuery, NewSample, Page, SqliteStore, StoreError};
@@ -36,7 +37,7 @@ fn code(seed: u64) -> NewSample {
     new.functions = sample(seed % 5, functions_of(seed)).functions;
     for function in &mut new.functions {
         // The store's samples have no disassembly that an import takes.
-        function.xcfg.clear();
+        function.xcfg = Xcfg::default();
     }
     new
 }

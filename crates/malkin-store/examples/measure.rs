@@ -10,6 +10,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use malkin_report::wire::columns::Xcfg;
 use malkin_report::{Architecture, BlockHash, BlockOccurrence, FunctionId, MinHash, PicHash, Statistics, Va};
 use malkin_store::{Catalogue, FunctionQuery, NewFunction, NewSample, Page, SqliteStore, Timestamp};
 use serde_json::Value;
@@ -26,7 +27,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let functions: usize = samples.iter().map(|sample| sample.functions.len()).sum();
     let xcfg: usize =
-        samples.iter().flat_map(|sample| &sample.functions).map(|function| function.xcfg.len()).sum();
+        samples.iter().flat_map(|sample| &sample.functions).map(|function| function.xcfg.to_text().len()).sum();
     println!(
         "{} reports, {functions} functions, {} bytes of JSON a function",
         samples.len(),
@@ -122,7 +123,7 @@ fn sample(path: &Path) -> Option<NewSample> {
             pichash: PicHash::new(random()),
             minhash: if instructions > 10 { MinHash::from_bytes(signature) } else { MinHash::empty() },
             picblockhashes,
-            xcfg: function.to_string().into_bytes(),
+            xcfg: Xcfg::from_text(function.to_string().as_bytes()),
             labels: Vec::new(),
         }
     });

@@ -9,6 +9,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use malkin_report::wire::columns::Xcfg;
 use malkin_report::{Architecture, MinHash, PicHash, Statistics, Va};
 use malkin_store::{
     Catalogue, Filter, NewFunction, NewSample, Noun, Order, Search, Searches, SqliteStore, Timestamp,
@@ -153,7 +154,7 @@ fn sample(number: u64, random: &mut Random) -> NewSample {
             pichash: PicHash::new(random.next()),
             minhash: MinHash::from_bytes(signature),
             picblockhashes: Vec::new(),
-            xcfg: Vec::new(),
+            xcfg: Xcfg::default(),
             labels: Vec::new(),
         }
     });

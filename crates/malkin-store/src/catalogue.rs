@@ -3,6 +3,7 @@
 //! A sample is added in one transaction and visible whole or not at all. Counters are counted from rows, never
 //! accumulated. Function metadata and disassembly are kept apart, so that matching never touches the latter.
 
+use malkin_report::wire::columns::Xcfg;
 use malkin_report::{
     Architecture, BlockOccurrence, FamilyEntry, FamilyId, FunctionEntry, FunctionId, FunctionLabel, MinHash,
     PicHash, SampleEntry, SampleId, Statistics, Va,
@@ -47,8 +48,8 @@ pub struct NewFunction {
     pub pichash: PicHash,
     pub minhash: MinHash,
     pub picblockhashes: Vec<BlockOccurrence>,
-    /// The disassembly: the JSON object SMDA writes for a function, compact.
-    pub xcfg: Vec<u8>,
+    /// The disassembly: the JSON object SMDA writes for a function, compact, taken apart.
+    pub xcfg: Xcfg,
     /// Labels that come with the function, kept only if its sample is new.
     pub labels: Vec<FunctionLabel>,
 }

@@ -12,6 +12,7 @@ mod jobs;
 mod modify;
 pub mod search;
 
+use malkin_report::wire::columns::Xcfg;
 use malkin_report::{Architecture, BlockHash, BlockOccurrence, MinHash, PicHash, Statistics, Va};
 
 use crate::{NewFunction, NewLabel, NewSample, Store, Timestamp};
@@ -103,7 +104,7 @@ fn function(seed: u64, index: u64) -> NewFunction {
             MinHash::from_bytes((0..64).map(|position| (mix >> (position % 56)) as u8).collect::<Vec<_>>())
         },
         picblockhashes: blocks.collect(),
-        xcfg: if index % 9 == 8 { Vec::new() } else { xcfg(seed, index) },
+        xcfg: if index % 9 == 8 { Xcfg::default() } else { Xcfg::from_text(&xcfg(seed, index)) },
         labels: Vec::new(),
     }
 }

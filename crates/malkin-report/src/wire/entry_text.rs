@@ -9,8 +9,10 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::context::{self, Context, Step};
+use super::columns::Xcfg;
 use super::entry::function_entry_from_json;
 use super::error::{ReadError, ReadErrorKind};
+use super::fast;
 use super::field::{fields, repeated};
 use super::text::JsonText;
 use super::value::Strict;
@@ -25,6 +27,15 @@ pub struct FunctionRecord {
     /// JSON text of the disassembly as the file states it (`{}` if it was dropped); `None` for `null` or a missing field.
     /// It is well-formed JSON and an object; [`crate::wire::function_from_json`] reads more into it.
     pub xcfg: Option<Box<RawValue>>,
+}
+
+/// A function with its disassembly as it is stored.
+#[derive(Clone, PartialEq, Debug)]
+pub struct DisassembledFunction {
+    /// The record.
+    pub entry: FunctionEntry,
+    /// The disassembly, which was checked; empty if it was dropped.
+    pub xcfg: Xcfg,
 }
 
 /// Appends the record of a function. `xcfg` is the JSON text of its disassembly and not looked at; without it the field is
@@ -81,6 +92,30 @@ pub fn read_function_entries(bytes: &[u8]) -> Result<Vec<FunctionRecord>, ReadEr
     context::read(bytes, |context, json| Records { context }.deserialize(json))
 }
 
+/// Why functions with their disassembly cannot be read.
+#[derive(Debug)]
+pub enum FunctionsError {
+    /// The records are wrong.
+    Records(ReadError),
+    /// The disassembly of one is wrong.
+    Disassembly(ReadError),
+}
+
+/// As [`read_function_entries`], with the disassembly read as [`crate::wire::function_from_json`] does and taken apart.
+pub fn read_disassembled_functions(bytes: &[u8]) -> Result<Vec<DisassembledFunction>, FunctionsError> {
+    let text = context::text(bytes).map_err(FunctionsError::Records)?;
+    fast::records(text).map_or_else(|| thorough_functions(bytes), Ok)
+}
+
+pub(super) fn thorough_functions(bytes: &[u8]) -> Result<Vec<DisassembledFunction>, FunctionsError> {
+    let records = read_function_entries(bytes).map_err(FunctionsError::Records)?;
+    let with_disassembly = records.into_iter().map(|FunctionRecord { entry, xcfg }| {
+        let xcfg = xcfg.map(|text| Xcfg::from_json(text.get())).transpose();
+        Ok(DisassembledFunction { entry, xcfg: xcfg.map_err(FunctionsError::Disassembly)?.unwrap_or_default() })
+    });
+    with_disassembly.collect()
+}
+
 struct Records<'c> {
     context: &'c Context,
 }
@@ -122,7 +157,7 @@ impl<'de> Visitor<'de> for Records<'_> {
     }
 }
 
-const FIELDS: &[&str] = &[
+pub(super) const FIELDS: &[&str] = &[
     "architecture",
     "binweight",
     "family_id",

@@ -8,8 +8,9 @@
 //! Fields outside of `xcfg` are not read here. The document without its functions is handed to the ordinary reader.
 
 mod blocks;
-mod cursor;
+pub(super) mod cursor;
 mod function;
+mod records;
 mod refs;
 #[cfg(test)]
 mod tests;
@@ -46,6 +47,8 @@ pub(super) fn function(text: &str) -> Option<Function> {
     let function = function::function(&Context::new(text.len()), &mut cursor, None)?;
     cursor.is_at_end().then_some(function)
 }
+
+pub(super) use records::records;
 
 /// Where the value of `xcfg` begins, and a cursor that stands there. Values before it are passed over unchecked: the
 /// ordinary reader gets to see them.

@@ -1,16 +1,17 @@
-//! Disassembly: the JSON objects of consecutive functions of a sample, compressed together in chunks, so that the text
-//! they share is paid for once and one function is still readable by inflating some ten kilobytes.
+//! Disassembly: that of consecutive functions of a sample, in columns compressed together in chunks, so that what functions
+//! share is paid for once and one function is still readable by inflating some ten kilobytes.
 
 use malkin_report::FunctionId;
+use malkin_report::wire::columns::{COLUMNS, ColumnReader, Columns};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use super::codec::{CONTENT_LIMIT, Packer, unpack};
+use super::codec::{CONTENT_LIMIT, IN_COLUMNS, Packer, unpack, unpack_columns};
 use super::engine::sql;
 use crate::catalogue::NewFunction;
 use crate::error::StoreError;
 
-/// A chunk is closed once it has this many bytes of JSON. Twice as much saves 2 % of the disk and doubles what reading
-/// one function costs.
+/// A chunk is closed once its columns have this many bytes, a quarter of the text they stand for. Twice as much saves 3 %
+/// of the disk and doubles what reading one function costs.
 const CHUNK_BYTES: usize = 64 * 1024;
 
 /// Where the disassembly of a function is.
@@ -18,9 +19,9 @@ const CHUNK_BYTES: usize = 64 * 1024;
 pub(super) struct Place {
     /// Chunk, counted from the first one of the sample.
     pub(super) chunk: i64,
-    /// First byte in the inflated chunk.
+    /// Position among the functions of the chunk; in chunks of text the first byte in the inflated chunk.
     pub(super) offset: i64,
-    /// Bytes.
+    /// Bytes: of its columns; in chunks of text, of the text.
     pub(super) length: i64,
 }
 
@@ -32,11 +33,12 @@ pub(super) struct PackedDisassembly {
 }
 
 impl PackedDisassembly {
-    /// Compresses; done before the writer is taken, because it is most of the work of adding a sample.
+    /// Compresses; done before the writer is taken, because it is much of the work of adding a sample.
     pub(super) fn of(functions: &[NewFunction]) -> Result<Self, StoreError> {
         let mut packer = Packer::new();
         let mut packed = Self { chunks: Vec::new(), places: Vec::with_capacity(functions.len()) };
-        let mut open = Vec::with_capacity(CHUNK_BYTES * 2);
+        let mut open = Columns::default();
+        let mut position = 0;
         for function in functions {
             let length = function.xcfg.len();
             if length > CONTENT_LIMIT - CHUNK_BYTES {
@@ -47,23 +49,27 @@ impl PackedDisassembly {
                     limit,
                 });
             }
-            let place =
-                Place { chunk: packed.chunks.len() as i64, offset: open.len() as i64, length: length as i64 };
-            packed.places.push((length > 0).then_some(place));
-            open.extend_from_slice(&function.xcfg);
+            if function.xcfg.is_empty() {
+                packed.places.push(None);
+                continue;
+            }
+            let chunk = packed.chunks.len() as i64;
+            packed.places.push(Some(Place { chunk, offset: position, length: length as i64 }));
+            open.push(&function.xcfg);
+            position += 1;
             if open.len() >= CHUNK_BYTES {
                 packed.close(&mut packer, &mut open)?;
+                position = 0;
             }
         }
         packed.close(&mut packer, &mut open)?;
         Ok(packed)
     }
 
-    fn close(&mut self, packer: &mut Packer, open: &mut Vec<u8>) -> Result<(), StoreError> {
+    fn close(&mut self, packer: &mut Packer, open: &mut Columns) -> Result<(), StoreError> {
         if !open.is_empty() {
-            let packed = packer.pack("disassembly", open)?;
-            let chunk = (packed.codec, packed.size, packed.data.into_owned());
-            self.chunks.push(chunk);
+            let packed = packer.pack_columns(open)?;
+            self.chunks.push((packed.codec, packed.size, packed.data.into_owned()));
             open.clear();
         }
         Ok(())
@@ -101,31 +107,78 @@ pub(super) fn read(connection: &Connection, ids: &[FunctionId]) -> Result<Vec<Op
             wanted.push((position, Place { chunk, offset, length }));
         }
     }
-    wanted.sort_by_key(|(_, place)| place.chunk);
+    wanted.sort_by_key(|(_, place)| (place.chunk, place.offset));
     let mut found = vec![None; ids.len()];
     for group in wanted.chunk_by(|a, b| a.1.chunk == b.1.chunk) {
-        let inflated = inflate(connection, group.first().map_or(0, |(_, place)| place.chunk))?;
+        let Some((_, Place { chunk, .. })) = group.first() else { continue };
+        let mut chunk = Chunk::read(connection, *chunk)?;
         for (position, place) in group {
-            let start = usize::try_from(place.offset).ok();
-            let range =
-                start.and_then(|start| Some(start..start.checked_add(usize::try_from(place.length).ok()?)?));
-            let bytes = range.and_then(|range| inflated.get(range)).ok_or_else(|| StoreError::Damaged {
-                what: format!("disassembly of function {}", ids[*position]),
-                detail: format!("it ends outside of chunk {}", place.chunk),
-            })?;
-            found[*position] = Some(bytes.to_vec());
+            found[*position] = Some(chunk.text(*place)?);
         }
     }
     Ok(found)
 }
 
-fn inflate(connection: &Connection, chunk: i64) -> Result<Vec<u8>, StoreError> {
-    let what = format!("disassembly chunk {chunk}");
-    let mut read = connection.prepare_cached(sql!("chunk/by_id"))?;
-    let mut rows = read.query([chunk])?;
-    let Some(row) = rows.next()? else {
-        return Err(StoreError::Damaged { what, detail: "it is missing".to_owned() });
-    };
-    let data = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
-    unpack(&what, row.get(0)?, row.get(1)?, data)
+/// A chunk as it was found, inflated.
+enum Chunk {
+    /// Texts of functions.
+    Text(Vec<u8>),
+    /// Columns of functions, of which some were read.
+    Columns { columns: [Vec<u8>; COLUMNS], read: [usize; COLUMNS], texts: Vec<(Vec<u8>, usize)> },
+}
+
+impl Chunk {
+    fn read(connection: &Connection, chunk: i64) -> Result<Self, StoreError> {
+        let what = what(chunk);
+        let mut read = connection.prepare_cached(sql!("chunk/by_id"))?;
+        let mut rows = read.query([chunk])?;
+        let Some(row) = rows.next()? else {
+            return Err(StoreError::Damaged { what, detail: "it is missing".to_owned() });
+        };
+        let (codec, size) = (row.get(0)?, row.get(1)?);
+        let data = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
+        Ok(if codec == IN_COLUMNS {
+            let columns = unpack_columns(&what, size, data)?;
+            Self::Columns { columns, read: [0; COLUMNS], texts: Vec::new() }
+        } else {
+            Self::Text(unpack(&what, codec, size, data)?)
+        })
+    }
+
+    /// The text of one function. Those before it in the same chunk are read as well, once.
+    fn text(&mut self, place: Place) -> Result<Vec<u8>, StoreError> {
+        let damaged = |detail: &str| StoreError::Damaged { what: what(place.chunk), detail: detail.to_owned() };
+        let offset = usize::try_from(place.offset).ok();
+        let length = usize::try_from(place.length).ok();
+        let outside = || damaged("a function lies outside of it");
+        let (offset, length) = offset.zip(length).ok_or_else(outside)?;
+        match self {
+            Self::Text(text) => {
+                let end = offset.checked_add(length);
+                Ok(end.and_then(|end| text.get(offset..end)).ok_or_else(outside)?.to_vec())
+            }
+            Self::Columns { columns, read, texts } => {
+                let rest = std::array::from_fn(|column| columns[column].get(read[column]..).unwrap_or_default());
+                let mut reader = ColumnReader::new(rest);
+                while texts.len() <= offset {
+                    let before = size(reader.rest());
+                    let mut text = Vec::new();
+                    reader.next(&mut text).map_err(|error| damaged(&error.to_string()))?;
+                    texts.push((text, before - size(reader.rest())));
+                }
+                let rest = reader.rest().map(<[u8]>::len);
+                *read = std::array::from_fn(|column| columns[column].len() - rest[column]);
+                let text = texts.get(offset).filter(|(_, size)| *size == length);
+                Ok(text.ok_or_else(outside)?.0.clone())
+            }
+        }
+    }
+}
+
+fn size(columns: [&[u8]; COLUMNS]) -> usize {
+    columns.into_iter().map(<[u8]>::len).sum()
+}
+
+fn what(chunk: i64) -> String {
+    format!("disassembly chunk {chunk}")
 }

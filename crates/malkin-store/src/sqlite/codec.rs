@@ -1,10 +1,13 @@
 //! Bytes of columns that hold more than one value: packed block occurrences, and contents that are compressed when it helps.
 //!
+//! Disassembly comes in columns (`malkin_report::wire::columns`), which are compressed one by one.
+//!
 //! Block occurrences: count, then per block the distance of its offset from the one before (the first: from the entry of
 //! the function), instructions, bytes, each a LEB128 number (the distance zigzag), and eight bytes hash, little endian.
 
 use std::borrow::Cow;
 
+use malkin_report::wire::columns::{COLUMNS, Columns};
 use malkin_report::{BlockHash, BlockOccurrence, Va};
 
 use crate::error::StoreError;
@@ -21,6 +24,8 @@ pub(super) const CONTENT_LIMIT: usize = 900_000_000;
 
 const AS_IS: i64 = 0;
 const ZSTD: i64 = 1;
+/// Disassembly in columns, each compressed for itself. Content of chunks only; those written before it came are [`ZSTD`].
+pub(super) const IN_COLUMNS: i64 = 2;
 
 /// Content as it is stored.
 #[derive(Debug)]
@@ -57,6 +62,49 @@ impl Packer {
             _ => Packed { codec: AS_IS, size, data: bytes.into() },
         })
     }
+
+    /// Compresses columns, each for itself, because like compresses best with like. Per column its size and its size as
+    /// stored, doubled, with one added if it is compressed; then the columns.
+    pub(super) fn pack_columns(&mut self, columns: &Columns) -> Result<Packed<'static>, StoreError> {
+        let mut head = Vec::new();
+        let mut body = Vec::new();
+        for column in columns.bytes() {
+            let packed = self.pack("disassembly", column)?;
+            put_number(&mut head, column.len() as u64);
+            put_number(&mut head, (packed.data.len() as u64) << 1 | u64::from(packed.codec == ZSTD));
+            body.extend_from_slice(&packed.data);
+        }
+        head.extend_from_slice(&body);
+        Ok(Packed { codec: IN_COLUMNS, size: columns.len() as i64, data: head.into() })
+    }
+}
+
+/// Reverses [`Packer::pack_columns`]. What is allocated is bounded by the stored size, as in [`unpack`].
+pub(super) fn unpack_columns(
+    what: &str,
+    size: i64,
+    mut data: &[u8],
+) -> Result<[Vec<u8>; COLUMNS], StoreError> {
+    let damaged = |detail: &str| StoreError::Damaged { what: what.to_owned(), detail: detail.to_owned() };
+    let mut sizes = [(0_i64, 0_usize, AS_IS); COLUMNS];
+    for column in &mut sizes {
+        let (inflated, stored) = take_number(&mut data)
+            .and_then(|inflated| Some((i64::try_from(inflated).ok()?, take_number(&mut data)?)))
+            .ok_or_else(|| damaged("its sizes cannot be read"))?;
+        let codec = if stored & 1 == 1 { ZSTD } else { AS_IS };
+        *column = (inflated, usize::try_from(stored >> 1).unwrap_or(usize::MAX), codec);
+    }
+    let total = sizes.iter().try_fold(0_i64, |total, column| total.checked_add(column.0));
+    if total != Some(size) {
+        return Err(damaged("its columns have another size than it"));
+    }
+    let mut columns: [Vec<u8>; COLUMNS] = Default::default();
+    for (column, (inflated, stored, codec)) in columns.iter_mut().zip(sizes) {
+        let (packed, rest) = data.split_at_checked(stored).ok_or_else(|| damaged("it is cut off"))?;
+        data = rest;
+        *column = unpack(what, codec, inflated, packed)?;
+    }
+    if data.is_empty() { Ok(columns) } else { Err(damaged("something follows its columns")) }
 }
 
 /// [`Packer::pack`] for a single content.
@@ -148,8 +196,10 @@ fn take_number(bytes: &mut &[u8]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use malkin_report::wire::columns::Xcfg;
     use proptest::prelude::*;
+
+    use super::*;
 
     fn block() -> impl Strategy<Value = BlockOccurrence> {
         (any::<u64>(), any::<u32>(), any::<u32>(), any::<u64>()).prop_map(|(offset, length, size, hash)| {
@@ -177,6 +227,25 @@ mod tests {
             prop_assert!(packed.data.len() <= bytes.len());
             prop_assert_eq!(unpack("content", packed.codec, packed.size, &packed.data).unwrap(), bytes);
         }
+    }
+
+    #[test]
+    fn columns_survive_packing_and_damage_is_told() {
+        let text: String = (0..200).map(|row| format!("[{},\"push\"]", row % 7)).collect();
+        let mut columns = Columns::default();
+        columns.push(&Xcfg::from_text(text.as_bytes()));
+        let packed = Packer::new().pack_columns(&columns).unwrap();
+        assert!(packed.data.len() * 4 < text.len());
+        let whole = unpack_columns("chunk", packed.size, &packed.data).unwrap();
+        assert_eq!(whole.each_ref().map(Vec::as_slice), columns.bytes());
+        for size in [packed.size - 1, packed.size + 1, -1, i64::MAX] {
+            assert!(unpack_columns("chunk", size, &packed.data).is_err());
+        }
+        for length in 0..packed.data.len() {
+            assert!(unpack_columns("chunk", packed.size, &packed.data[..length]).is_err(), "{length}");
+        }
+        let longer = [&packed.data[..], &[0]].concat();
+        assert!(unpack_columns("chunk", packed.size, &longer).is_err());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use malkin_report::wire::columns::Xcfg;
 use malkin_report::{BlockHash, BlockOccurrence, MinHash, PicHash, Va};
 use malkin_store::NewFunction;
 
@@ -84,11 +85,11 @@ pub(super) fn body(seed: u64, code: Code, offset: Va, disassembled: bool) -> New
         pichash: PicHash::new(pichash),
         minhash: if has_signature { signature(seed, code) } else { MinHash::empty() },
         picblockhashes: if has_signature { blocks(seed, code, offset, num_blocks) } else { Vec::new() },
-        xcfg: Vec::new(),
+        xcfg: Xcfg::default(),
         labels: Vec::new(),
     };
     if disassembled {
-        function.xcfg = xcfg(seed, code, &function);
+        function.xcfg = Xcfg::from_text(&xcfg(seed, code, &function));
     }
     function
 }
@@ -175,9 +176,9 @@ fn xcfg(seed: u64, code: Code, function: &NewFunction) -> Vec<u8> {
         }
         text.push(']');
     }
-    text.push_str("},\"apirefs\":{},\"blockrefs\":{},\"inrefs\":[],\"outrefs\":{},\"binweight\":0,\"characteristics\":\"------\",");
-    text.push_str("\"confidence\":0.5,\"function_name\":\"\",\"is_exported\":false,\"nesting_depth\":0,\"pic_hash\":null,");
-    text.push_str("\"strongly_connected_components\":[],\"tfidf\":0.0}");
+    text.push_str("},\"apirefs\":{},\"blockrefs\":{},\"inrefs\":[],\"outrefs\":{},\"is_exported\":false,");
+    text.push_str("\"metadata\":{\"binweight\":0,\"characteristics\":\"------\",\"confidence\":0.5,\"function_name\":\"\",");
+    text.push_str("\"pic_hash\":null,\"nesting_depth\":0,\"strongly_connected_components\":[],\"tfidf\":0.0}}");
     text.into_bytes()
 }
 

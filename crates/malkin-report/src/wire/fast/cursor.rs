@@ -18,29 +18,35 @@ const EXACT_POWERS: [f64; 16] =
     [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
 
 #[derive(Clone)]
-pub(super) struct Cursor<'a> {
+pub(in crate::wire) struct Cursor<'a> {
     text: &'a str,
     at: usize,
 }
 
 impl<'a> Cursor<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
+    pub(in crate::wire) fn new(text: &'a str) -> Self {
         Self { text, at: 0 }
     }
 
     /// Offset of the place, in bytes.
-    pub(super) fn at(&self) -> usize {
+    pub(in crate::wire) fn at(&self) -> usize {
         self.at
     }
 
+    /// The text from this place, without blanks before it, to another one.
+    pub(in crate::wire) fn until(&mut self, end: &Self) -> Option<&'a str> {
+        self.peek()?;
+        self.text.get(self.at..end.at)
+    }
+
     /// Returns to an earlier place.
-    pub(super) fn go_back(&mut self, at: usize) {
+    pub(in crate::wire) fn go_back(&mut self, at: usize) {
         self.at = at;
     }
 
     /// The first byte of the next token; the place moves to it.
     #[inline]
-    pub(super) fn peek(&mut self) -> Option<u8> {
+    pub(in crate::wire) fn peek(&mut self) -> Option<u8> {
         let bytes = self.text.as_bytes();
         if *bytes.get(self.at)? <= b' ' {
             self.at = behind_space(bytes, self.at);
@@ -49,7 +55,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Whether nothing but white space follows.
-    pub(super) fn is_at_end(&mut self) -> bool {
+    pub(in crate::wire) fn is_at_end(&mut self) -> bool {
         self.peek().is_none()
     }
 
@@ -59,7 +65,7 @@ impl<'a> Cursor<'a> {
         clippy::inline_always,
         reason = "nine times for each instruction; a call takes longer than the work"
     )]
-    pub(super) fn take(&mut self, token: u8) -> Option<()> {
+    pub(in crate::wire) fn take(&mut self, token: u8) -> Option<()> {
         let bytes = self.text.as_bytes();
         if bytes.get(self.at) != Some(&token) {
             self.at = behind_space(bytes, self.at);
@@ -72,7 +78,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Moves over `null`, `true` or `false` if it stands here.
-    pub(super) fn takes(&mut self, word: &str) -> bool {
+    pub(in crate::wire) fn takes(&mut self, word: &str) -> bool {
         let found = self.peek().is_some() && self.text.as_bytes()[self.at..].starts_with(word.as_bytes());
         if found {
             self.at += word.len();
@@ -82,13 +88,13 @@ impl<'a> Cursor<'a> {
 
     /// Moves over an object; `member` has to move over a key, its colon and its value.
     #[inline]
-    pub(super) fn object(&mut self, member: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
+    pub(in crate::wire) fn object(&mut self, member: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
         self.list(b'{', b'}', member)
     }
 
     /// Moves over an array; `item` has to move over one value.
     #[inline]
-    pub(super) fn array(&mut self, item: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
+    pub(in crate::wire) fn array(&mut self, item: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
         self.list(b'[', b']', item)
     }
 
@@ -115,7 +121,7 @@ impl<'a> Cursor<'a> {
     /// An integer without sign, fraction and exponent (what follows an integer is for the next token to refuse).
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "as `Cursor::take`")]
-    pub(super) fn integer(&mut self) -> Option<u64> {
+    pub(in crate::wire) fn integer(&mut self) -> Option<u64> {
         self.peek()?;
         let (value, digits) = self.digits()?;
         let has_leading_zero = digits > 1 && self.text.as_bytes()[self.at - digits] == b'0';
@@ -123,7 +129,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// A number that is a double exactly or the quotient of two exact doubles.
-    pub(super) fn double(&mut self) -> Option<f64> {
+    pub(in crate::wire) fn double(&mut self) -> Option<f64> {
         let is_negative = self.peek()? == b'-';
         self.at += usize::from(is_negative);
         let whole_at = self.at;
@@ -170,19 +176,27 @@ impl<'a> Cursor<'a> {
 
     /// A key of decimal digits with its colon. Leading zeros are as good as none.
     #[inline]
-    pub(super) fn address_key(&mut self) -> Option<u64> {
+    pub(in crate::wire) fn address_key(&mut self) -> Option<u64> {
+        Some(self.address_key_as_written()?.0)
+    }
+
+    /// As [`Cursor::address_key`], with whether there is a leading zero.
+    #[inline]
+    pub(in crate::wire) fn address_key_as_written(&mut self) -> Option<(u64, bool)> {
         self.take(b'"')?;
-        let (address, _) = self.digits()?;
+        let start = self.at;
+        let (address, digits) = self.digits()?;
+        let has_leading_zero = digits > 1 && self.text.as_bytes()[start] == b'0';
         if *self.text.as_bytes().get(self.at)? != b'"' {
             return None;
         }
         self.at += 1;
         self.take(b':')?;
-        Some(address)
+        Some((address, has_leading_zero))
     }
 
     /// A string without escapes.
-    pub(super) fn plain_text(&mut self) -> Option<&'a str> {
+    pub(in crate::wire) fn plain_text(&mut self) -> Option<&'a str> {
         let (_, length) = self.unchecked_text()?;
         let end = self.at - 1;
         self.text.get(end - length..end).filter(|text| is_plain(text.as_bytes()))
@@ -195,7 +209,7 @@ impl<'a> Cursor<'a> {
         clippy::inline_always,
         reason = "three times for each instruction; a call takes as long as the work"
     )]
-    pub(super) fn unchecked_text(&mut self) -> Option<(&'a [u8], usize)> {
+    pub(in crate::wire) fn unchecked_text(&mut self) -> Option<(&'a [u8], usize)> {
         self.take(b'"')?;
         let rest = self.text.as_bytes().get(self.at..)?;
         let length = quote(rest)?;
@@ -205,7 +219,7 @@ impl<'a> Cursor<'a> {
 
     /// A string.
     #[inline]
-    pub(super) fn text(&mut self) -> Option<Cow<'a, str>> {
+    pub(in crate::wire) fn text(&mut self) -> Option<Cow<'a, str>> {
         self.peek()?;
         let start = self.at;
         match self.plain_text() {
@@ -222,13 +236,13 @@ impl<'a> Cursor<'a> {
     }
 
     /// Moves over an object or array without a check of its content. Answers its text.
-    pub(super) fn pass_tree(&mut self) -> Option<&'a str> {
+    pub(in crate::wire) fn pass_tree(&mut self) -> Option<&'a str> {
         matches!(self.peek()?, b'{' | b'[').then_some(())?;
         self.pass()
     }
 
     /// Moves over a value without a check of its content. Answers its text, which is that of the value if it is well-formed.
-    pub(super) fn pass(&mut self) -> Option<&'a str> {
+    pub(in crate::wire) fn pass(&mut self) -> Option<&'a str> {
         self.peek()?;
         let start = self.at;
         let mut depth = 0_usize;
@@ -319,7 +333,7 @@ fn quote(bytes: &[u8]) -> Option<usize> {
     clippy::needless_bitwise_bool,
     reason = "lazy operators would keep it from looking at many bytes at once"
 )]
-pub(super) fn is_plain(text: &[u8]) -> bool {
+pub(in crate::wire) fn is_plain(text: &[u8]) -> bool {
     // Without an early end, so that it compiles to comparisons of many bytes at once.
     !text.iter().fold(false, |found, byte| found | (*byte == b'\\') | (*byte < 0x20))
 }

@@ -103,7 +103,7 @@ fn texts_that_many_names_contain_are_found_all_the_same() {
                 offset: malkin_report::Va::new((n * 7919) % 8009),
                 num_blocks: (n % 13) as u32,
                 function_name: format!("Common_{letter}{:x}", n * 40_503 % 65_536),
-                xcfg: Vec::new(),
+                xcfg: Xcfg::default(),
                 ..template.clone()
             })
             .collect();
@@ -162,4 +162,5 @@ fn a_store_of_format_1_becomes_searchable() {
     migrate(&mut store.engine.writer()).unwrap();
     assert!(look() == before);
     store.verify().unwrap();
-}
+}use malkin_report::wire::columns::Xcfg;
+

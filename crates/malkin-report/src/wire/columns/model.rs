@@ -1,0 +1,202 @@
+//! What both directions know of a function while they go through it: numbers as bytes, where blocks lie and what follows
+//! from that. Both have to come to the same conclusions, now and in ten years, so the conclusions are drawn here only.
+
+use super::{NEAR_BRANCH, SHORT_BRANCH};
+
+/// Fields of a function by their code, which is the place in this list plus one. Extended at the end only.
+pub(super) const FIELDS: [&str; 10] = [
+    "offset",
+    "blocks",
+    "apirefs",
+    "blockrefs",
+    "inrefs",
+    "outrefs",
+    "is_exported",
+    "metadata",
+    "stringrefs",
+    "architecture_metadata",
+];
+
+/// The same for the metadata of a function.
+pub(super) const METADATA: [&str; 8] = [
+    "binweight",
+    "characteristics",
+    "confidence",
+    "function_name",
+    "pic_hash",
+    "nesting_depth",
+    "strongly_connected_components",
+    "tfidf",
+];
+
+/// In place of the code of a field: the function is kept as text.
+pub(super) const AS_TEXT: u8 = 0xff;
+/// In place of the code of a field: there are no more.
+pub(super) const NO_MORE: u8 = 0;
+
+/// Edges as they are stated, in the column of references.
+pub(super) const STATED: u8 = 0;
+/// Edges that follow from the code; blocks without successors are not named.
+pub(super) const FOLLOWING: u8 = 1;
+/// Edges that follow from the code; every block is named.
+pub(super) const FOLLOWING_ALL: u8 = 2;
+
+/// A block whose instructions are known.
+#[derive(Clone, Copy, Debug)]
+struct Block {
+    start: u64,
+    end: u64,
+    /// Where its last instruction jumps.
+    target: Option<u64>,
+    /// Whether what lies behind it can be reached from it.
+    falls: bool,
+}
+
+/// A function as far as it is known.
+#[derive(Debug, Default)]
+pub(super) struct Model {
+    /// Its entry, 0 before it is known.
+    pub(super) entry: u64,
+    blocks: Vec<Block>,
+    /// Instructions with a relative target: address, target.
+    branches: Vec<(u64, u64)>,
+}
+
+impl Model {
+    pub(super) fn clear(&mut self) {
+        self.entry = 0;
+        self.blocks.clear();
+        self.branches.clear();
+    }
+
+    /// Where the next block begins if nothing lies between.
+    pub(super) fn end(&self) -> u64 {
+        self.blocks.last().map_or(self.entry, |block| block.end)
+    }
+
+    /// Whether a block may begin here: they ascend.
+    pub(super) fn can_begin(&self, start: u64) -> bool {
+        self.blocks.last().is_none_or(|block| block.start < start)
+    }
+
+    pub(super) fn begin(&mut self, start: u64) {
+        self.blocks.push(Block { start, end: start, target: None, falls: true });
+    }
+
+    /// Notes the next instruction of the last block.
+    pub(super) fn instruction(&mut self, address: u64, end: u64, mnemonic: &[u8], target: Option<u64>) {
+        let jumps = mnemonic.first() == Some(&b'j');
+        if let Some(target) = target {
+            self.branches.push((address, target));
+        }
+        if let Some(block) = self.blocks.last_mut() {
+            block.end = end;
+            block.target = target.filter(|_| jumps);
+            block.falls = !matches!(mnemonic, b"jmp" | b"ret" | b"hlt" | b"int3");
+        }
+    }
+
+    /// The target of the instruction at an address.
+    pub(super) fn target_of(&self, address: u64) -> Option<u64> {
+        let at = self.branches.binary_search_by_key(&address, |branch| branch.0).ok()?;
+        self.branches.get(at).map(|branch| branch.1)
+    }
+
+    /// Number of the block that starts at an address.
+    pub(super) fn block_at(&self, address: u64) -> Option<usize> {
+        self.blocks.binary_search_by_key(&address, |block| block.start).ok()
+    }
+
+    /// Start of a block.
+    pub(super) fn start_of(&self, block: usize) -> Option<u64> {
+        self.blocks.get(block).map(|block| block.start)
+    }
+
+    /// Edges that follow from the code: start of a block, its successors ascending.
+    pub(super) fn edges(&self) -> impl Iterator<Item = (u64, Successors)> + '_ {
+        self.blocks.iter().map(|block| {
+            let target = block.target.filter(|target| self.block_at(*target).is_some());
+            let next = Some(block.end).filter(|end| block.falls && self.block_at(*end).is_some());
+            let mut successors = Successors::default();
+            for address in [target.min(next.or(target)), target.max(next)].into_iter().flatten() {
+                successors.push(address);
+            }
+            (block.start, successors)
+        })
+    }
+}
+
+/// At most two addresses, ascending, none twice.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Successors {
+    addresses: [u64; 2],
+    count: usize,
+}
+
+impl Successors {
+    fn push(&mut self, address: u64) {
+        if self.as_slice().last() != Some(&address)
+            && let Some(place) = self.addresses.get_mut(self.count)
+        {
+            *place = address;
+            self.count += 1;
+        }
+    }
+
+    pub(super) fn as_slice(&self) -> &[u64] {
+        self.addresses.get(..self.count).unwrap_or_default()
+    }
+}
+
+/// Target of a branch whose distance is the end of its code, of the width that a mark names.
+pub(super) fn branch_target(mark: u8, code: &[u8], end: u64) -> Option<u64> {
+    let distance = match mark {
+        SHORT_BRANCH => i64::from(*code.last()? as i8),
+        NEAR_BRANCH => i64::from(i32::from_le_bytes(*code.last_chunk::<4>()?)),
+        _ => return None,
+    };
+    Some(end.wrapping_add(distance as u64))
+}
+
+/// Appends a number in the LEB128 form.
+pub(super) fn put_number(bytes: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        bytes.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+}
+
+/// Appends the way from one number to another, short in both directions.
+pub(super) fn put_distance(bytes: &mut Vec<u8>, from: u64, to: u64) {
+    let distance = to.wrapping_sub(from) as i64;
+    put_number(bytes, ((distance << 1) ^ (distance >> 63)) as u64);
+}
+
+/// Takes numbers off the front of bytes.
+pub(super) struct Numbers<'a>(pub(super) &'a [u8]);
+
+impl Numbers<'_> {
+    pub(super) fn take(&mut self) -> Option<u64> {
+        let mut number = 0;
+        for shift in (0..64).step_by(7) {
+            let (&byte, rest) = self.0.split_first()?;
+            self.0 = rest;
+            let part = u64::from(byte & 0x7f);
+            if shift == 63 && part > 1 {
+                return None;
+            }
+            number |= part << shift;
+            if byte < 0x80 {
+                return Some(number);
+            }
+        }
+        None
+    }
+
+    /// Reverses [`put_distance`].
+    pub(super) fn take_from(&mut self, from: u64) -> Option<u64> {
+        let zigzag = self.take()?;
+        Some(from.wrapping_add((zigzag >> 1) ^ (zigzag & 1).wrapping_neg()))
+    }
+}
