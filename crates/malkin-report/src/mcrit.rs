@@ -17,7 +17,7 @@ mod writer;
 pub mod zip;
 
 pub use header::{Config, Content, Header};
-pub use reader::{McritReader, SampleRecord};
+pub use reader::{McritReader, ReadBuffers, SampleRecord};
 pub use writer::McritWriter;
 
 use std::io;

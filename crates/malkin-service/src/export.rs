@@ -62,10 +62,8 @@ impl Engine {
                 store.samples_by_ids(&ids)?
             }
         };
-        let mut num_functions = 0;
-        for sample in &samples {
-            num_functions += store.functions(&FunctionQuery::OfSample(sample.sample_id))?.len() as u64;
-        }
+        let ids: Vec<SampleId> = samples.iter().map(|sample| sample.sample_id).collect();
+        let num_functions = store.count_functions(&ids)?;
         // In the order in which samples name them: whoever imports the file numbers new families so.
         let mut families: Vec<(FamilyId, String)> = Vec::new();
         let mut named = HashSet::new();

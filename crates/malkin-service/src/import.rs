@@ -1,15 +1,16 @@
 //! Taking in `.mcrit` files (`mcrit-api.md` 12): numbers are given out anew, families go by name, hashes are kept as the
-//! file states them.
+//! file states them. One side reads, checks, takes apart and compresses, the other stores, each on a thread.
 
 use std::collections::{HashMap, HashSet};
 use std::io::{Read, Seek};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
 
-use malkin_report::mcrit::{Config, McritError, McritReader, SampleRecord};
-use malkin_report::wire::FunctionRecord;
+use malkin_report::mcrit::{Config, McritError, McritReader, ReadBuffers};
+use malkin_report::wire::DisassembledFunction;
 use malkin_report::wire::columns::Xcfg;
 use malkin_report::{FamilyId, FunctionLabel, SampleEntry};
-use malkin_store::{Added, NewFunction, NewSample, Page, StoreError, Timestamp};
-use rayon::prelude::*;
+use malkin_store::{Added, NewFunction, NewSample, PackedDisassembly, Page, StoreError};
 
 use crate::engine::Engine;
 use crate::export::config;
@@ -20,6 +21,9 @@ const IMPORTER: &str = "mcrit-import";
 
 /// Files of this version and older ones (as text) are not taken.
 const REFUSED_VERSION: &str = "0.0.0";
+
+/// Steps between reading and storing. Of samples there is one; the others are small.
+const MOST_STEPS: usize = 64;
 
 /// What became of the parts of a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -59,41 +63,196 @@ fn unusable(sample: &SampleEntry, what: impl std::fmt::Display) -> ImportError {
     ImportError::Unusable(format!("sample {}: {what}", sample.sha256))
 }
 
+/// What the reading side hands to the storing side, in the order of the file.
+enum Step {
+    /// A file that can be taken in: its families, and whether another escaper made its hashes.
+    Begin(Vec<String>, bool),
+    /// A sample that was known before.
+    Known(u64),
+    /// A sample that was not, and how many functions its record counts.
+    New(Box<NewSample>, PackedDisassembly, u64),
+    /// The end of the file; false if its hashes cannot be compared with those of this corpus.
+    End(Result<bool, ImportError>),
+}
+
+/// The storing side is gone.
+struct Gone;
+
 impl Engine {
     /// Takes a file in, sample by sample. `None` if its hashes were made under another configuration and cannot be compared
     /// with those of this corpus.
-    pub fn import<R: Read + Seek>(&self, source: R) -> Result<Option<Imported>, ImportError> {
-        let mut reader = McritReader::open(source)?;
+    pub fn import<R: Read + Seek + Send>(&self, source: R) -> Result<Option<Imported>, ImportError> {
+        let mut outcome = Ok(None);
+        self.import_all([|| Ok(source)].into_iter(), |file| outcome = file);
+        outcome
+    }
+
+    /// Takes files in, one after the other, and tells what became of each. `sources` opens them.
+    ///
+    /// While a sample is stored, the next one waits and the one behind it is read, from the next file if need be; there are never
+    /// more than these three in memory. A file that cannot be taken in to its end does not keep the next one from it.
+    pub fn import_all<R, O>(
+        &self,
+        sources: impl Iterator<Item = O> + Send,
+        mut each: impl FnMut(Result<Option<Imported>, ImportError>),
+    ) where
+        R: Read + Seek,
+        O: FnOnce() -> std::io::Result<R>,
+    {
+        // The file, counted from one, that storing failed in: reading on in it is of no use.
+        let failed = &AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            let (send, steps) = mpsc::sync_channel(MOST_STEPS);
+            let (wait_for_room, make_room) = mpsc::sync_channel(1);
+            let reading = scope.spawn(move || {
+                let mut buffers = ReadBuffers::default();
+                for (file, source) in (1..).zip(sources) {
+                    let say = |step| {
+                        if matches!(step, Step::New(..)) {
+                            wait_for_room.send(()).map_err(|_| Gone)?;
+                        }
+                        send.send(step).map_err(|_| Gone)?;
+                        Ok(failed.load(Ordering::Relaxed) != file)
+                    };
+                    let outcome = source().map_err(|error| ImportError::from(McritError::from(error)));
+                    let end = match outcome.map(|source| self.read_file(source, &mut buffers, &say)) {
+                        Ok(Ok(end)) => end,
+                        Ok(Err(Gone)) => return,
+                        Err(error) => Err(error),
+                    };
+                    if send.send(Step::End(end)).is_err() {
+                        return;
+                    }
+                }
+            });
+            let mut imported = Imported::default();
+            let mut failure = None;
+            let mut file = 1;
+            for step in steps {
+                if matches!(step, Step::New(..)) {
+                    // It was sent before the step; that the other side is gone ends the steps.
+                    let _ = make_room.recv();
+                }
+                match step {
+                    Step::End(end) => {
+                        file += 1;
+                        let (imported, failure) = (std::mem::take(&mut imported), failure.take());
+                        each(failure.map_or(end, Err).map(|is_taken| is_taken.then_some(imported)));
+                    }
+                    // Some steps may be under way when storing fails; they are passed over.
+                    _ if failure.is_some() => {}
+                    step => {
+                        if let Err(error) = self.store_step(step, &mut imported) {
+                            failed.store(file, Ordering::Relaxed);
+                            failure = Some(ImportError::Store(error));
+                        }
+                    }
+                }
+            }
+            // A panic of the other side is one of this side.
+            if let Err(panic) = reading.join() {
+                std::panic::resume_unwind(panic);
+            }
+        });
+    }
+
+    /// Reads a file and hands on what is in it; whether it can be taken in, or why not to its end. `say` answers whether more
+    /// is wanted.
+    fn read_file<R: Read + Seek>(
+        &self,
+        source: R,
+        buffers: &mut ReadBuffers,
+        say: &impl Fn(Step) -> Result<bool, Gone>,
+    ) -> Result<Result<bool, ImportError>, Gone> {
+        let mut reader = match McritReader::open_with(source, std::mem::take(buffers)) {
+            Ok(reader) => reader,
+            Err(error) => return Ok(Err(error.into())),
+        };
         let ours = config(self);
         let theirs = &reader.header().config;
         let is_alike = theirs.shingler == ours.shingler && theirs.minhash == ours.minhash;
         if theirs.version.as_str() <= REFUSED_VERSION || !is_alike {
-            return Ok(None);
+            return Ok(Ok(false));
         }
-        let mut imported = Imported { escaper_mismatch: is_mismatch(&ours, theirs), ..Imported::default() };
-        let names = family_names(&reader)?;
-        self.import_families(&reader.header().family_mapping, &mut imported)?;
-        while let Some(sample) = reader.samples().get(imported_so_far(&imported)) {
-            if self.store().sample_by_sha256(&sample.sha256)?.is_some() {
-                imported.samples_skipped += 1;
-                imported.functions_skipped += sample.statistics.num_functions;
-                reader.skip_sample();
-                continue;
+        let names = match family_names(&reader) {
+            Ok(names) => names,
+            Err(error) => return Ok(Err(error)),
+        };
+        let families = reader.header().family_mapping.iter().map(|(_, name)| name.clone()).collect();
+        let mut is_wanted = say(Step::Begin(families, is_mismatch(&ours, theirs)))?;
+        while is_wanted {
+            match self.next_step(&mut reader, &names) {
+                Ok(Some(step)) => is_wanted = say(step)?,
+                Ok(None) => break,
+                Err(error) => return Ok(Err(error)),
             }
-            let Some(record) = reader.next_sample()? else { break };
-            self.import_sample(record, &names, &mut imported)?;
         }
-        Ok(Some(imported))
+        *buffers = reader.into_buffers();
+        Ok(Ok(true))
     }
 
-    fn import_families(
+    fn next_step<R: Read + Seek>(
         &self,
-        families: &[(FamilyId, String)],
-        imported: &mut Imported,
-    ) -> Result<(), StoreError> {
+        reader: &mut McritReader<R>,
+        names: &HashMap<FamilyId, String>,
+    ) -> Result<Option<Step>, ImportError> {
+        let Some(sample) = reader.next_entry() else { return Ok(None) };
+        let counted = sample.statistics.num_functions;
+        if self.store().sample_by_sha256(&sample.sha256)?.is_some() {
+            reader.skip_sample();
+            return Ok(Some(Step::Known(counted)));
+        }
+        let Some((entry, functions)) = reader.next_disassembled()? else { return Ok(None) };
+        let functions = functions.map_err(|error| unusable(&entry, error))?;
+        let labels = functions.iter().flat_map(|function| &function.entry.function_labels);
+        if let Some(label) = labels.clone().find(|label| !is_label_time(&label.timestamp)) {
+            let text = format!("label time {:?} is not of the form YYYY-MM-DDTHH:MM:SS", label.timestamp);
+            return Err(unusable(&entry, text));
+        }
+        let now = self.now().to_utc_text();
+        let functions: Result<Vec<NewFunction>, String> =
+            functions.into_iter().map(|function| self.imported_function(function, &now)).collect();
+        let mut sample =
+            imported_sample(entry.clone(), names, functions.map_err(|what| unusable(&entry, what))?)?;
+        let packed = self.store().pack_disassembly(&sample.functions)?;
+        for function in &mut sample.functions {
+            function.xcfg = Xcfg::default();
+        }
+        Ok(Some(Step::New(Box::new(sample), packed, counted)))
+    }
+
+    fn store_step(&self, step: Step, imported: &mut Imported) -> Result<(), StoreError> {
+        match step {
+            Step::Begin(families, escaper_mismatch) => {
+                imported.escaper_mismatch = escaper_mismatch;
+                return self.import_families(&families, imported);
+            }
+            Step::Known(functions) => {
+                imported.samples_skipped += 1;
+                imported.functions_skipped += functions;
+            }
+            Step::New(sample, disassembly, counted) => {
+                let add = || self.store().add_packed_sample(&sample, disassembly, self.now());
+                match self.memory().add(self.store(), &sample, add)? {
+                    Added::New { .. } => {
+                        imported.samples += 1;
+                        imported.functions += sample.functions.len() as u64;
+                    }
+                    Added::Known(_) => {
+                        imported.samples_skipped += 1;
+                        imported.functions_skipped += counted;
+                    }
+                }
+            }
+            Step::End(_) => {}
+        }
+        Ok(())
+    }
+
+    fn import_families(&self, families: &[String], imported: &mut Imported) -> Result<(), StoreError> {
         let known = self.store().families(Page::default())?;
         let mut known: HashSet<String> = known.into_iter().map(|family| family.family_name).collect();
-        for (_, name) in families {
+        for name in families {
             if known.insert(name.clone()) {
                 self.store().family_named(name, self.now())?;
                 imported.families += 1;
@@ -104,42 +263,8 @@ impl Engine {
         Ok(())
     }
 
-    fn import_sample(
-        &self,
-        record: SampleRecord,
-        names: &HashMap<FamilyId, String>,
-        imported: &mut Imported,
-    ) -> Result<(), ImportError> {
-        let SampleRecord { sample: entry, functions: records } = record;
-        let labels = records.iter().flat_map(|record| &record.entry.function_labels);
-        if let Some(label) = labels.clone().find(|label| !is_label_time(&label.timestamp)) {
-            let text = format!("label time {:?} is not of the form YYYY-MM-DDTHH:MM:SS", label.timestamp);
-            return Err(unusable(&entry, text));
-        }
-        let now = self.now();
-        // Checking the disassembly is most of the work.
-        let functions: Result<Vec<NewFunction>, String> =
-            records.into_par_iter().map(|record| self.imported_function(record, now)).collect();
-        let functions = functions.map_err(|what| unusable(&entry, what))?;
-        let sample = imported_sample(entry, names, functions)?;
-        let added = self
-            .memory()
-            .add(self.store(), &sample, || self.store().add_sample(&sample, &[], IMPORTER, now))?;
-        match added {
-            Added::New { .. } => {
-                imported.samples += 1;
-                imported.functions += sample.functions.len() as u64;
-            }
-            Added::Known(_) => {
-                imported.samples_skipped += 1;
-                imported.functions_skipped += sample.functions.len() as u64;
-            }
-        }
-        Ok(())
-    }
-
-    fn imported_function(&self, record: FunctionRecord, now: Timestamp) -> Result<NewFunction, String> {
-        let FunctionRecord { entry, xcfg } = record;
+    fn imported_function(&self, function: DisassembledFunction, now: &str) -> Result<NewFunction, String> {
+        let DisassembledFunction { entry, xcfg } = function;
         let length = entry.minhash.as_bytes().len();
         let expected = self.hasher().signature_bytes();
         if length != 0 && length != expected {
@@ -153,7 +278,7 @@ impl Engine {
             labels.push(FunctionLabel {
                 username: IMPORTER.to_owned(),
                 function_label: entry.function_name.clone(),
-                timestamp: now.to_utc_text(),
+                timestamp: now.to_owned(),
             });
         }
         Ok(NewFunction {
@@ -165,15 +290,10 @@ impl Engine {
             pichash: entry.pichash,
             minhash: entry.minhash,
             picblockhashes: entry.picblockhashes,
-            xcfg: xcfg.map(|text| stored_xcfg(text.get())).transpose()?.unwrap_or_default(),
+            xcfg,
             labels,
         })
     }
-}
-
-/// Position of the sample that is next.
-fn imported_so_far(imported: &Imported) -> usize {
-    usize::try_from(imported.samples + imported.samples_skipped).unwrap_or(usize::MAX)
 }
 
 /// Names of families by the numbers of the file. Every sample has to have one.
@@ -226,12 +346,6 @@ fn imported_sample(
     })
 }
 
-/// Disassembly as the store keeps it: as the file states it, without blanks, and empty if it was dropped. It has to be a function,
-/// because everything that reads it later relies on that.
-fn stored_xcfg(text: &str) -> Result<Xcfg, String> {
-    Xcfg::from_json(text).map_err(|error| error.to_string())
-}
-
 fn is_label_time(text: &str) -> bool {
     jiff::civil::DateTime::strptime("%Y-%m-%dT%H:%M:%S", text).is_ok()
 }
@@ -241,18 +355,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dropped_disassembly_is_none() {
-        assert_eq!(stored_xcfg("{}"), Ok(Xcfg::default()));
-        assert_eq!(stored_xcfg(" { } "), Ok(Xcfg::default()));
-        assert!(stored_xcfg(r#"{"blocks": 3}"#).is_err());
-    }
-
-    #[test]
     fn disassembly_is_kept_as_stated() {
         let text = r#"{"offset": 16, "blocks": {"16": [[16, "c3", "ret", " "]]}, "apirefs": {}, "blockrefs": {}, "inrefs": [],
             "outrefs": {}, "metadata": {"binweight": 1, "characteristics": null, "confidence": 0.50, "function_name": "a b",
             "pic_hash": 1, "strongly_connected_components": [], "tfidf": 0}}"#;
-        let kept = String::from_utf8(stored_xcfg(text).unwrap().to_text()).unwrap();
+        let kept = String::from_utf8(Xcfg::from_json(text).unwrap().to_text()).unwrap();
         let compact: serde_json::Value = serde_json::from_str(text).unwrap();
         assert!(kept.contains(r#""blockrefs":{}"#), "no edges are added: {kept}");
         assert!(kept.contains("0.50"), "numbers stay as they were written");

@@ -26,8 +26,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         samples.extend(sample(&entry?.path()));
     }
     let functions: usize = samples.iter().map(|sample| sample.functions.len()).sum();
-    let xcfg: usize =
-        samples.iter().flat_map(|sample| &sample.functions).map(|function| function.xcfg.to_text().len()).sum();
+    let xcfg: usize = samples
+        .iter()
+        .flat_map(|sample| &sample.functions)
+        .map(|function| function.xcfg.to_text().len())
+        .sum();
     println!(
         "{} reports, {functions} functions, {} bytes of JSON a function",
         samples.len(),

@@ -10,6 +10,7 @@ use malkin_report::{
 };
 
 use crate::error::StoreError;
+use crate::sqlite::PackedDisassembly;
 use crate::time::Timestamp;
 
 /// A sample to be added, as far as it does not depend on numbers the store gives out.
@@ -212,6 +213,19 @@ pub trait Catalogue {
         now: Timestamp,
     ) -> Result<Added, StoreError>;
 
+    /// Compresses the disassembly of functions as this store keeps it. That is much of the work of adding a sample and needs
+    /// nothing that another call holds.
+    fn pack_disassembly(&self, functions: &[NewFunction]) -> Result<PackedDisassembly, StoreError>;
+
+    /// As [`Catalogue::add_sample`] without labels, with the disassembly that was packed of its functions instead of the one in
+    /// them.
+    fn add_packed_sample(
+        &self,
+        sample: &NewSample,
+        disassembly: PackedDisassembly,
+        now: Timestamp,
+    ) -> Result<Added, StoreError>;
+
     /// Keeps the sample of a query under the next negative number (-1, -2, ..., functions likewise). Its family number is
     /// 0 while its family text stays. It appears in no listing and no count.
     fn add_query_sample(
@@ -243,6 +257,9 @@ pub trait Catalogue {
 
     /// Functions with their labels and block hashes, without disassembly.
     fn functions(&self, query: &FunctionQuery) -> Result<Vec<FunctionEntry>, StoreError>;
+
+    /// How many functions some samples have, counted without a look at them; none of numbers that name no sample.
+    fn count_functions(&self, ids: &[SampleId]) -> Result<u64, StoreError>;
 
     /// The disassembly of functions as compact JSON, in the order given; `None` where there is none.
     fn disassembly(&self, ids: &[FunctionId]) -> Result<Vec<Option<Vec<u8>>>, StoreError>;

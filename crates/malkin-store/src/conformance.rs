@@ -109,13 +109,36 @@ fn function(seed: u64, index: u64) -> NewFunction {
     }
 }
 
-/// The disassembly of a function of [`sample`]; every eleventh is longer than a chunk may be.
+/// The disassembly of a function of [`sample`]: of SMDA's usual form, or for every other one of a form that nobody expects.
+/// Every eleventh is longer than a chunk may be.
 pub fn xcfg(seed: u64, index: u64) -> Vec<u8> {
     let repeat = if index % 11 == 10 { 4_000 } else { 40 };
+    if index % 2 == 1 {
+        return usual_xcfg(seed, index, repeat);
+    }
     let blocks: Vec<String> = (0..repeat)
         .map(|n| format!("[{},\"{:x}\",\"mov\",\"eax, {}\"]", n * 3, n ^ seed, n * index))
         .collect();
     format!("{{\"offset\":{index},\"blocks\":{{\"{seed}\":[{}]}}}}", blocks.join(",")).into_bytes()
+}
+
+fn usual_xcfg(seed: u64, index: u64, repeat: u64) -> Vec<u8> {
+    let entry = 0x40_0000 + index * 0x1000;
+    let moves: Vec<String> = (0..repeat)
+        .map(|n| format!("[{},\"b8{:08x}\",\"mov\",\"eax, {n}\"]", entry + n * 5, n * seed))
+        .collect();
+    let jump = entry + repeat * 5;
+    format!(
+        "{{\"offset\":{entry},\"blocks\":{{\"{entry}\":[{},[{jump},\"7500\",\"jne\",\"0x{:x}\"]],\"{}\":[]}},\"apirefs\":{{}},\
+         \"blockrefs\":{{\"{entry}\":[{}]}},\"inrefs\":[{seed}],\"outrefs\":{{\"{jump}\":[{seed}]}},\"is_exported\":true,\
+         \"metadata\":{{\"binweight\":{index}.5,\"characteristics\":null,\"confidence\":0.5,\"function_name\":\"\",\
+         \"strongly_connected_components\":[[{entry}]],\"tfidf\":null}}}}",
+        moves.join(","),
+        jump + 2,
+        jump + 2,
+        jump + 2,
+    )
+    .into_bytes()
 }
 
 /// Labels for the named functions of a sample.

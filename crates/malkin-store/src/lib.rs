@@ -28,7 +28,7 @@ pub use catalogue::{
 pub use error::StoreError;
 pub use jobs::{Job, JobFilter, JobState, JobStats, Jobs, NewJob, Upload};
 pub use search::{Border, Filter, Found, Noun, Order, Search, SearchError, Searches};
-pub use sqlite::{SqliteStore, read_original_analyses};
+pub use sqlite::{PackedDisassembly, SqliteStore, read_original_analyses};
 pub use time::Timestamp;
 
 /// Everything a server keeps. Object safe: used as `Arc<dyn Store>` from any thread.

@@ -19,6 +19,7 @@ mod engine;
 mod functions;
 mod job_rows;
 mod jobs;
+mod labels;
 mod migrate;
 mod modify;
 mod object_ids;
@@ -28,6 +29,7 @@ mod search;
 mod stats;
 
 pub use analyses::read_original_analyses;
+pub use chunks::PackedDisassembly;
 
 /// Name of the database in the data directory.
 const DATABASE: &str = "malkin.db";

@@ -36,7 +36,14 @@ pub fn encode(bytes: &[u8]) -> String {
 
 /// The bytes of a text; `None` if it holds anything but digits, or a group of them above 32 bits.
 pub fn decode(text: &[u8]) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(text.len() / 5 * 4 + 4);
+    let mut bytes = Vec::new();
+    decode_into(text, &mut bytes).map(|()| bytes)
+}
+
+/// As [`decode`], in place of what `bytes` holds.
+pub fn decode_into(text: &[u8], bytes: &mut Vec<u8>) -> Option<()> {
+    bytes.clear();
+    bytes.reserve(text.len() / 5 * 4 + 4);
     for group in text.chunks(5) {
         let mut sum = 0_u64;
         for at in 0..5 {
@@ -50,7 +57,7 @@ pub fn decode(text: &[u8]) -> Option<Vec<u8>> {
         // A last group of n digits holds n - 1 bytes.
         bytes.extend_from_slice(&word[..group.len() - 1]);
     }
-    Some(bytes)
+    Some(())
 }
 
 #[cfg(test)]

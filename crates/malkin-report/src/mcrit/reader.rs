@@ -10,7 +10,9 @@ use super::scan::{Scanner, Span};
 use super::{McritError, base85, zip};
 use crate::entry::SampleEntry;
 use crate::limits::{MAX_EXPORT_SAMPLES, MAX_RECORD_BYTES, MAX_SAMPLE_BYTES};
-use crate::wire::{self, FunctionRecord, sample_entry_from_json};
+use crate::wire::{
+    self, DisassembledFunction, FunctionRecord, FunctionsError, ReadError, sample_entry_from_json,
+};
 
 /// A sample with its functions, in the order of the file.
 #[derive(Clone, Debug)]
@@ -31,7 +33,16 @@ pub struct McritReader<R> {
     samples: Vec<SampleEntry>,
     functions: HashMap<String, Span>,
     next: usize,
+    buffers: ReadBuffers,
+}
+
+/// Memory that reading needs, as much as the largest sample so far. Handed from one reader to the next, it need not be got
+/// anew for each file.
+#[derive(Clone, Debug, Default)]
+pub struct ReadBuffers {
     text: Vec<u8>,
+    packed: Vec<u8>,
+    json: Vec<u8>,
 }
 
 impl<R: Read + Seek> McritReader<R> {
@@ -39,7 +50,12 @@ impl<R: Read + Seek> McritReader<R> {
     ///
     /// The file is well-formed and complete down to the records of samples when this succeeds; faults within the functions
     /// of a sample come up with that sample.
-    pub fn open(mut source: R) -> Result<Self, McritError> {
+    pub fn open(source: R) -> Result<Self, McritError> {
+        Self::open_with(source, ReadBuffers::default())
+    }
+
+    /// As [`McritReader::open`], with memory of an earlier reader.
+    pub fn open_with(mut source: R, buffers: ReadBuffers) -> Result<Self, McritError> {
         let origin = source.stream_position()?;
         let mut parts = Parts::default();
         let mut scanner = Scanner::new(&mut source);
@@ -58,7 +74,12 @@ impl<R: Read + Seek> McritReader<R> {
         if let Some(sample) = samples.iter().find(|sample| !functions.contains_key(&sample.sha256)) {
             return Err(missing(&format!("function_entries.{}", sample.sha256)));
         }
-        Ok(Self { source, origin, header, samples, functions, next: 0, text: Vec::new() })
+        Ok(Self { source, origin, header, samples, functions, next: 0, buffers })
+    }
+
+    /// The memory of this reader, for the next one.
+    pub fn into_buffers(self) -> ReadBuffers {
+        self.buffers
     }
 
     /// What the file says about itself.
@@ -69,6 +90,11 @@ impl<R: Read + Seek> McritReader<R> {
     /// The records of all samples, in the order of the file.
     pub fn samples(&self) -> &[SampleEntry] {
         &self.samples
+    }
+
+    /// The record of the next sample; `None` behind the last.
+    pub fn next_entry(&self) -> Option<&SampleEntry> {
+        self.samples.get(self.next)
     }
 
     /// The next sample of [`McritReader::samples`] with its functions; `None` behind the last.
@@ -84,23 +110,50 @@ impl<R: Read + Seek> McritReader<R> {
         self.next = self.next.saturating_add(1).min(self.samples.len());
     }
 
+    /// As [`McritReader::next_sample`], with the disassembly read and taken apart. A fault in the disassembly of a function is
+    /// told apart from one of the file.
+    #[expect(clippy::type_complexity, reason = "a result within a result, each said above")]
+    pub fn next_disassembled(
+        &mut self,
+    ) -> Result<Option<(SampleEntry, Result<Vec<DisassembledFunction>, ReadError>)>, McritError> {
+        let Some(sample) = self.samples.get(self.next).cloned() else { return Ok(None) };
+        self.next += 1;
+        let read = self.with_text_of(&sample.sha256, wire::read_disassembled_functions)?;
+        let functions = match read {
+            Ok(functions) => Ok(functions),
+            Err(FunctionsError::Disassembly(error)) => Err(error),
+            Err(FunctionsError::Records(error)) => {
+                return Err(McritError::Part { part: sample.sha256, error });
+            }
+        };
+        Ok(Some((sample, functions)))
+    }
+
     /// The functions of one sample by its sha256.
     pub fn functions_of(&mut self, sha256: &str) -> Result<Vec<FunctionRecord>, McritError> {
+        let read = self.with_text_of(sha256, wire::read_function_entries)?;
+        read.map_err(|error| McritError::Part { part: sha256.to_owned(), error })
+    }
+
+    /// Hands the JSON text of the functions of a sample to `read`.
+    fn with_text_of<T>(&mut self, sha256: &str, read: impl FnOnce(&[u8]) -> T) -> Result<T, McritError> {
         let missing = || McritError::Missing(format!("function_entries.{sha256}"));
         let span = *self.functions.get(sha256).ok_or_else(missing)?;
         self.source.seek(SeekFrom::Start(self.origin.saturating_add(span.start)))?;
-        self.text.clear();
-        self.source.by_ref().take(span.length).read_to_end(&mut self.text)?;
-        let fault = |error| McritError::Part { part: sha256.to_owned(), error };
-        if self.text.first() != Some(&b'"') {
-            return wire::read_function_entries(&self.text).map_err(fault);
+        let ReadBuffers { text, packed, json } = &mut self.buffers;
+        text.clear();
+        // The file was that long when it was gone over; `MAX_SAMPLE_BYTES` bounds it.
+        text.reserve(usize::try_from(span.length).unwrap_or(0));
+        self.source.by_ref().take(span.length).read_to_end(text)?;
+        if text.first() != Some(&b'"') {
+            return Ok(read(text));
         }
         let archive = |error| McritError::Archive { sample: sha256.to_owned(), error };
         // Digits of base85 need no escapes, so the text between the quotes is the text meant.
-        let digits = self.text.get(1..self.text.len().saturating_sub(1)).unwrap_or_default();
-        let packed = base85::decode(digits).ok_or_else(|| archive(zip::ArchiveError::Base85))?;
-        let json = zip::unpack(&packed, "content").map_err(archive)?;
-        wire::read_function_entries(&json).map_err(fault)
+        let digits = text.get(1..text.len().saturating_sub(1)).unwrap_or_default();
+        base85::decode_into(digits, packed).ok_or_else(|| archive(zip::ArchiveError::Base85))?;
+        zip::unpack_into(packed, "content", json).map_err(archive)?;
+        Ok(read(json))
     }
 }
 

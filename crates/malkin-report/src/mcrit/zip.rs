@@ -41,6 +41,12 @@ pub enum ArchiveError {
 /// The size an archive states is taken only up to [`MAX_INFLATE_RATIO`] times the size of the archive (or [`MAX_RECORD_BYTES`], if
 /// that is more) and [`MAX_SAMPLE_BYTES`]; zeroed memory costs nothing before content reaches it.
 pub fn unpack(archive: &[u8], name: &str) -> Result<Vec<u8>, ArchiveError> {
+    let mut content = Vec::new();
+    unpack_into(archive, name, &mut content).map(|()| content)
+}
+
+/// As [`unpack`], in place of what `content` holds.
+pub fn unpack_into(archive: &[u8], name: &str, content: &mut Vec<u8>) -> Result<(), ArchiveError> {
     let end = find_end(archive).ok_or(ArchiveError::Damaged)?;
     if u16_at(end, 10) != Some(1) {
         return Err(ArchiveError::Foreign);
@@ -58,11 +64,16 @@ pub fn unpack(archive: &[u8], name: &str) -> Result<Vec<u8>, ArchiveError> {
     if entry.size > limit {
         return Err(ArchiveError::TooLarge);
     }
-    let content = if entry.method == STORED { packed.to_vec() } else { inflate(packed, entry.size)? };
-    if content.len() != entry.size || libdeflater::crc32(&content) != entry.checksum {
+    if entry.method == STORED {
+        content.clear();
+        content.extend_from_slice(packed);
+    } else {
+        inflate(packed, entry.size, content)?;
+    }
+    if content.len() != entry.size || libdeflater::crc32(content) != entry.checksum {
         return Err(ArchiveError::Checksum);
     }
-    Ok(content)
+    Ok(())
 }
 
 /// Packs content as the only member of an archive. `None` beyond 4 GiB.
@@ -158,15 +169,20 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
 }
 
 /// Inflates to at most `size` bytes; fewer are what there is, more are damage.
-fn inflate(packed: &[u8], size: usize) -> Result<Vec<u8>, ArchiveError> {
-    let mut content = vec![0; size];
-    let got = Decompressor::new().deflate_decompress(packed, &mut content);
+fn inflate(packed: &[u8], size: usize, content: &mut Vec<u8>) -> Result<(), ArchiveError> {
+    // What is there is written over; only what is behind it has to be zeroed first, and if it has to grow, nothing of it is copied.
+    if content.capacity() < size {
+        *content = vec![0; size];
+    } else {
+        content.resize(size, 0);
+    }
+    let got = Decompressor::new().deflate_decompress(packed, content);
     let got = got.map_err(|error| match error {
         libdeflater::DecompressionError::BadData => ArchiveError::Damaged,
         libdeflater::DecompressionError::InsufficientSpace => ArchiveError::TooLarge,
     })?;
     content.truncate(got);
-    Ok(content)
+    Ok(())
 }
 
 /// Deflates at zlib's default level. `None` never happens within the bound that the library states.

@@ -75,12 +75,14 @@ impl Xcfg {
         Ok(Self::from_text(&without_blanks(text)))
     }
 
-    /// Takes apart a text that was checked, or keeps it as it is. An empty text is no disassembly.
+    /// Takes apart a text that was checked, or keeps it as it is. An empty text is no disassembly. Whatever the text is, the same
+    /// bytes come back: that is looked at here, because nobody says that it was really checked.
     pub fn from_text(text: &[u8]) -> Self {
         if text.is_empty() {
             return Self::default();
         }
-        Self(split::checked(text).unwrap_or_else(|| split::as_text(text)))
+        let apart = split::checked(text).map(Self).filter(|apart| apart.to_text() == text);
+        apart.unwrap_or_else(|| Self(split::as_text(text)))
     }
 
     /// Whether there is no disassembly.

@@ -8,8 +8,8 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::context::{self, Context, Step};
 use super::columns::Xcfg;
+use super::context::{self, Context, Step};
 use super::entry::function_entry_from_json;
 use super::error::{ReadError, ReadErrorKind};
 use super::fast;
@@ -111,7 +111,10 @@ pub(super) fn thorough_functions(bytes: &[u8]) -> Result<Vec<DisassembledFunctio
     let records = read_function_entries(bytes).map_err(FunctionsError::Records)?;
     let with_disassembly = records.into_iter().map(|FunctionRecord { entry, xcfg }| {
         let xcfg = xcfg.map(|text| Xcfg::from_json(text.get())).transpose();
-        Ok(DisassembledFunction { entry, xcfg: xcfg.map_err(FunctionsError::Disassembly)?.unwrap_or_default() })
+        Ok(DisassembledFunction {
+            entry,
+            xcfg: xcfg.map_err(FunctionsError::Disassembly)?.unwrap_or_default(),
+        })
     });
     with_disassembly.collect()
 }

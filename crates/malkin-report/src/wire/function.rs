@@ -28,7 +28,8 @@ pub(super) const FIELDS: &[&str] = &[
     "outrefs",
     "stringrefs",
 ];
-pub(super) const REQUIRED: &[&str] = &["offset", "blocks", "apirefs", "blockrefs", "inrefs", "outrefs", "metadata"];
+pub(super) const REQUIRED: &[&str] =
+    &["offset", "blocks", "apirefs", "blockrefs", "inrefs", "outrefs", "metadata"];
 
 pub(super) const METADATA_FIELDS: &[&str] = &[
     "binweight",

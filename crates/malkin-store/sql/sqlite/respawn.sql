@@ -1,4 +1,5 @@
-DELETE FROM label;
+DELETE FROM function_label;
+DELETE FROM label_author;
 DELETE FROM function;
 DELETE FROM function_search;
 DELETE FROM name WHERE id <> 0;

@@ -254,6 +254,8 @@ fn query_samples(store: &dyn Store) {
     let ids: Vec<_> = of_query.iter().map(|function| function.function_id).collect();
     let found = store.disassembly(&ids).expect("disassembly can be read");
     assert_eq!(found[5], Some(xcfg(1, 5)));
+    let ids = [entry.sample_id, first.sample_id, SampleId::new(99)];
+    assert_eq!(store.count_functions(&ids).expect("functions can be counted"), 4 + 6);
     assert_eq!(store.sample(first.sample_id).expect("a sample can be read"), Some(first));
     assert_eq!(store.counts().expect("counts can be read"), before);
     assert_eq!(store.sample_by_sha256(&query.sha256).expect("a sample can be read"), Some(entry));

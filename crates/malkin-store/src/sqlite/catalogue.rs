@@ -1,15 +1,16 @@
 //! The catalogue on SQLite: which rows a call reads and writes in its transaction.
 
 use malkin_report::{FamilyEntry, FamilyId, FunctionEntry, FunctionId, FunctionLabel, SampleEntry, SampleId};
-use rusqlite::{Transaction, params};
+use rusqlite::Transaction;
 
 use super::chunks::{self, PackedDisassembly};
 use super::engine::sql;
+use super::labels::LabelWriter;
 use super::samples::{FunctionRange, Numbers};
 use super::{SqliteStore, counters, functions, modify, samples};
 use crate::catalogue::{
-    Added, Catalogue, CorpusCounts, FamilyChange, FunctionQuery, IndexRow, IndexedSample, NewHashes,
-    NewLabel, NewSample, Page, SampleChange, is_stale_minhash_version,
+    Added, Catalogue, CorpusCounts, FamilyChange, FunctionQuery, IndexRow, IndexedSample, NewFunction,
+    NewHashes, NewLabel, NewSample, Page, SampleChange, is_stale_minhash_version,
 };
 use crate::error::StoreError;
 use crate::time::Timestamp;
@@ -29,29 +30,24 @@ impl Catalogue for SqliteStore {
             Some(_) => None,
             None => Some(PackedDisassembly::of(&sample.functions)?),
         };
-        let given_at = now.to_utc_text();
-        self.engine.write(|transaction| {
-            if let Some(entry) = samples::by_sha256(transaction, &sample.sha256)? {
-                if let Some(parts) = samples::parts(transaction, entry.sample_id)? {
-                    functions::add_labels(transaction, parts.functions, labels, username, &given_at)?;
-                }
-                return Ok(Added::Known(entry));
-            }
-            let disassembly = disassembly.map_or_else(|| PackedDisassembly::of(&sample.functions), Ok)?;
-            let family = samples::family_named(transaction, &sample.family)?;
-            let numbers = Numbers {
-                sample: SampleId::new(counters::take(transaction, counters::SAMPLE, 1)?),
-                family: Some(family),
-                functions: stored_range(transaction, sample.functions.len())?,
-                first_chunk: counters::take(transaction, counters::CHUNK, disassembly.num_chunks())?,
-                num_chunks: disassembly.num_chunks(),
-            };
-            write_sample(transaction, sample, &numbers, &disassembly, now)?;
-            functions::add_labels(transaction, numbers.functions, labels, username, &given_at)?;
-            counters::changed(transaction, Some(now))?;
-            let entry = written(transaction, numbers.sample)?;
-            Ok(Added::New { sample: entry, first_function: FunctionId::new(numbers.functions.lowest) })
-        })
+        self.write_new(sample, disassembly, labels, username, now)
+    }
+
+    fn pack_disassembly(&self, functions: &[NewFunction]) -> Result<PackedDisassembly, StoreError> {
+        PackedDisassembly::of(functions)
+    }
+
+    fn add_packed_sample(
+        &self,
+        sample: &NewSample,
+        disassembly: PackedDisassembly,
+        now: Timestamp,
+    ) -> Result<Added, StoreError> {
+        if disassembly.num_functions() != sample.functions.len() {
+            let detail = "its disassembly was packed of other functions".to_owned();
+            return Err(StoreError::Damaged { what: format!("sample {}", sample.sha256), detail });
+        }
+        self.write_new(sample, Some(disassembly), &[], "", now)
     }
 
     fn add_query_sample(
@@ -103,6 +99,17 @@ impl Catalogue for SqliteStore {
 
     fn families(&self, page: Page) -> Result<Vec<FamilyEntry>, StoreError> {
         self.engine.read(|connection| samples::families(connection, page))
+    }
+
+    fn count_functions(&self, ids: &[SampleId]) -> Result<u64, StoreError> {
+        self.engine.read(|connection| {
+            let mut count = 0;
+            for id in ids {
+                let parts = samples::parts(connection, *id)?;
+                count += parts.map_or(0, |parts| u64::try_from(parts.functions.count).unwrap_or(0));
+            }
+            Ok(count)
+        })
     }
 
     fn functions(&self, query: &FunctionQuery) -> Result<Vec<FunctionEntry>, StoreError> {
@@ -205,11 +212,12 @@ impl Catalogue for SqliteStore {
     fn add_function_labels(&self, labels: &[(FunctionId, FunctionLabel)]) -> Result<u64, StoreError> {
         self.engine.write(|transaction| {
             let mut added = 0;
-            let mut insert = transaction.prepare_cached(sql!("label/insert"))?;
+            let mut writer = LabelWriter::new(transaction)?;
             for (id, label) in labels {
                 if functions::exists(transaction, *id)? {
-                    let row = params![id.get(), label.username, label.function_label, label.timestamp];
-                    added += insert.execute(row)? as u64;
+                    writer.resume(*id)?;
+                    let is_new = writer.add(&label.username, &label.function_label, &label.timestamp)?;
+                    added += u64::from(is_new);
                 }
             }
             Ok(added)
@@ -238,6 +246,42 @@ impl Catalogue for SqliteStore {
 fn stored_range(transaction: &Transaction<'_>, count: usize) -> Result<FunctionRange, StoreError> {
     let count = count as i64;
     Ok(FunctionRange { lowest: counters::take(transaction, counters::FUNCTION, count)?, count })
+}
+
+impl SqliteStore {
+    /// Writes a sample and its labels, or only these if it is known. `disassembly` is made here if it is missing.
+    fn write_new(
+        &self,
+        sample: &NewSample,
+        disassembly: Option<PackedDisassembly>,
+        labels: &[NewLabel],
+        username: &str,
+        now: Timestamp,
+    ) -> Result<Added, StoreError> {
+        let given_at = now.to_utc_text();
+        self.engine.write(|transaction| {
+            if let Some(entry) = samples::by_sha256(transaction, &sample.sha256)? {
+                if let Some(parts) = samples::parts(transaction, entry.sample_id)? {
+                    functions::add_labels(transaction, parts.functions, labels, username, &given_at)?;
+                }
+                return Ok(Added::Known(entry));
+            }
+            let disassembly = disassembly.map_or_else(|| PackedDisassembly::of(&sample.functions), Ok)?;
+            let family = samples::family_named(transaction, &sample.family)?;
+            let numbers = Numbers {
+                sample: SampleId::new(counters::take(transaction, counters::SAMPLE, 1)?),
+                family: Some(family),
+                functions: stored_range(transaction, sample.functions.len())?,
+                first_chunk: counters::take(transaction, counters::CHUNK, disassembly.num_chunks())?,
+                num_chunks: disassembly.num_chunks(),
+            };
+            write_sample(transaction, sample, &numbers, &disassembly, now)?;
+            functions::add_labels(transaction, numbers.functions, labels, username, &given_at)?;
+            counters::changed(transaction, Some(now))?;
+            let entry = written(transaction, numbers.sample)?;
+            Ok(Added::New { sample: entry, first_function: FunctionId::new(numbers.functions.lowest) })
+        })
+    }
 }
 
 fn write_sample(

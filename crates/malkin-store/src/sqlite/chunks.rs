@@ -1,8 +1,12 @@
 //! Disassembly: that of consecutive functions of a sample, in columns compressed together in chunks, so that what functions
 //! share is paid for once and one function is still readable by inflating some ten kilobytes.
 
+use std::cell::RefCell;
+use std::ops::Range;
+
 use malkin_report::FunctionId;
 use malkin_report::wire::columns::{COLUMNS, ColumnReader, Columns};
+use rayon::prelude::*;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::codec::{CONTENT_LIMIT, IN_COLUMNS, Packer, unpack, unpack_columns};
@@ -25,9 +29,9 @@ pub(super) struct Place {
     pub(super) length: i64,
 }
 
-/// The disassembly of a sample, ready to be written.
+/// The disassembly of a sample, compressed and ready to be written.
 #[derive(Debug, Default)]
-pub(super) struct PackedDisassembly {
+pub struct PackedDisassembly {
     chunks: Vec<(i64, i64, Vec<u8>)>,
     places: Vec<Option<Place>>,
 }
@@ -35,11 +39,11 @@ pub(super) struct PackedDisassembly {
 impl PackedDisassembly {
     /// Compresses; done before the writer is taken, because it is much of the work of adding a sample.
     pub(super) fn of(functions: &[NewFunction]) -> Result<Self, StoreError> {
-        let mut packer = Packer::new();
-        let mut packed = Self { chunks: Vec::new(), places: Vec::with_capacity(functions.len()) };
-        let mut open = Columns::default();
-        let mut position = 0;
-        for function in functions {
+        let mut places = Vec::with_capacity(functions.len());
+        // The functions of each chunk: first and behind the last.
+        let mut chunks: Vec<Range<usize>> = Vec::new();
+        let (mut position, mut open) = (0, 0);
+        for (at, function) in functions.iter().enumerate() {
             let length = function.xcfg.len();
             if length > CONTENT_LIMIT - CHUNK_BYTES {
                 let limit = CONTENT_LIMIT - CHUNK_BYTES;
@@ -50,29 +54,28 @@ impl PackedDisassembly {
                 });
             }
             if function.xcfg.is_empty() {
-                packed.places.push(None);
+                places.push(None);
                 continue;
             }
-            let chunk = packed.chunks.len() as i64;
-            packed.places.push(Some(Place { chunk, offset: position, length: length as i64 }));
-            open.push(&function.xcfg);
+            if chunks.is_empty() || open >= CHUNK_BYTES {
+                chunks.push(at..at);
+                (position, open) = (0, 0);
+            }
+            let chunk = chunks.len() as i64 - 1;
+            places.push(Some(Place { chunk, offset: position, length: length as i64 }));
             position += 1;
-            if open.len() >= CHUNK_BYTES {
-                packed.close(&mut packer, &mut open)?;
-                position = 0;
+            open += length;
+            if let Some(chunk) = chunks.last_mut() {
+                chunk.end = at + 1;
             }
         }
-        packed.close(&mut packer, &mut open)?;
-        Ok(packed)
+        let packed = chunks.into_par_iter().map(|chunk| packed_chunk(&functions[chunk]));
+        Ok(Self { chunks: packed.collect::<Result<_, _>>()?, places })
     }
 
-    fn close(&mut self, packer: &mut Packer, open: &mut Columns) -> Result<(), StoreError> {
-        if !open.is_empty() {
-            let packed = packer.pack_columns(open)?;
-            self.chunks.push((packed.codec, packed.size, packed.data.into_owned()));
-            open.clear();
-        }
-        Ok(())
+    /// Number of functions it was made of, with or without disassembly.
+    pub(super) fn num_functions(&self) -> usize {
+        self.places.len()
     }
 
     /// Number of chunks.
@@ -93,6 +96,20 @@ impl PackedDisassembly {
         }
         Ok(())
     }
+}
+
+fn packed_chunk(functions: &[NewFunction]) -> Result<(i64, i64, Vec<u8>), StoreError> {
+    thread_local! {
+        /// Kept between chunks: its memory, a megabyte, takes as long to get as a chunk takes to compress.
+        static PACKER: RefCell<(Packer, Columns)> = RefCell::new((Packer::new(), Columns::default()));
+    }
+    PACKER.with_borrow_mut(|(packer, columns)| {
+        columns.clear();
+        for function in functions {
+            columns.push(&function.xcfg);
+        }
+        packer.pack_columns(columns).map(|packed| (packed.codec, packed.size, packed.data.into_owned()))
+    })
 }
 
 /// Reads the disassembly of functions; every chunk is inflated once, whatever the order of `ids`.
@@ -123,8 +140,17 @@ pub(super) fn read(connection: &Connection, ids: &[FunctionId]) -> Result<Vec<Op
 enum Chunk {
     /// Texts of functions.
     Text(Vec<u8>),
-    /// Columns of functions, of which some were read.
-    Columns { columns: [Vec<u8>; COLUMNS], read: [usize; COLUMNS], texts: Vec<(Vec<u8>, usize)> },
+    /// Columns of functions.
+    Columns(Box<OpenColumns>),
+}
+
+/// Columns of functions, of which some were read.
+struct OpenColumns {
+    columns: [Vec<u8>; COLUMNS],
+    /// Bytes of each column that were read.
+    read: [usize; COLUMNS],
+    /// The functions so far: text, bytes of its columns.
+    texts: Vec<(Vec<u8>, usize)>,
 }
 
 impl Chunk {
@@ -139,7 +165,7 @@ impl Chunk {
         let data = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
         Ok(if codec == IN_COLUMNS {
             let columns = unpack_columns(&what, size, data)?;
-            Self::Columns { columns, read: [0; COLUMNS], texts: Vec::new() }
+            Self::Columns(Box::new(OpenColumns { columns, read: [0; COLUMNS], texts: Vec::new() }))
         } else {
             Self::Text(unpack(&what, codec, size, data)?)
         })
@@ -147,7 +173,8 @@ impl Chunk {
 
     /// The text of one function. Those before it in the same chunk are read as well, once.
     fn text(&mut self, place: Place) -> Result<Vec<u8>, StoreError> {
-        let damaged = |detail: &str| StoreError::Damaged { what: what(place.chunk), detail: detail.to_owned() };
+        let damaged =
+            |detail: &str| StoreError::Damaged { what: what(place.chunk), detail: detail.to_owned() };
         let offset = usize::try_from(place.offset).ok();
         let length = usize::try_from(place.length).ok();
         let outside = || damaged("a function lies outside of it");
@@ -157,8 +184,10 @@ impl Chunk {
                 let end = offset.checked_add(length);
                 Ok(end.and_then(|end| text.get(offset..end)).ok_or_else(outside)?.to_vec())
             }
-            Self::Columns { columns, read, texts } => {
-                let rest = std::array::from_fn(|column| columns[column].get(read[column]..).unwrap_or_default());
+            Self::Columns(open) => {
+                let OpenColumns { columns, read, texts } = &mut **open;
+                let rest =
+                    std::array::from_fn(|column| columns[column].get(read[column]..).unwrap_or_default());
                 let mut reader = ColumnReader::new(rest);
                 while texts.len() <= offset {
                     let before = size(reader.rest());

@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn columns_survive_packing_and_damage_is_told() {
-        let text: String = (0..200).map(|row| format!("[{},\"push\"]", row % 7)).collect();
+        let text = "[7,\"push\"]".repeat(200);
         let mut columns = Columns::default();
         columns.push(&Xcfg::from_text(text.as_bytes()));
         let packed = Packer::new().pack_columns(&columns).unwrap();

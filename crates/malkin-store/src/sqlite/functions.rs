@@ -11,6 +11,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use super::chunks::PackedDisassembly;
 use super::codec::{pack_blocks, unpack_blocks};
 use super::engine::sql;
+use super::labels::{self, LabelWriter};
 use super::samples::{self, FunctionRange, Numbers, finite};
 use super::search;
 use crate::catalogue::{FunctionQuery, IndexRow, NewFunction, NewLabel, Page};
@@ -25,7 +26,8 @@ pub(super) fn insert(
 ) -> Result<(), StoreError> {
     let mut insert = transaction.prepare_cached(sql!("function/insert"))?;
     let mut insert_search = transaction.prepare_cached(sql!("function_search/insert"))?;
-    let mut insert_label = transaction.prepare_cached(sql!("label/insert"))?;
+    let mut label_writer = LabelWriter::new(transaction)?;
+    let mut name_writer = search::NameWriter::new(transaction)?;
     for (position, function) in functions.iter().enumerate() {
         let place = disassembly.place(position);
         insert.execute(params![
@@ -43,13 +45,9 @@ pub(super) fn insert(
             place.map(|place| place.offset),
             place.map(|place| place.length),
         ])?;
+        label_writer.begin(number_of(numbers, position));
         for label in &function.labels {
-            insert_label.execute(params![
-                number_of(numbers, position).get(),
-                label.username,
-                label.function_label,
-                label.timestamp,
-            ])?;
+            label_writer.add(&label.username, &label.function_label, &label.timestamp)?;
         }
         // Functions of queries are not searched.
         if numbers.family.is_some() {
@@ -59,7 +57,7 @@ pub(super) fn insert(
                 function.offset.to_signed(),
                 function.num_blocks,
                 function.num_instructions,
-                search::name_number(transaction, &function.function_name)?,
+                name_writer.number(&function.function_name)?,
             ])?;
         }
     }
@@ -169,7 +167,7 @@ pub(super) fn read(connection: &Connection, query: &FunctionQuery) -> Result<Vec
             for id in ids {
                 let mut rows = select.query([id.get()])?;
                 if let Some(row) = rows.next()? {
-                    let labels = labels_of(connection, *id)?;
+                    let labels = labels::of_function(connection, *id)?;
                     found.push(reader.entry(row, labels)?);
                 }
             }
@@ -184,7 +182,7 @@ fn read_range(
     found: &mut Vec<FunctionEntry>,
 ) -> Result<(), StoreError> {
     let bounds = [range.lowest, range.highest()];
-    let mut labels = labels_in(reader.connection, bounds)?;
+    let mut labels = labels::of_range(reader.connection, bounds)?;
     let mut select = reader.connection.prepare_cached(sql!("function/range"))?;
     let mut rows = select.query(bounds)?;
     while let Some(row) = rows.next()? {
@@ -219,33 +217,6 @@ fn ranges(connection: &Connection, page: Page) -> Result<Vec<FunctionRange>, Sto
     Ok(ranges)
 }
 
-fn label_from_row(row: &Row<'_>, first: usize) -> rusqlite::Result<FunctionLabel> {
-    Ok(FunctionLabel {
-        function_label: row.get(first)?,
-        username: row.get(first + 1)?,
-        timestamp: row.get(first + 2)?,
-    })
-}
-
-fn labels_of(connection: &Connection, id: FunctionId) -> Result<Vec<FunctionLabel>, StoreError> {
-    let mut select = connection.prepare_cached(sql!("label/of_function"))?;
-    let rows = select.query_map([id.get()], |row| label_from_row(row, 0))?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
-fn labels_in(
-    connection: &Connection,
-    bounds: [i64; 2],
-) -> Result<HashMap<i64, Vec<FunctionLabel>>, StoreError> {
-    let mut labels = HashMap::<i64, Vec<FunctionLabel>>::new();
-    let mut select = connection.prepare_cached(sql!("label/of_range"))?;
-    let mut rows = select.query(bounds)?;
-    while let Some(row) = rows.next()? {
-        labels.entry(row.get(0)?).or_default().push(label_from_row(row, 1)?);
-    }
-    Ok(labels)
-}
-
 /// Adds labels to functions of a sample by their entry; of several functions with one entry the first gets them.
 pub(super) fn add_labels(
     transaction: &Transaction<'_>,
@@ -263,10 +234,11 @@ pub(super) fn add_labels(
     while let Some(row) = rows.next()? {
         entries.entry(row.get(1)?).or_insert(row.get(0)?);
     }
-    let mut insert = transaction.prepare_cached(sql!("label/insert"))?;
+    let mut writer = LabelWriter::new(transaction)?;
     for label in labels {
         if let Some(function) = entries.get(&label.offset.to_signed()) {
-            insert.execute(params![function, username, label.label, given_at])?;
+            writer.resume(FunctionId::new(*function))?;
+            writer.add(username, &label.label, given_at)?;
         }
     }
     Ok(())

@@ -147,6 +147,31 @@ fn a_function_that_lost_its_sample_is_damage() {
 }
 
 #[test]
+fn chunks_of_text_are_read_as_before() {
+    let store = SqliteStore::open_in_memory().unwrap();
+    add(&store, 1).unwrap();
+    let ids: Vec<_> = (0..12).map(malkin_report::FunctionId::new).collect();
+    let before = store.disassembly(&ids).unwrap();
+    assert!(before.iter().flatten().count() > 9);
+    let mut text = Vec::new();
+    let writer = store.engine.writer();
+    for (id, xcfg) in ids.iter().zip(&before) {
+        let Some(xcfg) = xcfg else { continue };
+        let place = (text.len() as i64, xcfg.len() as i64, id.get());
+        let update = "UPDATE function SET chunk = 1, chunk_offset = ?1, chunk_length = ?2 WHERE id = ?3";
+        writer.execute(update, place).unwrap();
+        text.extend_from_slice(xcfg);
+    }
+    let packed = super::codec::pack("disassembly", &text).unwrap();
+    let chunk = (packed.codec, packed.size, &packed.data[..]);
+    writer.execute("UPDATE chunk SET codec = ?1, inflated = ?2, data = ?3 WHERE id = 1", chunk).unwrap();
+    drop(writer);
+    assert!(store.disassembly(&ids).unwrap() == before);
+    let alone = store.disassembly(&ids[5..6]).unwrap();
+    assert!(alone[0] == before[5]);
+}
+
+#[test]
 fn readers_do_not_wait_for_the_writer() {
     let dir = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(dir.path(), "").unwrap();

@@ -7,12 +7,14 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Args;
-use malkin_service::{Engine, Imported};
+use malkin_report::mcrit::McritError;
+use malkin_service::{Engine, ImportError, Imported};
 use serde_json::Value;
 
 use crate::command::exit_code;
 use crate::failure::Failure;
 use crate::place::{self, Place};
+use crate::remote::Remote;
 use crate::{input, output};
 
 /// How a SQLite database begins.
@@ -34,53 +36,103 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let files = input::expand(&options.files)?;
     let place = options.place.open()?;
-    let progress = output::Progress::over(files.len());
-    let mut failed = 0;
-    for file in &files {
-        let started = Instant::now();
-        match take(&place, file) {
-            Ok(said) => {
-                output::data(&format!(
-                    "{}: {said}, {:.2} s\n",
-                    file.display(),
-                    started.elapsed().as_secs_f64()
-                ))?;
+    let mut report =
+        Report { progress: output::Progress::over(files.len()), since: Instant::now(), failed: 0 };
+    match &place {
+        Place::Local(engine) => take_locally(engine, &files, &mut report)?,
+        Place::Remote(remote) => {
+            for file in &files {
+                report.tell(file, take_remotely(remote, file))?;
             }
+        }
+    }
+    Ok(exit_code(files.len() - report.failed, report.failed))
+}
+
+/// What is told while files are taken in.
+struct Report {
+    progress: output::Progress,
+    /// When the last file was done.
+    since: Instant,
+    failed: usize,
+}
+
+impl Report {
+    fn tell(&mut self, file: &Path, outcome: Result<String, Failure>) -> Result<(), Failure> {
+        let seconds = self.since.elapsed().as_secs_f64();
+        self.since = Instant::now();
+        match outcome {
+            Ok(said) => output::data(&format!("{}: {said}, {seconds:.2} s\n", file.display()))?,
             Err(failure) => {
                 output::error(&failure);
-                failed += 1;
+                self.failed += 1;
             }
         }
-        progress.step();
+        self.progress.step();
+        Ok(())
     }
-    Ok(exit_code(files.len() - failed, failed))
 }
 
-fn take(place: &Place, path: &Path) -> Result<String, Failure> {
+/// Takes files into a data directory: `.mcrit` files that follow each other together, so that the next one is read while
+/// one is stored.
+fn take_locally(engine: &Engine, files: &[PathBuf], report: &mut Report) -> Result<(), Failure> {
+    let is_database: Vec<Result<bool, Failure>> = files.iter().map(|file| is_database(file)).collect();
+    let mut files = files.iter().zip(is_database).peekable();
+    while let Some((file, is_database)) = files.next() {
+        match is_database {
+            Err(failure) => report.tell(file, Err(failure))?,
+            Ok(true) => report.tell(file, analyses(engine, file))?,
+            Ok(false) => {
+                let mut exports = vec![file.as_path()];
+                while let Some((file, _)) = files.next_if(|(_, kind)| matches!(kind, Ok(false))) {
+                    exports.push(file);
+                }
+                corpora(engine, &exports, report)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn is_database(path: &Path) -> Result<bool, Failure> {
     let unreadable = |source| Failure::Read { path: path.to_owned(), source };
-    let mut file = File::open(path).map_err(unreadable)?;
     let mut start = Vec::new();
-    file.by_ref().take(SQLITE.len() as u64).read_to_end(&mut start).map_err(unreadable)?;
-    match place {
-        Place::Local(engine) if start == SQLITE => {
-            let (added, left_out) = engine.import_analyses(path)?;
-            Ok(format!("{added} new analyses, {left_out} left out"))
-        }
-        Place::Local(engine) => corpus(engine, path),
-        Place::Remote(_) if start == SQLITE => Err(Failure::refused(
-            path,
-            "analyses are imported into a data directory, not through a server".to_owned(),
-        )),
-        Place::Remote(remote) => {
-            let bytes = std::fs::read(path).map_err(unreadable)?;
-            Ok(told(&remote.post("/import", &bytes)?))
-        }
-    }
+    let file = File::open(path).map_err(unreadable)?;
+    file.take(SQLITE.len() as u64).read_to_end(&mut start).map_err(unreadable)?;
+    Ok(start == SQLITE)
 }
 
-fn corpus(engine: &Engine, path: &Path) -> Result<String, Failure> {
-    let file = File::open(path).map_err(|source| Failure::Read { path: path.to_owned(), source })?;
-    let imported = engine.import(file).map_err(|error| Failure::refused(path, error.to_string()))?;
+fn take_remotely(remote: &Remote, path: &Path) -> Result<String, Failure> {
+    if is_database(path)? {
+        let cause = "analyses are imported into a data directory, not through a server";
+        return Err(Failure::refused(path, cause.to_owned()));
+    }
+    let bytes = std::fs::read(path).map_err(|source| Failure::Read { path: path.to_owned(), source })?;
+    Ok(told(&remote.post("/import", &bytes)?))
+}
+
+fn analyses(engine: &Engine, path: &Path) -> Result<String, Failure> {
+    let (added, left_out) = engine.import_analyses(path)?;
+    Ok(format!("{added} new analyses, {left_out} left out"))
+}
+
+fn corpora(engine: &Engine, paths: &[&Path], report: &mut Report) -> Result<(), Failure> {
+    let mut outcome = Ok(());
+    let mut paths_done = paths.iter();
+    let sources = paths.iter().map(|path| move || File::open(path));
+    engine.import_all(sources, |imported| {
+        if let (Some(path), Ok(())) = (paths_done.next(), &outcome) {
+            outcome = report.tell(path, corpus(path, imported));
+        }
+    });
+    outcome
+}
+
+fn corpus(path: &Path, imported: Result<Option<Imported>, ImportError>) -> Result<String, Failure> {
+    let imported = imported.map_err(|error| match error {
+        ImportError::Format(McritError::Io(source)) => Failure::Read { path: path.to_owned(), source },
+        error => Failure::refused(path, error.to_string()),
+    })?;
     let Some(imported) = imported else {
         let cause = "its hashes cannot be compared with those of this corpus: it was made with other settings or another version";
         return Err(Failure::refused(path, cause.to_owned()));

@@ -178,7 +178,9 @@ fn xcfg(seed: u64, code: Code, function: &NewFunction) -> Vec<u8> {
     }
     text.push_str("},\"apirefs\":{},\"blockrefs\":{},\"inrefs\":[],\"outrefs\":{},\"is_exported\":false,");
     text.push_str("\"metadata\":{\"binweight\":0,\"characteristics\":\"------\",\"confidence\":0.5,\"function_name\":\"\",");
-    text.push_str("\"pic_hash\":null,\"nesting_depth\":0,\"strongly_connected_components\":[],\"tfidf\":0.0}}");
+    text.push_str(
+        "\"pic_hash\":null,\"nesting_depth\":0,\"strongly_connected_components\":[],\"tfidf\":0.0}}",
+    );
     text.into_bytes()
 }
 

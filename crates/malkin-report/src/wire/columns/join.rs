@@ -161,14 +161,14 @@ impl<'a> ColumnReader<'a> {
 
     fn blocks(&mut self, out: &mut Vec<u8>) -> Option<()> {
         let count = self.number(REFERENCES)?;
-        list(out, b"{}", count, |out| {
+        list(out, *b"{}", count, |out| {
             let start = self.number_from(BLOCKS, self.model.end())?;
             self.model.can_begin(start).then_some(())?;
             self.model.begin(start);
             put_key(out, start);
             let count = self.number(BLOCKS)?;
             let mut address = start;
-            list(out, b"[]", count, |out| {
+            list(out, *b"[]", count, |out| {
                 address = self.instruction(address, out)?;
                 Some(())
             })
@@ -209,7 +209,7 @@ impl<'a> ColumnReader<'a> {
 
     fn names(&mut self, out: &mut Vec<u8>) -> Option<()> {
         let count = self.number(REFERENCES)?;
-        list(out, b"{}", count, |out| {
+        list(out, *b"{}", count, |out| {
             put_key(out, self.number_from(REFERENCES, self.model.entry)?);
             put_text(out, self.until(TEXT, END)?);
             Some(())
@@ -219,7 +219,7 @@ impl<'a> ColumnReader<'a> {
     fn addresses(&mut self, out: &mut Vec<u8>) -> Option<()> {
         let count = self.number(REFERENCES)?;
         let mut last = self.model.entry;
-        list(out, b"[]", count, |out| {
+        list(out, *b"[]", count, |out| {
             last = self.number_from(REFERENCES, last)?;
             put_decimal(out, last);
             Some(())
@@ -229,11 +229,11 @@ impl<'a> ColumnReader<'a> {
     fn references(&mut self, out: &mut Vec<u8>) -> Option<()> {
         let count = self.number(REFERENCES)?;
         let mut key = self.model.entry;
-        list(out, b"{}", count, |out| {
+        list(out, *b"{}", count, |out| {
             key = self.number_from(REFERENCES, key)?;
             put_key(out, key);
             let count = self.number(REFERENCES)?;
-            list(out, b"[]", count, |out| {
+            list(out, *b"[]", count, |out| {
                 let target = match self.number(REFERENCES)? {
                     0 => self.model.target_of(key)?,
                     _ => self.number_from(REFERENCES, key)?,
@@ -247,9 +247,9 @@ impl<'a> ColumnReader<'a> {
     fn components(&mut self, out: &mut Vec<u8>) -> Option<()> {
         let count = self.number(REFERENCES)?;
         let mut last = 0;
-        list(out, b"[]", count, |out| {
+        list(out, *b"[]", count, |out| {
             let count = self.number(REFERENCES)?;
-            list(out, b"[]", count, |out| {
+            list(out, *b"[]", count, |out| {
                 put_decimal(out, self.place(&mut last)?);
                 Some(())
             })
@@ -269,7 +269,7 @@ impl<'a> ColumnReader<'a> {
                 separator = b',';
                 put_key(out, start);
                 let mut successors = successors.iter();
-                list(out, b"[]", successors.len() as u64, |out| {
+                list(out, *b"[]", successors.len() as u64, |out| {
                     put_decimal(out, *successors.next()?);
                     Some(())
                 })?;
@@ -279,11 +279,11 @@ impl<'a> ColumnReader<'a> {
         }
         let count = self.number(REFERENCES)?;
         let mut place = 0;
-        list(out, b"{}", count, |out| {
+        list(out, *b"{}", count, |out| {
             put_key(out, self.place(&mut place)?);
             let count = self.number(REFERENCES)?;
             let mut target = place;
-            list(out, b"[]", count, |out| {
+            list(out, *b"[]", count, |out| {
                 put_decimal(out, self.place(&mut target)?);
                 Some(())
             })
@@ -307,7 +307,7 @@ impl<'a> ColumnReader<'a> {
 /// a count that is too large ends soon.
 fn list(
     out: &mut Vec<u8>,
-    brackets: &[u8; 2],
+    brackets: [u8; 2],
     count: u64,
     mut item: impl FnMut(&mut Vec<u8>) -> Option<()>,
 ) -> Option<()> {

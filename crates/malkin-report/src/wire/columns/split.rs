@@ -10,9 +10,7 @@ use super::model::{
     AS_TEXT, FIELDS, FOLLOWING, FOLLOWING_ALL, METADATA, Model, NO_MORE, STATED, branch_target, put_distance,
     put_number,
 };
-use super::{
-    BLOCKS, COLUMNS, END, HASHES, MARK, NEAR_BRANCH, REFERENCES, SHAPE, SHORT_BRANCH, TEXT, joined,
-};
+use super::{BLOCKS, COLUMNS, END, HASHES, MARK, NEAR_BRANCH, REFERENCES, SHAPE, SHORT_BRANCH, TEXT, joined};
 use crate::limits;
 use crate::wire::fast::cursor::{Cursor, is_plain};
 use crate::wire::field::Present;
@@ -103,8 +101,7 @@ impl Splitter {
             "characteristics" | "function_name" => splitter.or_null(cursor, Self::name),
             "nesting_depth" => splitter.or_null(cursor, |splitter, cursor| {
                 let depth = cursor.integer()?;
-                splitter.columns[TEXT].extend_from_slice(depth.to_string().as_bytes());
-                splitter.columns[TEXT].push(END);
+                splitter.text(&depth.to_string());
                 Some(())
             }),
             "pic_hash" => {
@@ -162,19 +159,20 @@ impl Splitter {
         let text = cursor.until(&number)?;
         *cursor = number;
         let is_number = text.starts_with(|first: char| first == '-' || first.is_ascii_digit());
-        self.text(is_number.then_some(text)?)
+        self.text(is_number.then_some(text)?);
+        Some(())
     }
 
     fn name(&mut self, cursor: &mut Cursor<'_>) -> Option<()> {
         let name = cursor.plain_text()?;
-        self.text((name.len() <= limits::MAX_TEXT).then_some(name)?)
+        self.text((name.len() <= limits::MAX_TEXT).then_some(name)?);
+        Some(())
     }
 
     /// A text without control characters.
-    fn text(&mut self, text: &str) -> Option<()> {
+    fn text(&mut self, text: &str) {
         self.columns[TEXT].extend_from_slice(text.as_bytes());
         self.columns[TEXT].push(END);
-        Some(())
     }
 
     fn flag(&mut self, cursor: &mut Cursor<'_>) -> Option<()> {
@@ -238,29 +236,32 @@ impl Splitter {
         *cursor = here;
         (stated == address).then_some(())?;
         let digits = digits.0.get(..digits.1)?;
-        let mnemonic = mnemonic.0.get(..mnemonic.1).filter(|text| text.len() <= usize::from(u16::MAX))?;
-        let operands = operands.0.get(..operands.1)?;
+        let name = mnemonic.0.get(..mnemonic.1).filter(|text| u16::try_from(text.len()).is_ok())?;
         let length = u8::try_from(digits.len() / 2).ok().filter(|_| digits.len() % 2 == 0)?;
         let end = address.checked_add(u64::from(length))?;
         let [_, _, lengths, code, words, ..] = &mut self.columns;
         lengths.push(length);
         let start = code.len();
-        for pair in digits.chunks_exact(2) {
-            code.push(digit(pair[0])? << 4 | digit(pair[1])?);
+        for pair in digits.as_chunks::<2>().0 {
+            let (high, low) = (DIGITS[usize::from(pair[0])], DIGITS[usize::from(pair[1])]);
+            if high | low > 15 {
+                return None;
+            }
+            code.push(high << 4 | low);
         }
-        words.extend_from_slice(mnemonic);
+        put_beginning(words, mnemonic.0, mnemonic.1);
         words.push(MARK);
-        let target = hexadecimal(operands);
+        let target = hexadecimal(operands.0.get(..operands.1)?);
         let mark = [SHORT_BRANCH, NEAR_BRANCH]
             .into_iter()
             .find(|mark| target.is_some() && branch_target(*mark, &code[start..], end) == target);
         match mark {
             Some(mark) => words.push(mark),
-            None => words.extend_from_slice(operands),
+            None => put_beginning(words, operands.0, operands.1),
         }
         let target = target.filter(|_| mark.is_some());
         words.push(END);
-        self.model.instruction(address, end, mnemonic, target);
+        self.model.instruction(address, end, name, target);
         Some(end)
     }
 
@@ -269,11 +270,12 @@ impl Splitter {
         let mut count = 0_u64;
         let mut last = None;
         cursor.object(|cursor| {
-            let key = self.ascending_key(cursor, &mut last)?;
+            let key = ascending_key(cursor, &mut last)?;
             put_distance(&mut self.columns[REFERENCES], self.model.entry, key);
             let text = cursor.plain_text()?;
             count += 1;
-            self.text(text)
+            self.text(text);
+            Some(())
         })?;
         self.end_list(at, count);
         Some(())
@@ -300,7 +302,7 @@ impl Splitter {
         let mut last = None;
         cursor.object(|cursor| {
             let before = last.unwrap_or(self.model.entry);
-            let key = self.ascending_key(cursor, &mut last)?;
+            let key = ascending_key(cursor, &mut last)?;
             put_distance(&mut self.columns[REFERENCES], before, key);
             let target = self.model.target_of(key);
             let at = self.begin_list();
@@ -358,7 +360,7 @@ impl Splitter {
         let mut count = 0_u64;
         let (mut last, mut place) = (None, 0);
         cursor.object(|cursor| {
-            let key = self.ascending_key(cursor, &mut last)?;
+            let key = ascending_key(cursor, &mut last)?;
             self.place(&mut place, key);
             let at = self.begin_list();
             let mut targets = 0_u64;
@@ -388,14 +390,6 @@ impl Splitter {
             put_number(column, 0);
             put_distance(column, self.model.entry, address);
         }
-    }
-
-    /// A key that is greater than the one before; others may be right, but are rare.
-    fn ascending_key(&mut self, cursor: &mut Cursor<'_>, last: &mut Option<u64>) -> Option<u64> {
-        let key = canonical_key(cursor)?;
-        let ascends = last.is_none_or(|last| last < key);
-        *last = Some(key);
-        ascends.then_some(key)
     }
 
     /// Begins a list whose length is known at its end.
@@ -431,6 +425,14 @@ fn follows(cursor: &mut Cursor<'_>, model: &Model, names_all: bool) -> Option<()
     edges.next().is_none().then_some(())
 }
 
+/// A key that is greater than the one before; others may be right, but are rare.
+fn ascending_key(cursor: &mut Cursor<'_>, last: &mut Option<u64>) -> Option<u64> {
+    let key = canonical_key(cursor)?;
+    let ascends = last.is_none_or(|last| last < key);
+    *last = Some(key);
+    ascends.then_some(key)
+}
+
 /// A key of decimal digits as they are usually written, with its colon.
 #[inline]
 fn canonical_key(cursor: &mut Cursor<'_>) -> Option<u64> {
@@ -438,13 +440,30 @@ fn canonical_key(cursor: &mut Cursor<'_>) -> Option<u64> {
     (!has_leading_zero).then_some(key)
 }
 
-/// Value of a lowercase hexadecimal digit.
+/// Values of lowercase hexadecimal digits; of anything else, more than 15.
+const DIGITS: [u8; 256] = {
+    let mut values = [0xff; 256];
+    let digits = b"0123456789abcdef";
+    let mut at = 0;
+    while at < digits.len() {
+        values[digits[at] as usize] = at as u8;
+        at += 1;
+    }
+    values
+};
+
+/// Appends the beginning, of a length, of a longer text. Most are short, and copied without a call.
 #[inline]
-fn digit(byte: u8) -> Option<u8> {
-    match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
+fn put_beginning(bytes: &mut Vec<u8>, text: &[u8], length: usize) {
+    /// Bytes that are copied at once.
+    const SHORT: usize = 24;
+    match text.first_chunk::<SHORT>() {
+        Some(chunk) if length <= SHORT => {
+            let end = bytes.len() + length;
+            bytes.extend_from_slice(chunk);
+            bytes.truncate(end);
+        }
+        _ => bytes.extend_from_slice(text.get(..length).unwrap_or_default()),
     }
 }
 
@@ -456,5 +475,8 @@ fn hexadecimal(text: &[u8]) -> Option<u64> {
     if digits.len() > 16 || first == b'0' {
         return None;
     }
-    digits.iter().try_fold(0_u64, |value, byte| Some(value << 4 | u64::from(digit(*byte)?)))
+    digits.iter().try_fold(0_u64, |value, byte| {
+        let digit = DIGITS[usize::from(*byte)];
+        (digit < 16).then(|| value << 4 | u64::from(digit))
+    })
 }

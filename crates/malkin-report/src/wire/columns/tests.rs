@@ -1,4 +1,5 @@
-use malkin_testkit as _;
+//! Functions come back byte for byte, what is refused is refused, and damaged columns are told.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -46,6 +47,11 @@ fn usual_functions_are_taken_apart_and_come_back() {
         let spaced = text.replace(':', ": ").replace(',', ", ").replace("a.dll! b", "a.dll!b");
         assert_eq!(Xcfg::from_json(&spaced).unwrap(), apart, "blanks between tokens are not kept");
         assert_eq!(Xcfg::from_text(text.as_bytes()), apart);
+        assert_eq!(
+            Xcfg::from_text(spaced.as_bytes()).to_text(),
+            spaced.as_bytes(),
+            "all that is given comes back"
+        );
     }
 }
 
@@ -198,7 +204,7 @@ proptest! {
             code[last] = to as i8 as u8;
         }
         let target = end.wrapping_add(distance as u64);
-        let hex: String = code.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = crate::MinHash::from_bytes(code.clone()).to_hex();
         for operands in [operands, format!("0x{target:x}")] {
             let text = function(&[
                 ("\"offset\":4096", &format!("\"offset\":{address}")),

@@ -195,6 +195,14 @@ impl<'a> Cursor<'a> {
         Some((address, has_leading_zero))
     }
 
+    /// Moves over a key with its colon, given as it is usually written.
+    #[inline]
+    pub(in crate::wire) fn key<const N: usize>(&mut self, key: &[u8; N]) -> Option<()> {
+        self.peek()?;
+        let found = self.text.as_bytes().get(self.at..)?.first_chunk::<N>()?;
+        (found == key).then(|| self.at += N)
+    }
+
     /// A string without escapes.
     pub(in crate::wire) fn plain_text(&mut self) -> Option<&'a str> {
         let (_, length) = self.unchecked_text()?;

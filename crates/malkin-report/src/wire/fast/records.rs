@@ -42,17 +42,22 @@ pub(in crate::wire) fn records(text: &str) -> Option<Vec<DisassembledFunction>> 
     let mut cursor = Cursor::new(text);
     let mut records = Vec::new();
     let mut seen = HashSet::new();
+    let mut scratch = Vec::new();
     cursor.object(|cursor| {
         let is_new = seen.insert(cursor.plain_text()?);
         cursor.take(b':')?;
         (is_new && records.len() < MAX_FUNCTIONS).then_some(())?;
-        records.push(record(text, cursor)?);
+        records.push(record(text, cursor, &mut scratch)?);
         Some(())
     })?;
     cursor.is_at_end().then_some(records)
 }
 
-fn record(text: &str, cursor: &mut Cursor<'_>) -> Option<DisassembledFunction> {
+fn record(
+    text: &str,
+    cursor: &mut Cursor<'_>,
+    scratch: &mut Vec<BlockOccurrence>,
+) -> Option<DisassembledFunction> {
     let mut entry = FunctionEntry {
         function_id: FunctionId::new(0),
         sample_id: SampleId::new(0),
@@ -89,7 +94,7 @@ fn record(text: &str, cursor: &mut Cursor<'_>) -> Option<DisassembledFunction> {
             "num_blocks" => entry.num_blocks = small(cursor)?,
             "num_instructions" => entry.num_instructions = small(cursor)?,
             "offset" => entry.offset = address(cursor)?,
-            "picblockhashes" => entry.picblockhashes = blocks(cursor)?,
+            "picblockhashes" => entry.picblockhashes = blocks(cursor, scratch)?,
             "pichash" => entry.pichash = PicHash::new(cursor.integer()?),
             "sample_id" => entry.sample_id = SampleId::new(signed(cursor)?),
             _ => xcfg = disassembly(text, cursor)?,
@@ -135,11 +140,15 @@ fn labels(cursor: &mut Cursor<'_>) -> Option<Vec<FunctionLabel>> {
     Some(labels)
 }
 
-fn blocks(cursor: &mut Cursor<'_>) -> Option<Vec<BlockOccurrence>> {
-    let mut blocks = Vec::new();
+/// Reads blocks into a vector of the exact size, by way of one that is used again.
+fn blocks(cursor: &mut Cursor<'_>, blocks: &mut Vec<BlockOccurrence>) -> Option<Vec<BlockOccurrence>> {
+    blocks.clear();
     cursor.array(|cursor| {
-        let mut block =
-            BlockOccurrence { offset: Va::new(0), length: 0, size: 0, hash: BlockHash::new(0) };
+        if let Some(block) = usual_block(cursor) {
+            blocks.push(block);
+            return (blocks.len() < MOST_ITEMS).then_some(());
+        }
+        let mut block = BlockOccurrence { offset: Va::new(0), length: 0, size: 0, hash: BlockHash::new(0) };
         fields(cursor, BLOCK_FIELDS, |cursor, name| {
             match name {
                 "hash" => block.hash = BlockHash::new(cursor.integer()?),
@@ -152,7 +161,27 @@ fn blocks(cursor: &mut Cursor<'_>) -> Option<Vec<BlockOccurrence>> {
         blocks.push(block);
         (blocks.len() < MOST_ITEMS).then_some(())
     })?;
-    Some(blocks)
+    Some(blocks.as_slice().to_vec())
+}
+
+/// A block whose fields come in the usual order. The cursor stays where it is if not.
+fn usual_block(cursor: &mut Cursor<'_>) -> Option<BlockOccurrence> {
+    let mut here = cursor.clone();
+    here.take(b'{')?;
+    here.key(b"\"offset\":")?;
+    let offset = address(&mut here)?;
+    here.take(b',')?;
+    here.key(b"\"length\":")?;
+    let length = small(&mut here)?;
+    here.take(b',')?;
+    here.key(b"\"size\":")?;
+    let size = small(&mut here)?;
+    here.take(b',')?;
+    here.key(b"\"hash\":")?;
+    let hash = BlockHash::new(here.integer()?);
+    here.take(b'}')?;
+    *cursor = here;
+    Some(BlockOccurrence { offset, length, size, hash })
 }
 
 /// An object of exactly these fields.

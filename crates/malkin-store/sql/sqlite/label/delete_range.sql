@@ -1,1 +1,1 @@
-DELETE FROM label WHERE function_id BETWEEN ?1 AND ?2
+DELETE FROM function_label WHERE function_id BETWEEN ?1 AND ?2

@@ -1,1 +1,1 @@
-INSERT INTO label (function_id, username, label, given_at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (function_id, username, label) DO NOTHING
+INSERT INTO function_label (function_id, number, author, label, given_at) VALUES (?1, ?2, ?3, ?4, ?5)

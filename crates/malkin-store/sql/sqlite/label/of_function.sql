@@ -1,1 +1,1 @@
-SELECT label, username, given_at FROM label WHERE function_id = ?1 ORDER BY id
+SELECT label, username, given_at FROM label WHERE function_id = ?1 ORDER BY number

@@ -1,1 +1,1 @@
-INSERT INTO name (text) VALUES (?1) RETURNING id
+INSERT INTO name (text) VALUES (?1)

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use rusqlite::{Connection, OptionalExtension, Transaction};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Transaction};
 
 use super::super::engine::sql;
 use crate::error::StoreError;
@@ -121,19 +121,39 @@ pub(in super::super) fn indexed(name: &str) -> String {
     text
 }
 
-/// The number of a name, given to it if it is new.
-pub(in super::super) fn number(transaction: &Transaction<'_>, name: &str) -> Result<i64, StoreError> {
-    if name.is_empty() {
-        return Ok(0);
+/// Gives numbers to names, and brings new ones into the index.
+pub(in super::super) struct NameWriter<'t> {
+    transaction: &'t Transaction<'t>,
+    by_text: CachedStatement<'t>,
+    insert: CachedStatement<'t>,
+    insert_trigrams: CachedStatement<'t>,
+}
+
+impl<'t> NameWriter<'t> {
+    pub(in super::super) fn new(transaction: &'t Transaction<'t>) -> Result<Self, StoreError> {
+        Ok(Self {
+            transaction,
+            by_text: transaction.prepare_cached(sql!("name/by_text"))?,
+            insert: transaction.prepare_cached(sql!("name/insert"))?,
+            insert_trigrams: transaction.prepare_cached(sql!("name/insert_trigrams"))?,
+        })
     }
-    let known =
-        transaction.prepare_cached(sql!("name/by_text"))?.query_row([name], |row| row.get(0)).optional()?;
-    if let Some(id) = known {
-        return Ok(id);
+
+    /// The number of a name, given to it if it is new.
+    pub(in super::super) fn number(&mut self, name: &str) -> Result<i64, StoreError> {
+        if name.is_empty() {
+            return Ok(0);
+        }
+        if let Some(id) = self.by_text.query_row([name], |row| row.get(0)).optional()? {
+            return Ok(id);
+        }
+        // Not `RETURNING`: that is a trigger to SQLite, so it would mark a savepoint for the statement, at which the index of
+        // trigrams writes out what it has gathered, name by name instead of sample by sample.
+        self.insert.execute([name])?;
+        let id = self.transaction.last_insert_rowid();
+        self.insert_trigrams.execute((id, indexed(name)))?;
+        Ok(id)
     }
-    let id: i64 = transaction.prepare_cached(sql!("name/insert"))?.query_row([name], |row| row.get(0))?;
-    transaction.prepare_cached(sql!("name/insert_trigrams"))?.execute((id, indexed(name)))?;
-    Ok(id)
 }
 
 /// Forgets the functions of a range of numbers, and the names that no other function has.

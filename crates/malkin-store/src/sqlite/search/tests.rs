@@ -1,5 +1,7 @@
 //! Plans of the statements that are put together, and the migration of a store that knew no search.
 
+use malkin_report::wire::columns::Xcfg;
+
 use super::super::migrate::migrate;
 use super::*;
 use crate::conformance::search::{Case, fill, in_order};
@@ -151,7 +153,12 @@ fn a_store_of_format_1_becomes_searchable() {
         .engine
         .writer()
         .execute_batch(
-            "DROP TABLE name_term; DROP TABLE name_trigram; DROP TABLE function_search; DROP TABLE name; DROP VIEW family_entry;
+            "CREATE TABLE was (id INTEGER PRIMARY KEY, function_id INTEGER NOT NULL, username TEXT NOT NULL, label TEXT NOT NULL,
+                 given_at TEXT NOT NULL) STRICT;
+             INSERT INTO was SELECT row_number() OVER (ORDER BY function_id, number), function_id, username, label, given_at FROM label;
+             DROP VIEW label; DROP TABLE function_label; DROP TABLE label_author; ALTER TABLE was RENAME TO label;
+             CREATE UNIQUE INDEX label_once ON label (function_id, username, label);
+             DROP TABLE name_term; DROP TABLE name_trigram; DROP TABLE function_search; DROP TABLE name; DROP VIEW family_entry;
              DROP INDEX sample_by_family; DROP INDEX sample_by_filename; DROP INDEX sample_by_version;
              DROP INDEX sample_by_component; DROP INDEX sample_by_binary_size; DROP INDEX sample_by_timestamp;
              DROP INDEX sample_by_num_functions; DROP TABLE analysis; DROP TABLE intel_answer; ALTER TABLE sample DROP COLUMN index_token;
@@ -162,5 +169,4 @@ fn a_store_of_format_1_becomes_searchable() {
     migrate(&mut store.engine.writer()).unwrap();
     assert!(look() == before);
     store.verify().unwrap();
-}use malkin_report::wire::columns::Xcfg;
-
+}

@@ -1,0 +1,1 @@
+SELECT id FROM label_author WHERE name = ?1

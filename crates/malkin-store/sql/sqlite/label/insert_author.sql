@@ -1,0 +1,1 @@
+INSERT INTO label_author (name) VALUES (?1)
