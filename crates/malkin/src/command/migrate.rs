@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Args;
-use malkin_service::Engine;
+use malkin_service::{Engine, ImportError};
 use malkin_store::Page;
 use serde_json::Value;
 
@@ -73,15 +73,18 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let (mut samples, mut functions, mut failed) = (0, 0, 0);
     for batch in &batches {
         match take(&there, &here, batch) {
-            Ok((new_samples, new_functions)) => {
-                samples += new_samples;
-                functions += new_functions;
+            Ok(taken) => {
+                samples += taken.samples;
+                functions += taken.functions;
+                failed += taken.failures.len();
+                taken.failures.iter().for_each(output::error);
             }
-            Err(failures) => {
-                for failure in failures {
-                    output::error(&failure);
-                    failed += 1;
-                }
+            Err(failure) => {
+                output::error(&failure);
+                output::note(&format!(
+                    "stopped after {samples} samples with {functions} functions; the same command goes on with what is missing"
+                ));
+                return Ok(ExitCode::from(PARTLY_DONE));
             }
         }
         progress.step();
@@ -160,32 +163,56 @@ fn batches(samples: Vec<Listed>) -> Vec<Vec<Listed>> {
     batches
 }
 
-/// Takes over a batch; answers new samples and functions. A batch that cannot be had is halved, so that one bad sample costs
-/// only itself.
-fn take(there: &Remote, here: &Place, batch: &[Listed]) -> Result<(u64, u64), Vec<Failure>> {
+/// What came of a batch.
+#[derive(Default)]
+struct Taken {
+    samples: u64,
+    functions: u64,
+    /// Samples that cannot be had.
+    failures: Vec<Failure>,
+}
+
+/// Takes over a batch. A batch that cannot be had is halved, so that one bad sample costs only itself. The error is that one
+/// of the sides is gone, so that no other sample can be had either.
+fn take(there: &Remote, here: &Place, batch: &[Listed]) -> Result<Taken, Failure> {
     let mut attempt = 1;
     let failure = loop {
-        match fetch(there, batch).and_then(|export| store(here, &export)) {
-            Ok(taken) => return Ok(taken),
-            Err(failure) if batch.len() == 1 && attempt < ATTEMPTS => {
-                output::note(&format!("sample {}: {failure}; again", batch[0].id));
-                attempt += 1;
-            }
-            Err(failure) => break failure,
+        let failure = match fetch(there, batch).and_then(|export| store(here, &export)) {
+            Ok((samples, functions)) => return Ok(Taken { samples, functions, failures: Vec::new() }),
+            Err(failure) => failure,
+        };
+        if is_over(&failure, there, here) {
+            return Err(failure);
         }
+        if batch.len() > 1 || attempt == ATTEMPTS {
+            break failure;
+        }
+        output::note(&format!("sample {}: {failure}; again", batch[0].id));
+        attempt += 1;
     };
-    if batch.len() == 1 {
-        return Err(vec![Failure::Remote(format!(
-            "sample {} ({}): {failure}",
-            batch[0].id, batch[0].sha256
-        ))]);
+    if let [sample] = batch {
+        let named = Failure::Remote(format!("sample {} ({}): {failure}", sample.id, sample.sha256));
+        return Ok(Taken { failures: vec![named], ..Taken::default() });
     }
+    let mut taken = Taken::default();
     let (first, second) = batch.split_at(batch.len() / 2);
-    match (take(there, here, first), take(there, here, second)) {
-        (Ok(a), Ok(b)) => Ok((a.0 + b.0, a.1 + b.1)),
-        (Err(a), Err(b)) => Err(a.into_iter().chain(b).collect()),
-        (Err(failures), Ok(_)) | (Ok(_), Err(failures)) => Err(failures),
+    for half in [first, second] {
+        let more = take(there, here, half)?;
+        taken.samples += more.samples;
+        taken.functions += more.functions;
+        taken.failures.extend(more.failures);
     }
+    Ok(taken)
+}
+
+/// Whether a failure is one of a side and not of the samples that were asked for.
+fn is_over(failure: &Failure, there: &Remote, here: &Place) -> bool {
+    let answers = |server: &Remote| server.get("/version").is_ok();
+    let here_is_gone = match here {
+        Place::Local(_) => matches!(failure, Failure::Store(_)),
+        Place::Remote(remote) => !answers(remote),
+    };
+    here_is_gone || !answers(there)
 }
 
 fn fetch(there: &Remote, batch: &[Listed]) -> Result<Vec<u8>, Failure> {
@@ -207,8 +234,11 @@ fn store(here: &Place, export: &[u8]) -> Result<(u64, u64), Failure> {
     match here {
         Place::Local(engine) => {
             let imported = engine.import(std::io::Cursor::new(export));
-            let imported =
-                imported.map_err(|error| Failure::Remote(error.to_string()))?.ok_or_else(refused)?;
+            let imported = imported.map_err(|error| match error {
+                ImportError::Store(error) => Failure::Store(error),
+                error => Failure::Remote(error.to_string()),
+            });
+            let imported = imported?.ok_or_else(refused)?;
             Ok((imported.samples, imported.functions))
         }
         Place::Remote(remote) => {

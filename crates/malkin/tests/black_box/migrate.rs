@@ -73,10 +73,15 @@ fn through_a_server_too() {
 
 /// A server that gives one answer to everything.
 fn nonsense(answer: &'static str) -> String {
+    answers(answer, 20)
+}
+
+/// A server that says the same to everything, so many times, and is gone then.
+fn answers(answer: &'static str, times: usize) -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
-        for stream in listener.incoming().take(20) {
+        for stream in listener.incoming().take(times) {
             let Ok(mut stream) = stream else { continue };
             let _ = stream.read(&mut [0; 4096]);
             let head =
@@ -105,4 +110,16 @@ fn a_server_that_is_none_is_told_apart() {
     let listed = r#"{"status": "successful", "data": {"1": {"sha256": "00", "statistics": {"num_functions": 3}}, "status": {}}}"#;
     let output = migrate(&nonsense(listed), &folder.path().join("data"));
     assert_eq!(output.status.code(), Some(1), "{output:?}");
+}
+
+#[test]
+fn a_server_that_is_gone_is_told_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let listed = r#"{"status": "successful", "data": {"1": {"sha256": "00", "statistics": {"num_functions": 3}},
+        "2": {"sha256": "01", "statistics": {"num_functions": 3}}, "3": {"sha256": "02", "statistics": {"num_functions": 3}}}}"#;
+    let output = migrate(&answers(listed, 1), &folder.path().join("data"));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success());
+    assert_eq!(said.matches("error: ").count(), 1, "{said}");
+    assert!(said.contains("stopped after 0 samples") && said.contains("the same command goes on"), "{said}");
 }
