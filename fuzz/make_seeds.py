@@ -65,6 +65,15 @@ def function(architecture, count):
             "stringrefs": {"4096": "text"}, "architecture_metadata": more, "is_exported": False, "metadata": metadata}
 
 
+def usual():
+    """A function of the form that nearly all have."""
+    blocks = {"4096": [[4096, "55", "push", "ebp"], [4097, "75fd", "jne", "0x1000"], [4099, "e8f8ffffff", "call", "0x1000"]], "4104": [[4104, "c3", "ret", ""]]}
+    metadata = {"binweight": 2.0, "characteristics": "-----------", "confidence": 0.5, "function_name": "f", "pic_hash": 2**64 - 1, "nesting_depth": 0,
+                "strongly_connected_components": [[4096], [4104]], "tfidf": None}
+    return {"offset": 4096, "blocks": blocks, "apirefs": {"4099": "a!b"}, "blockrefs": {"4096": [4104]}, "inrefs": [5], "outrefs": {"4099": [4096]}, "is_exported": False,
+            "metadata": metadata}
+
+
 # Fields without which a report is refused.
 REQUIRED = {"architecture", "base_addr", "binary_size", "bitness", "code_areas", "confidence_threshold", "disassembly_errors", "execution_time", "identified_alignment",
             "message", "sha256", "smda_version", "status", "xcfg"}
@@ -95,11 +104,17 @@ def documents():
         small = report(architecture, version) if architecture == "intel" else {key: value for key, value in report(architecture, version).items() if key in REQUIRED}
         seed("report", architecture, text(small | {"xcfg": {"4096": function(architecture, count)}}))
         seed("function", architecture, text(function(architecture, count)))
+    seed("function", "usual", text(usual()))
+    columns = [bytes([1, 2, 3, 4, 1, 5, 6, 7, 0, 8, 1, 2, 3, 4, 5, 0, 6, 7, 8, 0, 0]), bytes([0, 3, 2, 0]), bytes([1, 2, 1, 0]), bytes.fromhex("5575fdc3"),
+               b"push\1ebp\0jne\1\2\0ret\1\0\1\0", bytes([0x80, 0x20, 2, 0, 0, 0, 0]), b"2.0\0-\0" b"0.5\0f\0" b"0\0\1\0", b""]
+    for name, columns in [("usual", columns), ("text", [b"\xff", b"", b"", b"", b"", b"\3", b"abc", b""])]:
+        seed("columns", name, bytes(map(len, columns)) + b"".join(columns))
     seed("report", "error", text({key: value for key, value in report("intel", None).items() if key in REQUIRED} | {"status": "error", "xcfg": {}}))
     record = {"architecture": "intel", "binweight": 1.0, "family_id": 3, "function_id": 7, "function_name": "x", "function_labels": [{"function_label": "l", "username": "u",
               "timestamp": "2021-02-04T15-13-54"}], "matches": {}, "minhash": "00ff", "minhash_shingle_composition": {}, "num_blocks": 1, "num_instructions": 1,
               "offset": 4096, "pichash": 2**64 - 1, "picblockhashes": [{"offset": 4096, "length": 4, "size": 9, "hash": 5}], "sample_id": 9, "xcfg": function("intel", 2)}
     seed("records", "functions", text({"7": record, "8": record | {"function_id": 8, "xcfg": None}}))
+    seed("records", "usual", text({"7": record | {"xcfg": usual()}}))
     seed("records", "result", text({"info": {"x": 1.0}, "matches": {"aggregation": {}, "functions": [[1]], "samples": [100]}, "y": None}))
     seed("records", "tree", b'{"a":[1,-2,3.5e-7,true,null,"\\ud83d\\ude00"],"b":{"c":18446744073709551615}}')
     sample = {"architecture": "intel", "base_addr": -4096, "binary_size": 5, "binweight": 3, "bitness": 32, "component": "", "family_id": 3, "family": "f", "filename": "n",

@@ -1,6 +1,7 @@
 //! JSON of reports, functions and records.
 
 use malkin_codehash::{HashPath, SampleContext, refresh};
+use malkin_report::wire::columns::{COLUMNS, ColumnReader, Xcfg};
 use malkin_report::{Architecture, ImageRange, wire};
 
 use crate::hash;
@@ -53,6 +54,15 @@ pub fn function(data: &[u8]) {
         assert_eq!(read.ok(), wire::function_from_json(&unusual(data, b"\"blocks\"")).ok());
         return;
     }
+    if let Ok(text) = std::str::from_utf8(data) {
+        // Taking apart reads what reading reads, and gives the text back.
+        let apart = Xcfg::from_json(text);
+        let is_empty = apart.as_ref().is_ok_and(Xcfg::is_empty);
+        assert!(is_empty || apart.is_ok() == read.is_ok(), "{apart:?} {read:?}");
+        if let (Ok(apart), Ok(_)) = (&apart, &read) {
+            assert_eq!(apart.to_text(), wire::without_blanks(text));
+        }
+    }
     let Ok(function) = read else { return };
     hash::through_json(&function);
     let image = Some(ImageRange { start: 0x40_0000, end: 0x80_0000 });
@@ -60,8 +70,37 @@ pub fn function(data: &[u8]) {
     hash::hashes(&function, &context, HashPath::Server);
 }
 
+/// Columns of functions as a disk may hold them: a size for each, then what is in them. A text that comes out can be taken
+/// apart again.
+pub fn columns(data: &[u8]) {
+    let Some((sizes, mut rest)) = data.split_first_chunk::<COLUMNS>() else { return };
+    let columns = sizes.map(|size| {
+        let (column, behind) = rest.split_at(usize::from(size).min(rest.len()));
+        rest = behind;
+        column
+    });
+    let mut reader = ColumnReader::new(columns);
+    let mut text = Vec::new();
+    while reader.next(&mut text).is_ok() {
+        assert!(text.len() <= 200 * data.len(), "{} of {}", text.len(), data.len());
+        assert_eq!(Xcfg::from_text(&text).to_text(), text);
+        text.clear();
+    }
+}
+
 /// Text that is kept, passed on or cut down.
 pub fn records(data: &[u8]) {
+    if let (Ok(records), Ok(apart)) = (wire::read_function_entries(data), wire::read_disassembled_functions(data)) {
+        assert_eq!(records.len(), apart.len());
+        for (record, apart) in records.iter().zip(&apart) {
+            assert_eq!(record.entry, apart.entry);
+            let stated = record.xcfg.as_ref().map(|text| wire::without_blanks(text.get())).unwrap_or_default();
+            assert!(apart.xcfg.to_text() == stated || (apart.xcfg.is_empty() && stated == b"{}"));
+        }
+    } else {
+        let is_read = wire::read_disassembled_functions(data).is_ok();
+        assert!(!is_read, "the quick reader takes what the thorough one refuses");
+    }
     if let Ok(value) = wire::read_value(data) {
         let text = value.to_string();
         assert_eq!(wire::read_value(text.as_bytes()).expect("a written tree reads"), value);
