@@ -352,7 +352,81 @@ fn is_label_time(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Cursor;
+    use std::sync::Arc;
+
+    use malkin_store::SqliteStore;
+
     use super::*;
+    use crate::clock::Clock;
+    use crate::test_corpus::sample;
+
+    fn engine() -> Engine {
+        Engine::open(Arc::new(SqliteStore::open_in_memory().unwrap()), Clock::System).unwrap()
+    }
+
+    /// A file with samples of five functions, each of a family of its own.
+    fn file(seeds: &[u64]) -> Vec<u8> {
+        let engine = engine();
+        for seed in seeds {
+            engine.add(&sample("a", &format!("family {seed}"), *seed, 5)).unwrap();
+        }
+        let mut file = Vec::new();
+        engine.write_export(&engine.export(None, seeds.len() % 2 == 0).unwrap(), &mut file).unwrap();
+        file
+    }
+
+    #[test]
+    fn every_file_is_told_whatever_becomes_of_the_one_before() {
+        let stated = String::from_utf8(file(&[4, 5, 6])).unwrap();
+        let (before, behind) = stated.rsplit_once("2026-01-02T03-04-05").unwrap();
+        let damaged_at_its_end = format!("{before}yesterday{behind}").into_bytes();
+        let foreign = stated.replacen("\"shingler\":\"", "\"shingler\":\"0", 1).into_bytes();
+        let mut cut = file(&[7]);
+        cut.truncate(cut.len() - 9);
+        let files = [
+            Ok(file(&[1, 2])),
+            Err(std::io::Error::other("no such disk")),
+            Ok(file(&[2, 3])),
+            Ok(damaged_at_its_end),
+            Ok(foreign),
+            Ok(cut),
+            Ok(file(&[4])),
+        ];
+        let engine = engine();
+        let mut told = Vec::new();
+        engine.import_all(files.into_iter().map(|file| move || file.map(Cursor::new)), |outcome| {
+            told.push(outcome)
+        });
+        let told: Vec<String> = told
+            .into_iter()
+            .map(|outcome| match outcome {
+                Ok(None) => "foreign".to_owned(),
+                Ok(Some(Imported {
+                    samples,
+                    samples_skipped,
+                    functions,
+                    functions_skipped,
+                    families,
+                    ..
+                })) => {
+                    format!(
+                        "{samples} {functions} {families} new, {samples_skipped} {functions_skipped} known"
+                    )
+                }
+                Err(error) => error.to_string(),
+            })
+            .collect();
+        assert_eq!(told[0], "2 10 2 new, 0 0 known");
+        assert!(told[1].contains("no such disk"), "{}", told[1]);
+        assert_eq!(told[2], "1 5 1 new, 1 5 known");
+        assert!(told[3].contains("yesterday"), "{}", told[3]);
+        assert_eq!(told[4], "foreign");
+        assert!(told[5].contains("ends"), "{}", told[5]);
+        assert_eq!(told[6], "0 0 0 new, 1 5 known", "what came before a damage stays");
+        assert_eq!(told.len(), 7);
+        assert_eq!(engine.counts().unwrap().samples, 5);
+    }
 
     #[test]
     fn disassembly_is_kept_as_stated() {

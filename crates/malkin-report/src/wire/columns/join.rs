@@ -140,12 +140,19 @@ impl<'a> ColumnReader<'a> {
         mut value: impl FnMut(&mut Self, &'static str, &mut Vec<u8>) -> Option<()>,
     ) -> Option<()> {
         let mut separator = b'{';
+        let mut seen = 0_u32;
         loop {
             let code = self.byte(SHAPE)?;
             if code == NO_MORE {
                 break;
             }
             let name = *known.get(usize::from(code) - 1)?;
+            // A byte that names the edges again would write all of them again.
+            let bit = 1 << code;
+            if seen & bit != 0 {
+                return None;
+            }
+            seen |= bit;
             out.push(separator);
             put_text(out, name.as_bytes());
             out.push(b':');

@@ -127,6 +127,20 @@ fn several_functions_share_columns() {
     assert_eq!(reader.next(&mut Vec::new()), Err(DamagedColumns));
 }
 
+#[test]
+fn a_field_that_repeats_is_damage() {
+    let mut columns = Columns::default();
+    columns.push(&Xcfg::from_json(&function(&[])).unwrap());
+    let whole = columns.bytes().map(<[u8]>::to_vec);
+    let edges = whole[SHAPE].windows(2).position(|pair| pair == [4, model::FOLLOWING]).unwrap();
+    let mut shape = whole[SHAPE].clone();
+    shape.splice(edges..edges, [4, model::FOLLOWING]);
+    let mut bytes = columns.bytes();
+    assert!(ColumnReader::new(bytes).next(&mut Vec::new()).is_ok());
+    bytes[SHAPE] = &shape;
+    assert_eq!(ColumnReader::new(bytes).next(&mut Vec::new()), Err(DamagedColumns));
+}
+
 /// Pieces that texts of functions are made of, right ones and wrong ones.
 fn piece() -> impl Strategy<Value = String> {
     prop_oneof![
