@@ -28,7 +28,10 @@ pub fn indicators_any(data: &[u8]) {
         assert!(indicator.offset < data.len(), "{indicator:?}");
         assert!(!indicator.value.is_empty(), "{indicator:?}");
         assert_eq!(ioc::defang(indicator.kind, &indicator.value), indicator.defanged);
-        let back = ioc::refang(&indicator.defanged);
-        assert!(back.eq_ignore_ascii_case(&indicator.value), "{back:?} of {indicator:?}");
+        // A value that reads like one made safe, such as a path with `hxxp` in it, is another one when it is taken back.
+        if ioc::refang(&indicator.value) == indicator.value {
+            let back = ioc::refang(&indicator.defanged);
+            assert!(back.eq_ignore_ascii_case(&indicator.value), "{back:?} of {indicator:?}");
+        }
     }
 }

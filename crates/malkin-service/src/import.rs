@@ -372,7 +372,7 @@ mod tests {
             engine.add(&sample("a", &format!("family {seed}"), *seed, 5)).unwrap();
         }
         let mut file = Vec::new();
-        engine.write_export(&engine.export(None, seeds.len() % 2 == 0).unwrap(), &mut file).unwrap();
+        engine.write_export(&engine.export(None, seeds.len().is_multiple_of(2)).unwrap(), &mut file).unwrap();
         file
     }
 
@@ -396,7 +396,7 @@ mod tests {
         let engine = engine();
         let mut told = Vec::new();
         engine.import_all(files.into_iter().map(|file| move || file.map(Cursor::new)), |outcome| {
-            told.push(outcome)
+            told.push(outcome);
         });
         let told: Vec<String> = told
             .into_iter()

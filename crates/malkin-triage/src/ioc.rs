@@ -144,7 +144,7 @@ pub fn defang(kind: Kind, value: &str) -> String {
         Kind::Url => {
             let (scheme, rest) = value.split_once("://").unwrap_or(("", value));
             let host_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-            let scheme = scheme.replace("tt", "xx").replace("TT", "XX");
+            let scheme = exchanged(scheme, "tt", ['t', 'x'], ['T', 'X']);
             format!("{scheme}://{}{}", dots(&rest[..host_end]), &rest[host_end..])
         }
         Kind::Domain | Kind::Ipv4 => dots(value),
@@ -176,7 +176,25 @@ pub fn refang(text: &str) -> String {
     ] {
         plain = plain.replace(safe, meant);
     }
-    plain
+    exchanged(&plain, "hxxp", ['x', 't'], ['X', 'T'])
+}
+
+/// The text with one letter in place of another, small and capital, wherever a word stands in whatever case.
+fn exchanged(text: &str, word: &str, small: [char; 2], capital: [char; 2]) -> String {
+    let lower = text.to_ascii_lowercase();
+    let mut result = String::with_capacity(text.len());
+    let mut done = 0;
+    for (at, _) in lower.match_indices(word) {
+        result.push_str(&text[done..at]);
+        done = at + word.len();
+        result.extend(text[at..done].chars().map(|letter| match letter {
+            _ if letter == small[0] => small[1],
+            _ if letter == capital[0] => capital[1],
+            _ => letter,
+        }));
+    }
+    result.push_str(&text[done..]);
+    result
 }
 
 const SCHEMES: [&str; 6] = ["http://", "https://", "ftp://", "tcp://", "ws://", "wss://"];

@@ -129,3 +129,17 @@ proptest::proptest! {
         indicators(&[text]);
     }
 }
+
+#[test]
+fn schemes_of_any_case_are_made_safe_and_taken_back() {
+    for (stated, safe) in [
+        ("httP://a.com/x.y", "hxxP://a[.]com/x.y"),
+        ("hTtPs://a.com", "hXxPs://a[.]com"),
+        ("HTTP://a.com", "HXXP://a[.]com"),
+        ("ftp://a.com", "ftp://a[.]com"),
+    ] {
+        assert_eq!(defang(Kind::Url, stated), safe);
+        assert_eq!(refang(safe), stated);
+    }
+    assert_eq!(refang("hXXp://a[.]com"), "http://a.com", "the way people write it");
+}
