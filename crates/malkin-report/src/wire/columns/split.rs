@@ -266,84 +266,47 @@ impl Splitter {
     }
 
     fn names(&mut self, cursor: &mut Cursor<'_>) -> Option<()> {
-        let at = self.begin_list();
-        let mut count = 0_u64;
         let mut last = None;
-        cursor.object(|cursor| {
+        self.object(cursor, |splitter, cursor| {
             let key = ascending_key(cursor, &mut last)?;
-            put_distance(&mut self.columns[REFERENCES], self.model.entry, key);
-            let text = cursor.plain_text()?;
-            count += 1;
-            self.text(text);
+            put_distance(&mut splitter.columns[REFERENCES], splitter.model.entry, key);
+            splitter.text(cursor.plain_text()?);
             Some(())
-        })?;
-        self.end_list(at, count);
-        Some(())
+        })
     }
 
     fn addresses(&mut self, cursor: &mut Cursor<'_>) -> Option<()> {
-        let at = self.begin_list();
-        let mut count = 0_u64;
         let mut last = self.model.entry;
-        cursor.array(|cursor| {
+        self.array(cursor, |splitter, cursor| {
             let address = cursor.integer()?;
-            put_distance(&mut self.columns[REFERENCES], last, address);
+            put_distance(&mut splitter.columns[REFERENCES], last, address);
             last = address;
-            count += 1;
             Some(())
-        })?;
-        self.end_list(at, count);
-        Some(())
+        })
     }
 
     fn references(&mut self, cursor: &mut Cursor<'_>) -> Option<()> {
-        let at = self.begin_list();
-        let mut count = 0_u64;
         let mut last = None;
-        cursor.object(|cursor| {
-            let before = last.unwrap_or(self.model.entry);
+        self.object(cursor, |splitter, cursor| {
+            let before = last.unwrap_or(splitter.model.entry);
             let key = ascending_key(cursor, &mut last)?;
-            put_distance(&mut self.columns[REFERENCES], before, key);
-            let target = self.model.target_of(key);
-            let at = self.begin_list();
-            let mut targets = 0_u64;
-            cursor.array(|cursor| {
+            put_distance(&mut splitter.columns[REFERENCES], before, key);
+            let target = splitter.model.target_of(key);
+            splitter.array(cursor, |splitter, cursor| {
                 let address = cursor.integer()?;
-                let column = &mut self.columns[REFERENCES];
+                let column = &mut splitter.columns[REFERENCES];
                 put_number(column, u64::from(target != Some(address)));
                 if target != Some(address) {
                     put_distance(column, key, address);
                 }
-                targets += 1;
                 Some(())
-            })?;
-            self.end_list(at, targets);
-            count += 1;
-            Some(())
-        })?;
-        self.end_list(at, count);
-        Some(())
+            })
+        })
     }
 
     fn components(&mut self, cursor: &mut Cursor<'_>) -> Option<()> {
-        let at = self.begin_list();
-        let mut count = 0_u64;
         let mut last = 0;
-        cursor.array(|cursor| {
-            let at = self.begin_list();
-            let mut members = 0_u64;
-            cursor.array(|cursor| {
-                let address = cursor.integer()?;
-                self.place(&mut last, address);
-                members += 1;
-                Some(())
-            })?;
-            self.end_list(at, members);
-            count += 1;
-            Some(())
-        })?;
-        self.end_list(at, count);
-        Some(())
+        self.array(cursor, |splitter, cursor| splitter.places(cursor, &mut last))
     }
 
     fn edges(&mut self, cursor: &mut Cursor<'_>) -> Option<()> {
@@ -356,27 +319,21 @@ impl Splitter {
             *cursor = before.clone();
         }
         self.shape(STATED);
-        let at = self.begin_list();
-        let mut count = 0_u64;
         let (mut last, mut place) = (None, 0);
-        cursor.object(|cursor| {
+        self.object(cursor, |splitter, cursor| {
             let key = ascending_key(cursor, &mut last)?;
-            self.place(&mut place, key);
-            let at = self.begin_list();
-            let mut targets = 0_u64;
-            let mut target_place = place;
-            cursor.array(|cursor| {
-                let address = cursor.integer()?;
-                self.place(&mut target_place, address);
-                targets += 1;
-                Some(())
-            })?;
-            self.end_list(at, targets);
-            count += 1;
+            splitter.place(&mut place, key);
+            let mut target = place;
+            splitter.places(cursor, &mut target)
+        })
+    }
+
+    /// A list of addresses, each as [`Splitter::place`] puts it.
+    fn places(&mut self, cursor: &mut Cursor<'_>, last: &mut usize) -> Option<()> {
+        self.array(cursor, |splitter, cursor| {
+            splitter.place(last, cursor.integer()?);
             Some(())
-        })?;
-        self.end_list(at, count);
-        Some(())
+        })
     }
 
     /// An address by the number of the block that starts there, or by its distance from the entry.
@@ -392,13 +349,38 @@ impl Splitter {
         }
     }
 
-    /// Begins a list whose length is known at its end.
-    fn begin_list(&self) -> usize {
-        self.columns[REFERENCES].len()
+    /// An array as a list: the number of its items, then what `item` puts for each.
+    fn array<'a>(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        mut item: impl FnMut(&mut Self, &mut Cursor<'a>) -> Option<()>,
+    ) -> Option<()> {
+        let (at, mut count) = (self.columns[REFERENCES].len(), 0);
+        cursor.array(|cursor| {
+            count += 1;
+            item(self, cursor)
+        })?;
+        self.put_count(at, count);
+        Some(())
     }
 
-    /// Puts the number of items before them.
-    fn end_list(&mut self, at: usize, count: u64) {
+    /// As [`Splitter::array`] for the members of an object.
+    fn object<'a>(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        mut member: impl FnMut(&mut Self, &mut Cursor<'a>) -> Option<()>,
+    ) -> Option<()> {
+        let (at, mut count) = (self.columns[REFERENCES].len(), 0);
+        cursor.object(|cursor| {
+            count += 1;
+            member(self, cursor)
+        })?;
+        self.put_count(at, count);
+        Some(())
+    }
+
+    /// Puts the number of items, known behind the last of them, before the first.
+    fn put_count(&mut self, at: usize, count: u64) {
         let column = &mut self.columns[REFERENCES];
         let end = column.len();
         put_number(column, count);
