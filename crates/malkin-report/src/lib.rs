@@ -14,6 +14,7 @@ pub mod function;
 pub mod gzip;
 pub mod hash;
 pub mod id;
+pub mod leb128;
 pub mod limits;
 pub mod matching;
 pub mod mcrit;

@@ -21,9 +21,9 @@ use std::fmt;
 
 pub use join::{ColumnReader, DamagedColumns};
 
-use self::model::{Numbers, put_number};
 use super::fast::cursor::Cursor;
 use super::{ReadError, function_from_json, without_blanks};
+use crate::leb128::{Numbers, put_number};
 
 /// Number of columns.
 pub const COLUMNS: usize = 8;

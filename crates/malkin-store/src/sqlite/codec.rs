@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 
+use malkin_report::leb128::{Numbers, put_distance, put_number};
 use malkin_report::wire::columns::{COLUMNS, Columns};
 use malkin_report::{BlockHash, BlockOccurrence, Va};
 
@@ -80,16 +81,14 @@ impl Packer {
 }
 
 /// Reverses [`Packer::pack_columns`]. What is allocated is bounded by the stored size, as in [`unpack`].
-pub(super) fn unpack_columns(
-    what: &str,
-    size: i64,
-    mut data: &[u8],
-) -> Result<[Vec<u8>; COLUMNS], StoreError> {
+pub(super) fn unpack_columns(what: &str, size: i64, data: &[u8]) -> Result<[Vec<u8>; COLUMNS], StoreError> {
     let damaged = |detail: &str| StoreError::Damaged { what: what.to_owned(), detail: detail.to_owned() };
     let mut sizes = [(0_i64, 0_usize, AS_IS); COLUMNS];
+    let mut head = Numbers(data);
     for column in &mut sizes {
-        let (inflated, stored) = take_number(&mut data)
-            .and_then(|inflated| Some((i64::try_from(inflated).ok()?, take_number(&mut data)?)))
+        let (inflated, stored) = head
+            .take()
+            .and_then(|inflated| Some((i64::try_from(inflated).ok()?, head.take()?)))
             .ok_or_else(|| damaged("its sizes cannot be read"))?;
         let codec = if stored & 1 == 1 { ZSTD } else { AS_IS };
         *column = (inflated, usize::try_from(stored >> 1).unwrap_or(usize::MAX), codec);
@@ -98,6 +97,7 @@ pub(super) fn unpack_columns(
     if total != Some(size) {
         return Err(damaged("its columns have another size than it"));
     }
+    let mut data = head.0;
     let mut columns: [Vec<u8>; COLUMNS] = Default::default();
     for (column, (inflated, stored, codec)) in columns.iter_mut().zip(sizes) {
         let (packed, rest) = data.split_at_checked(stored).ok_or_else(|| damaged("it is cut off"))?;
@@ -134,8 +134,7 @@ pub(super) fn pack_blocks(entry: Va, blocks: &[BlockOccurrence]) -> Vec<u8> {
     put_number(&mut packed, blocks.len() as u64);
     let mut previous = entry.get();
     for block in blocks {
-        let distance = block.offset.get().wrapping_sub(previous) as i64;
-        put_number(&mut packed, ((distance << 1) ^ (distance >> 63)) as u64);
+        put_distance(&mut packed, previous, block.offset.get());
         put_number(&mut packed, u64::from(block.length));
         put_number(&mut packed, u64::from(block.size));
         packed.extend_from_slice(&block.hash.get().to_le_bytes());
@@ -145,53 +144,26 @@ pub(super) fn pack_blocks(entry: Va, blocks: &[BlockOccurrence]) -> Vec<u8> {
 }
 
 /// Reverses [`pack_blocks`]; `None` if the bytes are not of this form.
-pub(super) fn unpack_blocks(entry: Va, mut packed: &[u8]) -> Option<Vec<BlockOccurrence>> {
+pub(super) fn unpack_blocks(entry: Va, packed: &[u8]) -> Option<Vec<BlockOccurrence>> {
     /// Shortest form of an occurrence, in bytes.
     const SHORTEST: usize = 11;
-    let rest = &mut packed;
-    let count = usize::try_from(take_number(rest)?).ok()?;
-    if count > rest.len() / SHORTEST {
+    let mut rest = Numbers(packed);
+    let count = usize::try_from(rest.take()?).ok()?;
+    if count > rest.0.len() / SHORTEST {
         return None;
     }
     let mut blocks = Vec::with_capacity(count);
     let mut previous = entry.get();
     for _ in 0..count {
-        let zigzag = take_number(rest)?;
-        let distance = (zigzag >> 1) ^ (zigzag & 1).wrapping_neg();
-        previous = previous.wrapping_add(distance);
-        let length = u32::try_from(take_number(rest)?).ok()?;
-        let size = u32::try_from(take_number(rest)?).ok()?;
-        let (hash, after) = rest.split_first_chunk::<8>()?;
-        *rest = after;
+        previous = rest.take_from(previous)?;
+        let length = u32::try_from(rest.take()?).ok()?;
+        let size = u32::try_from(rest.take()?).ok()?;
+        let (hash, after) = rest.0.split_first_chunk::<8>()?;
+        rest.0 = after;
         let hash = BlockHash::new(u64::from_le_bytes(*hash));
         blocks.push(BlockOccurrence { offset: Va::new(previous), length, size, hash });
     }
-    rest.is_empty().then_some(blocks)
-}
-
-fn put_number(bytes: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        bytes.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    bytes.push(number as u8);
-}
-
-fn take_number(bytes: &mut &[u8]) -> Option<u64> {
-    let mut number = 0;
-    for shift in (0..64).step_by(7) {
-        let (&byte, rest) = bytes.split_first()?;
-        *bytes = rest;
-        let part = u64::from(byte & 0x7f);
-        if shift == 63 && part > 1 {
-            return None;
-        }
-        number |= part << shift;
-        if byte < 0x80 {
-            return Some(number);
-        }
-    }
-    None
+    rest.0.is_empty().then_some(blocks)
 }
 
 #[cfg(test)]

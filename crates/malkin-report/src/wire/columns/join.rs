@@ -1,13 +1,12 @@
 //! From columns back to the text of functions. Columns come from a disk: whatever they hold, the answer is a text or an
 //! error, and the text is longer than the columns by a bounded factor only.
 
-use super::model::{
-    AS_TEXT, FIELDS, FOLLOWING, FOLLOWING_ALL, METADATA, Model, NO_MORE, Numbers, branch_target,
-};
+use super::model::{AS_TEXT, FIELDS, FOLLOWING, FOLLOWING_ALL, METADATA, Model, NO_MORE, branch_target};
 use super::{
     BLOCKS, CODE, COLUMNS, END, HASHES, LENGTHS, MARK, NEAR_BRANCH, REFERENCES, SHAPE, SHORT_BRANCH, TEXT,
     WORDS,
 };
+use crate::leb128::Numbers;
 
 /// Columns that no function was taken apart into.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]

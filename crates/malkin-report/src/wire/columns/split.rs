@@ -7,10 +7,10 @@
 use std::cell::RefCell;
 
 use super::model::{
-    AS_TEXT, FIELDS, FOLLOWING, FOLLOWING_ALL, METADATA, Model, NO_MORE, STATED, branch_target, put_distance,
-    put_number,
+    AS_TEXT, FIELDS, FOLLOWING, FOLLOWING_ALL, METADATA, Model, NO_MORE, STATED, branch_target,
 };
 use super::{BLOCKS, COLUMNS, END, HASHES, MARK, NEAR_BRANCH, REFERENCES, SHAPE, SHORT_BRANCH, TEXT, joined};
+use crate::leb128::{put_distance, put_number};
 use crate::limits;
 use crate::wire::fast::cursor::{Cursor, is_plain};
 use crate::wire::field::Present;

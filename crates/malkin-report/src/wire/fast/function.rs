@@ -62,7 +62,7 @@ fn metadata(context: &Context, cursor: &mut Cursor<'_>) -> Option<FunctionMetada
 
 /// Moves over an object of known fields, each at most once.
 #[inline]
-fn fields<'a>(
+pub(super) fn fields<'a>(
     cursor: &mut Cursor<'a>,
     known: &'static [&'static str],
     mut read: impl FnMut(&mut Cursor<'a>, &'static str) -> Option<()>,

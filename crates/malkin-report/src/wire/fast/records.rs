@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::cursor::Cursor;
+use super::function::fields;
 use crate::address::Va;
 use crate::entry::{BlockOccurrence, FunctionEntry, FunctionLabel};
 use crate::hash::{BlockHash, MinHash, PicHash};
@@ -125,7 +126,7 @@ fn labels(cursor: &mut Cursor<'_>) -> Option<Vec<FunctionLabel>> {
             username: String::new(),
             timestamp: String::new(),
         };
-        fields(cursor, LABEL_FIELDS, |cursor, name| {
+        exactly(cursor, LABEL_FIELDS, |cursor, name| {
             let text = cursor.text()?.into_owned();
             match name {
                 "function_label" => label.function_label = text,
@@ -149,7 +150,7 @@ fn blocks(cursor: &mut Cursor<'_>, blocks: &mut Vec<BlockOccurrence>) -> Option<
             return (blocks.len() < MOST_ITEMS).then_some(());
         }
         let mut block = BlockOccurrence { offset: Va::new(0), length: 0, size: 0, hash: BlockHash::new(0) };
-        fields(cursor, BLOCK_FIELDS, |cursor, name| {
+        exactly(cursor, BLOCK_FIELDS, |cursor, name| {
             match name {
                 "hash" => block.hash = BlockHash::new(cursor.integer()?),
                 "length" => block.length = small(cursor)?,
@@ -185,18 +186,12 @@ fn usual_block(cursor: &mut Cursor<'_>) -> Option<BlockOccurrence> {
 }
 
 /// An object of exactly these fields.
-fn fields<'a>(
+fn exactly<'a>(
     cursor: &mut Cursor<'a>,
     known: &'static [&'static str],
-    mut read: impl FnMut(&mut Cursor<'a>, &'static str) -> Option<()>,
+    read: impl FnMut(&mut Cursor<'a>, &'static str) -> Option<()>,
 ) -> Option<()> {
-    let mut present = Present::none_of(known);
-    cursor.object(|cursor| {
-        let name = present.add(cursor.plain_text()?)?;
-        cursor.take(b':')?;
-        read(cursor, name)
-    })?;
-    present.require::<serde_json::Error>(known).ok()
+    fields(cursor, known, read)?.require::<serde_json::Error>(known).ok()
 }
 
 fn small(cursor: &mut Cursor<'_>) -> Option<u32> {
