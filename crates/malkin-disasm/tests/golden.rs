@@ -217,7 +217,7 @@ fn all_public_inputs_are_recovered_as_the_reference_does() {
     }
     println!("{}", line("TOTAL", &total));
     println!("{files} files, {frames_differ} with differing report fields, {seconds:.2} s of disassembly");
-    assert_eq!(files, 49);
+    assert_eq!(files, if malkin_testkit::has_shared() { 49 } else { 23 });
     assert!(total.share("extra") <= 0.1);
     for (field, least) in THRESHOLDS {
         assert!(total.share(field) >= least, "{field}: {:.3} % of at least {least} %", total.share(field));

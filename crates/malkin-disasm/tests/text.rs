@@ -102,7 +102,7 @@ fn every_encoding_of_the_golden_reports_prints_as_stored() {
     for line in different.iter().take(20) {
         println!("    {line}");
     }
-    assert!(total > 1_000_000);
+    assert!(total > if malkin_testkit::has_shared() { 1_000_000 } else { 10_000 }, "{total}");
     assert!(different.len() * 10_000 < distinct, "at least 99.99 % equal");
 }
 

@@ -127,7 +127,8 @@ fn golden_inputs_load_as_their_reports_say() {
         }
         loaded += 1;
     }
-    assert!(loaded >= 50, "only {loaded} golden inputs");
+    let least = if malkin_testkit::has_shared() { 50 } else { 20 };
+    assert!(loaded >= least, "only {loaded} golden inputs");
 }
 
 #[test]

@@ -101,7 +101,7 @@ fn golden_reports_survive_reading_and_writing() {
         "{} reports read, written and read; {identical} written byte for byte as they were but for the order of addresses",
         files.len()
     );
-    assert!(files.len() >= 34 && identical > 0);
+    assert!(files.len() >= if malkin_testkit::has_shared() { 34 } else { 30 } && identical > 0);
 }
 
 #[test]

@@ -97,7 +97,8 @@ fn real_exports_survive_reading_and_writing() {
         "{} exports, {samples} samples, {functions} functions, {disassembled} disassembled",
         files.len()
     );
-    assert!(files.len() >= 48 && functions == 22_528 && disassembled == functions);
+    let (exports, total) = if malkin_testkit::has_shared() { (48, 22_528) } else { (4, 222) };
+    assert!(files.len() >= exports && functions == total && disassembled == functions, "{functions}");
 }
 
 /// A small export whose parts come in the order given.

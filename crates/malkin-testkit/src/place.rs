@@ -15,19 +15,30 @@ pub fn fixture(relative: impl AsRef<Path>) -> PathBuf {
     path
 }
 
-/// A file or folder of the golden data beside the checkout, relative to `../shared`.
+/// A file or folder of the golden data, relative to `../shared`; in a bare clone, the same path below `fixtures/golden`, which holds a small
+/// part of it in the same layout.
 ///
-/// `None` when the whole `../shared` folder is absent, which is announced on stderr; a missing file inside of a present folder is a mistake of
-/// the test and panics.
+/// `None`, announced on stderr, when a bare clone does not have it; a missing file inside of a present `../shared` is a mistake of the test
+/// and panics. `MALKIN_GOLDEN=fixtures` makes every checkout behave like a bare clone.
 pub fn shared(relative: impl AsRef<Path>) -> Option<PathBuf> {
-    let folder = workspace_root().join("../shared");
-    if !folder.is_dir() {
-        skipped("../shared is absent");
-        return None;
+    let relative = relative.as_ref();
+    if has_shared() {
+        let path = workspace_root().join("../shared").join(relative);
+        assert!(path.exists(), "{} does not exist", path.display());
+        return Some(path);
     }
-    let path = folder.join(relative);
-    assert!(path.exists(), "{} does not exist", path.display());
-    Some(path)
+    let path = workspace_root().join("fixtures/golden").join(relative);
+    if path.exists() {
+        return Some(path);
+    }
+    skipped(&format!("../shared is absent and fixtures/golden has no {}", relative.display()));
+    None
+}
+
+/// Whether the whole golden data is used, so that a test can hold its counts against known totals.
+pub fn has_shared() -> bool {
+    let fixtures_only = std::env::var_os("MALKIN_GOLDEN").is_some_and(|value| value == "fixtures");
+    !fixtures_only && workspace_root().join("../shared").is_dir()
 }
 
 /// The files of `folder` (not of its subfolders) whose name ends with `suffix`, sorted by name. Panics when there are none: a golden test that
@@ -81,8 +92,11 @@ mod tests {
     }
 
     #[test]
-    fn shared_answers_by_presence_of_the_folder() {
-        assert_eq!(shared("design.md").is_some(), workspace_root().join("../shared").is_dir());
+    fn a_bare_clone_has_a_part_of_the_golden_data() {
+        // Not part of the fixtures, so its presence shows which of the two places is read.
+        assert_eq!(shared("design.md").is_some(), has_shared());
+        let reports = shared("codehash/golden/public/smda").expect("in both places");
+        assert!(files_in(reports, ".smda.gz").len() >= 10);
     }
 
     #[test]

@@ -45,7 +45,7 @@ fn results_are_read_and_written_without_loss() {
         }
     });
     println!("{count} results read and written");
-    assert!(count > 30 || malkin_testkit::shared("codehash").is_none());
+    assert!(count > if malkin_testkit::has_shared() { 30 } else { 10 });
 }
 
 fn options(query: &Value) -> LinkHuntOptions {
@@ -143,7 +143,7 @@ fn every_public_link_hunt_is_equal() {
             (hunts + 1, links_seen + links.len(), clusters_seen + clusters.len());
     });
     println!("{hunts} link hunts equal: {links_seen} links, {clusters_seen} clusters");
-    assert!(hunts > 0 || malkin_testkit::shared("codehash").is_none());
+    assert!(hunts > 0);
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn every_public_unique_score_is_equal() {
         count += golden.len();
     });
     println!("{count} unique scores equal");
-    assert!(count > 0 || malkin_testkit::shared("codehash").is_none());
+    assert!(count > 0);
 }
 
 #[test]
@@ -197,5 +197,5 @@ fn every_public_graph_is_coloured_alike() {
         graphs += 1;
     });
     println!("{graphs} pairs of graphs coloured alike: {colors:?}");
-    assert!(graphs > 0 || malkin_testkit::shared("codehash").is_none());
+    assert!(graphs > 0);
 }

@@ -198,7 +198,8 @@ fn golden_reports_are_scanned_and_equal() {
         }
     }
     println!("{reports} reports, {scanned} of {functions} functions for themselves");
-    assert!(reports >= 34 && scanned > 4000 && scanned * 100 >= functions * 99);
+    let (files, least) = if malkin_testkit::has_shared() { (34, 4000) } else { (10, 800) };
+    assert!(reports >= files && scanned > least && scanned * 100 >= functions * 99);
 }
 
 #[test]
