@@ -124,7 +124,9 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     }
     let found = proof.map(|(proof, hits)| proof.lines(hits)).unwrap_or_default();
     if options.rule {
-        found.iter().for_each(|line| output::note(line));
+        for line in &found {
+            output::note(line);
+        }
         let mut page = Document::plain();
         page.code("yara", &rule.text);
         output::document(&page)?;
@@ -214,7 +216,9 @@ fn page(
     if let [first, rest @ ..] = proof {
         page.blank();
         page.line(first);
-        rest.iter().for_each(|line| page.item(line));
+        for line in rest {
+            page.item(line);
+        }
     }
     page.blank();
     page.code("yara", &rule.text);

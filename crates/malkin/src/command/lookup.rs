@@ -106,10 +106,14 @@ fn table(answer: &Value, mut page: Document) -> Document {
     if page.is_markdown() {
         page.blank();
         let mut table = Table::new(&[("", Align::Left), ("", Align::Left)]);
-        rows.into_iter().for_each(|(name, value)| table.row(vec![name, value]));
+        for (name, value) in rows {
+            table.row(vec![name, value]);
+        }
         page.table(&table);
     } else {
-        rows.into_iter().for_each(|(name, value)| page.item(&format!("{name:<16} {value}")));
+        for (name, value) in rows {
+            page.item(&format!("{name:<16} {value}"));
+        }
     }
     page.blank();
     page

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::report::report;
 
 /// A command that takes longer than this hangs.
-const HANGS: Duration = Duration::from_secs(60);
+const HANGS: Duration = Duration::from_mins(1);
 
 fn malkin(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_malkin"));
