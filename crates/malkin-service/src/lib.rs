@@ -52,6 +52,8 @@ pub use rule_check::{CheckedFile, RuleCheck, UntriedFile, rules_to_body};
 pub use run::{FunctionPair, JobError};
 pub use stage::{Stage, StageTime, stage_times};
 
+pub use malkin_triage::archive::is_archive;
+pub use malkin_triage::kind;
 pub use malkin_triage::yara::Rules;
 pub use triage::{Analysed, Uploaded};
 

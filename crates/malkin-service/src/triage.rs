@@ -243,7 +243,7 @@ impl Engine {
 
     /// Looks at what an archive holds. Nested archives are opened on the way, so that children have none of their own.
     fn children(&self, file: &Uploaded<'_>, inside: &mut Vec<NewAnalysis>) -> Result<Children, ServiceError> {
-        if !archive::is_archive(malkin_triage::facts::kind(file.bytes)) {
+        if !archive::is_archive(malkin_triage::kind::kind(file.bytes)) {
             return Ok(Children::default());
         }
         let unpacked = archive::unpack(file.bytes);
@@ -283,7 +283,7 @@ impl Engine {
 
     /// The disassembly, if the file can be disassembled.
     fn report_of(&self, file: &Uploaded<'_>, time: Duration) -> Option<Report> {
-        if !matches!(malkin_triage::facts::kind(file.bytes), "pe" | "elf" | "macho") {
+        if !matches!(malkin_triage::kind::kind(file.bytes), "pe" | "elf" | "macho") {
             return None;
         }
         let options = DisassemblyOptions { time, ..DisassemblyOptions::file(file.name) };

@@ -47,7 +47,7 @@ pub enum StoreError {
     #[error(transparent)]
     Search(#[from] crate::search::SearchError),
     /// Anything else the engine reports.
-    #[error("the store failed: {0}")]
+    #[error("the store failed: {}", without_statement(.0))]
     Engine(#[source] rusqlite::Error),
     /// Files around the database.
     #[error("cannot access {}: {source}", path.display())]
@@ -57,6 +57,14 @@ pub enum StoreError {
         /// What happened.
         source: std::io::Error,
     },
+}
+
+/// The engine's text without the statement that failed, which may be pages of SQL.
+fn without_statement(error: &rusqlite::Error) -> String {
+    match error {
+        rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
+        other => other.to_string(),
+    }
 }
 
 impl From<rusqlite::Error> for StoreError {

@@ -6,7 +6,7 @@
 
 use std::io::{Cursor, Read};
 
-use crate::facts::kind;
+use crate::kind::kind;
 
 /// The password of the trade.
 const PASSWORD: &[u8] = b"infected";

@@ -10,6 +10,7 @@ use crate::entropy::{Profile, entropy, profile, round};
 use crate::finding::{Finding, findings};
 use crate::hashes::{Hashes, hashes};
 use crate::ioc::{Indicator, indicators};
+use crate::kind::kind;
 use crate::native::{self, Native};
 use crate::pe::{self, Pe, Section};
 use crate::stack::{StackText, stack_texts};
@@ -149,73 +150,9 @@ fn apis(facts: &Facts, report: Option<&Report>) -> BTreeMap<String, BTreeSet<u64
     apis
 }
 
-/// Tells the kind of a file by its first bytes.
-pub fn kind(bytes: &[u8]) -> &'static str {
-    const MAGIC: &[(&[u8], &str)] = &[
-        (b"MZ", "pe"),
-        (b"\x7fELF", "elf"),
-        (b"\xcf\xfa\xed\xfe", "macho"),
-        (b"\xce\xfa\xed\xfe", "macho"),
-        (b"\xfe\xed\xfa\xce", "macho"),
-        (b"\xfe\xed\xfa\xcf", "macho"),
-        (b"PK\x03\x04", "zip"),
-        (b"PK\x05\x06", "zip"),
-        (b"\x1f\x8b", "gzip"),
-        (b"7z\xbc\xaf\x27\x1c", "7z"),
-        (b"Rar!\x1a\x07", "rar"),
-        (b"%PDF-", "pdf"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "ole"),
-        (b"dex\n", "dex"),
-        (b"\0asm", "wasm"),
-        (b"#!", "script"),
-        (b"{\\rtf", "rtf"),
-        (b"\x4c\x00\x00\x00\x01\x14\x02\x00", "lnk"),
-        (b"\x89PNG", "png"),
-        (b"\xff\xd8\xff", "jpeg"),
-        (b"GIF8", "gif"),
-    ];
-    if let Some((_, kind)) = MAGIC.iter().find(|(magic, _)| bytes.starts_with(magic)) {
-        return if *kind == "pe" && !has_pe_header(bytes) { "mz" } else { kind };
-    }
-    // The magic of a universal Mach-O is that of Java classes too; those state a version above 44 where the other counts slices.
-    if bytes.starts_with(b"\xca\xfe\xba\xbe") {
-        let number = bytes.get(4..8).and_then(|four| four.try_into().ok()).map_or(0, u32::from_be_bytes);
-        return if number > 44 { "java" } else { "macho" };
-    }
-    if bytes.get(257..262) == Some(b"ustar") {
-        return "tar";
-    }
-    let start = bytes.get(..4096).unwrap_or(bytes);
-    let is_text = !start.is_empty()
-        && start.iter().all(|byte| matches!(byte, b'\t' | b'\n' | b'\r' | 0x1b | b' '..=b'~' | 0x80..));
-    if is_text && std::str::from_utf8(start).is_ok() { "text" } else { "data" }
-}
-
-fn has_pe_header(bytes: &[u8]) -> bool {
-    let pointer = bytes.get(0x3c..0x40).and_then(|four| four.try_into().ok()).map(u32::from_le_bytes);
-    pointer.and_then(|at| bytes.get(at as usize..(at as usize).checked_add(4)?)) == Some(b"PE\0\0".as_slice())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn kinds_are_told_by_first_bytes() {
-        let cases: [(&[u8], &str); 8] = [
-            (b"", "data"),
-            (b"MZ", "mz"),
-            (b"\x7fELF\x02", "elf"),
-            (b"PK\x03\x04", "zip"),
-            (b"hello\n", "text"),
-            (b"\0\x01", "data"),
-            (b"\xca\xfe\xba\xbe\0\0\0\x34", "java"),
-            (b"\xca\xfe\xba\xbe\0\0\0\x02", "macho"),
-        ];
-        for (bytes, expected) in cases {
-            assert_eq!(kind(bytes), expected, "{bytes:?}");
-        }
-    }
 
     #[test]
     fn a_record_survives_writing_and_reading() {

@@ -7,7 +7,7 @@
 //!
 //! Modules: `hashes`, `entropy`, `pe`, `signature` (Authenticode), `native` (ELF and Mach-O), `dynamic` (ELF without section headers),
 //! `names` (bounds on them), `version_info`, `strings`, `stack` (texts that code puts together), `ioc`, `finding` (packers and
-//! anomalies), `capability` (APIs to ATT&CK), `archive`, `yara`, `facts` (all of it together), `verdict`.
+//! anomalies), `capability` (APIs to ATT&CK), `archive`, `yara`, `kind` (first bytes), `facts` (all of it together), `verdict`.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
@@ -20,6 +20,7 @@ pub mod facts;
 pub mod finding;
 pub mod hashes;
 pub mod ioc;
+pub mod kind;
 mod names;
 pub mod native;
 pub mod pe;

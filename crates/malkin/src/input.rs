@@ -1,17 +1,20 @@
-//! Reading what a person points at: files and folders, plain or gzip, within limits. Files come from hostile places, so
+//! Reading what a person points at: files, plain or gzip, within limits. Files come from hostile places, so
 //! a compressed one may not grow beyond a multiple of its size.
 
-use std::fs::File;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
 use malkin_loader::{Buffer, Input};
 use malkin_report::{Report, gzip};
-use malkin_service::{Clock, DEFAULT_TIME, DisassemblyOptions, check_report_start, disassemble, read_report};
+use malkin_service::{
+    Clock, DEFAULT_TIME, DisassemblyOptions, IngestError, check_report_start, disassemble, read_report,
+};
 
 use crate::failure::Failure;
+pub(crate) use crate::files::{expand, open};
+use crate::recognise;
 
 /// Largest input taken in, in bytes after decompression.
 const MAX_INPUT: u64 = 1 << 30;
@@ -28,49 +31,18 @@ const PIECE: u64 = 1 << 20;
 /// costs a multiple of its sound part, whatever its size.
 const FIRST_CHECK: u64 = 16 << 20;
 const CHECK_GROWTH: u64 = 4;
-/// Deepest nesting of folders that is walked.
-const MAX_DEPTH: usize = 32;
-
-/// Files behind the arguments: files as they are, folders recursively in order of their names. Links to folders are not
-/// followed.
-pub(crate) fn expand(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
-    let mut files = Vec::new();
-    for path in paths {
-        walk(path, MAX_DEPTH, &mut files)?;
-    }
-    Ok(files)
-}
-
-fn walk(path: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
-    let unreadable = |source| Failure::Read { path: path.to_owned(), source };
-    if !path.is_dir() {
-        files.push(path.to_owned());
-        return Ok(());
-    }
-    if depth == 0 {
-        return Err(Failure::refused(path, format!("folders are nested deeper than {MAX_DEPTH} levels")));
-    }
-    let mut entries = Vec::new();
-    for entry in std::fs::read_dir(path).map_err(unreadable)? {
-        let entry = entry.map_err(unreadable)?;
-        entries.push((entry.path(), entry.file_type().map_err(unreadable)?));
-    }
-    entries.sort_by(|a, b| a.0.cmp(&b.0));
-    for (entry, kind) in entries {
-        if kind.is_dir() {
-            walk(&entry, depth - 1, files)?;
-        } else if kind.is_file() || entry.is_file() {
-            files.push(entry);
-        }
-    }
-    Ok(())
-}
+/// Time the rules may take for one file.
+const RULE_TIME: Duration = Duration::from_secs(20);
+/// Largest file of rules, and all of them together, in bytes.
+const MAX_RULES: u64 = 16 << 20;
+const MAX_ALL_RULES: u64 = 256 << 20;
 
 /// Reads the bytes of a file, decompressed if it is gzip (by content, not by name), into a buffer that may have been used
-/// before. `check` is shown what was read so far when that has grown to certain sizes, and may refuse the rest.
-fn read(path: &Path, check: Check<'_>, bytes: &mut Vec<u8>) -> Result<(), Failure> {
+/// before; returns whether it was. `check` is shown what was read so far when that has grown to certain sizes, and may refuse the
+/// rest.
+fn read(path: &Path, check: Check<'_>, bytes: &mut Vec<u8>) -> Result<bool, Failure> {
     let unreadable = |source| Failure::Read { path: path.to_owned(), source };
-    let (mut file, size) = open(path).map_err(unreadable)?;
+    let (mut file, size) = source(path)?;
     let mut magic = [0; 2];
     let got = read_up_to(&mut file, &mut magic).map_err(unreadable)?;
     let source = std::io::Cursor::new(magic).take(got as u64).chain(file);
@@ -80,27 +52,29 @@ fn read(path: &Path, check: Check<'_>, bytes: &mut Vec<u8>) -> Result<(), Failur
         let mut packed = Vec::new();
         source.by_ref().take(WHOLE_PACKED).read_to_end(&mut packed).map_err(unreadable)?;
         if (packed.len() as u64) < WHOLE_PACKED && gzip::unpack_whole(&packed, WHOLE_INFLATED, bytes) {
-            return Ok(());
+            return Ok(true);
         }
         let inflated = flate2::bufread::MultiGzDecoder::new(packed.chain(source));
-        return gather(path, inflated, limit, check, bytes).map_err(|failure| match failure {
+        gather(path, inflated, limit, check, bytes).map_err(|failure| match failure {
             Failure::Read { source, .. } => Failure::refused(path, format!("damaged gzip data: {source}")),
             other => other,
-        });
+        })?;
+        return Ok(true);
     }
     if size > MAX_INPUT {
         return Err(Failure::refused(path, format!("{size} bytes are more than the limit of {MAX_INPUT}")));
     }
-    gather(path, source, MAX_INPUT, check, bytes)
+    gather(path, source, MAX_INPUT, check, bytes)?;
+    Ok(false)
 }
 
 /// What a path means to a person: a file, or standard input for `-`, whose size is not known.
-fn open(path: &Path) -> std::io::Result<(Box<dyn Read>, u64)> {
+fn source(path: &Path) -> Result<(Box<dyn Read>, u64), Failure> {
     if path == Path::new("-") {
         return Ok((Box::new(std::io::stdin()), 0));
     }
-    let file = File::open(path)?;
-    let size = file.metadata()?.len();
+    let file = open(path)?;
+    let size = file.metadata().map_err(|source| Failure::Read { path: path.to_owned(), source })?.len();
     Ok((Box::new(file), size))
 }
 
@@ -194,41 +168,43 @@ impl CodeOptions {
 
 /// The bytes of a file as they are, within the limit for inputs.
 pub(crate) fn raw(path: &Path) -> Result<Vec<u8>, Failure> {
-    let (file, _) = open(path).map_err(|source| Failure::Read { path: path.to_owned(), source })?;
+    let (file, _) = source(path)?;
     let mut bytes = Vec::new();
     gather(path, file, MAX_INPUT, &|_| Ok(()), &mut bytes)?;
     Ok(bytes)
 }
 
-/// Time the rules may take for one file.
-const RULE_TIME: Duration = Duration::from_secs(20);
-/// Largest file of rules, in bytes.
-const MAX_RULES: u64 = 16 << 20;
-
-/// The YARA rules of a folder (`.yar`, `.yara`), each file a namespace of its own. Files that do not compile are named and left
-/// out.
+/// The YARA rules of a folder (`.yar`, `.yara`) or of one file, each file a namespace of its own. Files that do not compile are named
+/// and left out; it is an error if there are no rules at all, or if they cannot be read.
 pub(crate) fn rules(folder: &Path) -> Result<malkin_service::Rules, Failure> {
+    let is_folder = std::fs::metadata(folder)
+        .map_err(|source| Failure::Read { path: folder.to_owned(), source })?
+        .is_dir();
+    let is_rules = |path: &Path| {
+        path.extension()
+            .is_some_and(|end| end.eq_ignore_ascii_case("yar") || end.eq_ignore_ascii_case("yara"))
+    };
     let mut sources = Vec::new();
-    for path in expand(&[folder.to_owned()])? {
-        let is_rules = path
-            .extension()
-            .is_some_and(|end| end.eq_ignore_ascii_case("yar") || end.eq_ignore_ascii_case("yara"));
-        if is_rules {
-            let unreadable = |source| Failure::Read { path: path.clone(), source };
-            let mut text = Vec::new();
-            File::open(&path)
-                .map_err(unreadable)?
-                .take(MAX_RULES)
-                .read_to_end(&mut text)
-                .map_err(unreadable)?;
-            let name = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
-            sources.push((name, String::from_utf8_lossy(&text).into_owned()));
-        }
+    let mut left = MAX_ALL_RULES;
+    for path in expand(&[folder.to_owned()])?.into_iter().filter(|path| !is_folder || is_rules(path)) {
+        let mut text = Vec::new();
+        gather(&path, open(&path)?, MAX_RULES.min(left), &|_| Ok(()), &mut text)?;
+        left -= text.len() as u64;
+        let inside = path.strip_prefix(folder).ok().filter(|inside| !inside.as_os_str().is_empty());
+        let name = inside.unwrap_or(&path).display().to_string();
+        sources.push((name, String::from_utf8_lossy(&text).into_owned()));
     }
+    if sources.is_empty() {
+        return Err(Failure::refused(folder, "holds no files of YARA rules (.yar or .yara)"));
+    }
+    let count = sources.len();
     let rules = malkin_service::Rules::compile(sources, RULE_TIME);
     for (name, cause) in &rules.refused {
         let first = cause.lines().next().unwrap_or_default();
         crate::output::note(&format!("warning: {name} is left out: {first}"));
+    }
+    if rules.refused.len() >= count {
+        return Err(Failure::refused(folder, "none of its files of YARA rules can be used"));
     }
     Ok(rules)
 }
@@ -244,29 +220,36 @@ pub(crate) fn report_through(
     path: &Path,
     code: &CodeOptions,
 ) -> Result<Report, Failure> {
-    let not_a_report = |source| Failure::Report { path: path.to_owned(), source };
-    let is_code = |start: &[u8]| code.is_dump() || is_executable(start);
-    let check =
-        |start: &[u8]| if is_code(start) { Ok(()) } else { check_report_start(start).map_err(not_a_report) };
-    read(path, &check, buffer)?;
-    if is_code(buffer) {
-        let report = disassemble(buffer, &code.for_file(path), &Clock::System);
-        return report.map_err(|error| Failure::refused(path, error.to_string()));
+    let refused = |start: &[u8], error: IngestError, is_packed: bool| match error {
+        // What does not even begin as a report is named as what it is.
+        IngestError::NotJson(_) if !recognise::may_be_report(start) => {
+            Failure::refused(path, recognise::no_code(start, is_packed))
+        }
+        IngestError::NotAReport(_) if recognise::is_export(start) => {
+            Failure::refused(path, "is an export (.mcrit), not an SMDA report; `malkin import` takes it")
+        }
+        IngestError::NotAReport(cause) => {
+            Failure::refused(path, format!("is JSON, but not an SMDA report: {cause}"))
+        }
+        source => Failure::Report { path: path.to_owned(), source },
+    };
+    let is_code = |start: &[u8]| code.is_dump() || recognise::is_executable(start);
+    let check = |start: &[u8]| {
+        if is_code(start) {
+            Ok(())
+        } else {
+            check_report_start(start).map_err(|error| refused(start, error, false))
+        }
+    };
+    let is_packed = read(path, &check, buffer)?;
+    if !is_code(buffer) {
+        return read_report(buffer).map_err(|error| refused(buffer, error, is_packed));
     }
-    read_report(buffer).map_err(not_a_report)
-}
-
-/// Formats the loader knows by their first bytes; everything else is taken for a report.
-fn is_executable(bytes: &[u8]) -> bool {
-    matches!(
-        bytes,
-        [b'M', b'Z', ..]
-            | [0x7f, b'E', b'L', b'F', ..]
-            | [0xcf | 0xce, 0xfa, 0xed, 0xfe, ..]
-            | [0xfe, 0xed, 0xfa, 0xce | 0xcf, ..]
-            | [0xca, 0xfe, 0xba, 0xbe | 0xbf, ..]
-            | [b'd', b'e', b'x', b'\n', ..]
-    )
+    disassemble(buffer, &code.for_file(path), &Clock::System).map_err(|error| {
+        let cause =
+            if code.is_dump() { error.to_string() } else { recognise::why_not(buffer, &error, is_packed) };
+        Failure::refused(path, cause)
+    })
 }
 
 #[cfg(test)]
@@ -302,24 +285,10 @@ mod tests {
         let endless = std::io::repeat(b'[');
         let check = |start: &[u8]| match check_report_start(start) {
             Ok(()) => Ok(()),
-            Err(source) => Err(Failure::Report { path: PathBuf::new(), source }),
+            Err(source) => Err(Failure::Report { path: std::path::PathBuf::new(), source }),
         };
         let read = gather(Path::new("x"), endless, u64::MAX - 1, &check, &mut Vec::new());
         assert!(matches!(read, Err(Failure::Report { .. })));
-    }
-
-    #[test]
-    fn folders_are_walked_in_order() {
-        let folder = tempfile::tempdir().unwrap();
-        for name in ["b.json", "a/2.json", "a/1.json"] {
-            let path = folder.path().join(name);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, "").unwrap();
-        }
-        let files = expand(&[folder.path().to_owned()]).unwrap();
-        let names: Vec<_> =
-            files.iter().map(|file| file.strip_prefix(folder.path()).unwrap().to_str().unwrap()).collect();
-        assert_eq!(names, ["a/1.json", "a/2.json", "b.json"]);
     }
 
     #[test]
@@ -331,7 +300,27 @@ mod tests {
         assert!(matches!(error, Failure::Refused { .. }), "{error}");
         std::fs::write(&path, b"PK\x03\x04").unwrap();
         let error = report(&path, &CodeOptions::default()).unwrap_err();
-        assert!(matches!(error, Failure::Report { .. }), "{error}");
+        assert!(error.to_string().contains("is a zip archive"), "{error}");
+        std::fs::write(&path, b"{\"a\": 1}").unwrap();
+        let error = report(&path, &CodeOptions::default()).unwrap_err();
+        assert!(error.to_string().contains("is JSON, but not an SMDA report"), "{error}");
+    }
+
+    #[test]
+    fn rules_that_are_not_there_are_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let cause = |path: &Path| rules(path).err().unwrap().to_string();
+        assert!(cause(&folder.path().join("none")).contains("none"));
+        assert!(cause(folder.path()).contains("holds no files of YARA rules"));
+        let broken = folder.path().join("a.yar");
+        std::fs::write(&broken, "rule {").unwrap();
+        assert!(cause(folder.path()).contains("none of its files"));
+        std::fs::write(folder.path().join("b.YARA"), "rule b { condition: true }").unwrap();
+        assert_eq!(rules(folder.path()).unwrap().refused.len(), 1);
+        std::fs::write(&broken, "rule a { condition: true }").unwrap();
+        assert!(rules(&broken).is_ok(), "a single file");
+        std::fs::File::create(&broken).unwrap().set_len(MAX_RULES + 1).unwrap();
+        assert!(cause(folder.path()).contains("is larger than"));
     }
 
     #[test]

@@ -4,11 +4,15 @@
 
 mod command;
 mod corpus;
+mod document;
 mod failure;
+mod files;
 mod input;
 mod output;
 mod place;
+mod recognise;
 mod remote;
+mod shown;
 
 use std::process::ExitCode;
 
@@ -35,8 +39,11 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
     output::start_log();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return ExitCode::from(output::usage(error)),
+    };
     let command = arguments.command.unwrap_or(Command::Serve(arguments.serve));
     match command.run() {
         Ok(code) => code,

@@ -1,63 +1,138 @@
-//! What a person sees: data on stdout, everything else on stderr, colours only on a terminal, tables that fit.
+//! The only place that writes to stdout and stderr: data on stdout, everything else on stderr, colours only on a terminal.
+//!
+//! What is written is a page, one line, or JSON, each made safe on its way (`document`, `shown`); there is no way to write text as it
+//! comes. `cargo xtask tidy` keeps the two streams out of every other file.
 
-use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use anstyle::{AnsiColor, Style};
-use clap::ValueEnum;
+use clap::error::ErrorKind;
+use serde_json::Value;
+use tracing_subscriber::field::MakeExt;
+use tracing_subscriber::fmt::format;
 
+pub(crate) use crate::document::{Align, Document, Format, Table};
 use crate::failure::Failure;
+use crate::shown::{for_json, for_terminal};
 
-/// How a result is printed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub(crate) enum Format {
-    /// A table for reading.
-    Table,
-    /// The API's JSON.
-    Json,
-    /// One JSON document a line.
-    Jsonl,
-    /// A table for reports.
-    Markdown,
-}
+/// Longest line of an error or a note, in characters: a message of a hostile server has no bound of its own.
+const MAX_LINE: usize = 2_000;
 
-/// Log lines go to stderr; `MALKIN_LOG` chooses what is logged, for example `debug` or `malkin_service=debug`.
+/// Log lines go to stderr; `MALKIN_LOG` chooses what is logged, for example `debug` or `malkin_service=debug`. Panics are reported
+/// there as well.
 pub(crate) fn start_log() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("MALKIN_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    // Names of files, answers of servers and texts of requests are values of fields; everything else in a line is ours.
+    let fields = format::debug_fn(|writer, field, value| {
+        let value = for_terminal(&format!("{value:?}"));
+        if field.name() == "message" { write!(writer, "{value}") } else { write!(writer, "{field}={value}") }
+    });
     tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .fmt_fields(fields.delimited(" "))
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .init();
+    std::panic::set_hook(Box::new(|panic| {
+        let name = std::thread::current().name().unwrap_or("unnamed").to_owned();
+        note(&format!("thread '{name}' {panic}").replace('\n', " "));
+        let trace = std::backtrace::Backtrace::capture();
+        if trace.status() == std::backtrace::BacktraceStatus::Captured {
+            trace.to_string().lines().for_each(note);
+        }
+    }));
 }
 
-/// Writes data to stdout.
-pub(crate) fn data(text: &str) -> Result<(), Failure> {
+/// Writes a page to stdout.
+pub(crate) fn document(document: &Document) -> Result<(), Failure> {
+    write(document.as_str())
+}
+
+/// Writes one line to stdout, whatever the text holds.
+pub(crate) fn line(text: &str) -> Result<(), Failure> {
+    write(&format!("{}\n", for_terminal(text)))
+}
+
+/// Writes a JSON document to stdout, on one line.
+pub(crate) fn json(value: &Value) -> Result<(), Failure> {
+    json_text(&value.to_string())
+}
+
+/// Writes a JSON document to stdout, indented.
+pub(crate) fn json_indented(value: &Value) -> Result<(), Failure> {
+    json_text(&format!("{value:#}"))
+}
+
+/// Writes JSON that is text already to stdout, one document or one on each line, and ends it with a line feed.
+pub(crate) fn json_text(text: &str) -> Result<(), Failure> {
+    if text.is_empty() {
+        return Ok(());
+    }
+    let end = if text.ends_with('\n') { "" } else { "\n" };
+    write(&format!("{}{end}", for_json(text)))
+}
+
+/// The style of headings on stdout: bold on a terminal.
+pub(crate) fn bold() -> Style {
+    if std::io::stdout().is_terminal() { Style::new().bold() } else { Style::new() }
+}
+
+fn write(text: &str) -> Result<(), Failure> {
     let mut stdout = std::io::stdout().lock();
     stdout.write_all(text.as_bytes())?;
     stdout.flush()?;
     Ok(())
 }
 
-/// Says something on stderr.
+/// Writes one line to stderr, whatever the text holds.
 pub(crate) fn note(text: &str) {
-    // Nobody to tell if stderr is gone.
-    let _ = writeln!(std::io::stderr(), "{text}");
+    note_after("", text);
 }
 
-/// Says why a command failed.
+fn note_after(start: &str, text: &str) {
+    let text = match text.char_indices().nth(MAX_LINE) {
+        Some((end, _)) => format!("{}…", for_terminal(&text[..end])),
+        None => for_terminal(text),
+    };
+    let _ = writeln!(std::io::stderr(), "{start}{text}");
+}
+
+/// Reports why a command failed.
 pub(crate) fn error(failure: &Failure) {
     if !failure.is_broken_pipe() {
-        let style = error_style();
-        note(&format!("{style}error{style:#}: {failure}"));
+        let style =
+            if std::io::stderr().is_terminal() { AnsiColor::Red.on_default().bold() } else { Style::new() };
+        note_after(&format!("{style}error{style:#}: "), failure.to_string().trim_end());
     }
 }
 
-fn error_style() -> Style {
-    if std::io::stderr().is_terminal() { AnsiColor::Red.on_default().bold() } else { Style::new() }
+/// Prints help, or what is wrong with the command line, and returns the exit status: 0 or 2. A wrong argument may be the name of a
+/// file that a stranger made, so its text is made safe.
+pub(crate) fn usage(mut error: clap::Error) -> u8 {
+    if !matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        let unsafe_text = |text: &str| for_terminal(text) != text;
+        let context: Vec<_> = error.context().map(|(kind, value)| (kind, value.clone())).collect();
+        for (kind, value) in context {
+            use clap::error::ContextValue as Text;
+            let value = match value {
+                Text::String(text) if unsafe_text(&text) => Text::String(for_terminal(&text)),
+                Text::Strings(texts) => Text::Strings(texts.iter().map(|text| for_terminal(text)).collect()),
+                _ => continue,
+            };
+            error.insert(kind, value);
+        }
+        let plain = error.render().to_string();
+        if plain.lines().any(unsafe_text) {
+            plain.lines().for_each(note);
+            return 2;
+        }
+    }
+    // Nobody reads it if the stream is gone.
+    let _ = error.print();
+    error.exit_code() as u8
 }
 
 /// Counts inputs done and the time left on one line of stderr, if that is a terminal.
@@ -96,130 +171,5 @@ impl Progress {
             let line = format!("{done} of {} {}, about {} s left", self.total, self.what, left.as_secs());
             let _ = write!(std::io::stderr(), "\r{line:<60}{end}");
         }
-    }
-}
-
-/// How a column is set.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Align {
-    /// Text.
-    Left,
-    /// Numbers.
-    Right,
-}
-
-/// A table of text.
-#[derive(Clone, Debug)]
-pub(crate) struct Table {
-    columns: Vec<(String, Align)>,
-    rows: Vec<Vec<String>>,
-}
-
-/// Widest cell of a table for reading; longer ones are cut.
-const MAX_CELL: usize = 40;
-
-impl Table {
-    /// A table with these columns.
-    pub(crate) fn new(columns: &[(&'static str, Align)]) -> Self {
-        Self::with_names(columns.iter().map(|(name, align)| ((*name).to_owned(), *align)).collect())
-    }
-
-    /// The same with columns that are only known when the table is made. Their names are cleaned as cells are.
-    pub(crate) fn with_names(columns: Vec<(String, Align)>) -> Self {
-        let columns = columns.into_iter().map(|(name, align)| (clean(&name), align));
-        Self { columns: columns.collect(), rows: Vec::new() }
-    }
-
-    /// Adds a row. Text from samples may hold anything: control characters are replaced, so that it cannot steer the
-    /// terminal.
-    pub(crate) fn row(&mut self, cells: Vec<String>) {
-        self.rows.push(cells.iter().map(|cell| clean(cell)).collect());
-    }
-
-    /// For a terminal or a text file.
-    pub(crate) fn to_text(&self) -> String {
-        let rows: Vec<Vec<String>> =
-            self.rows.iter().map(|row| row.iter().map(|cell| cut(cell)).collect()).collect();
-        let widths: Vec<usize> = self
-            .columns
-            .iter()
-            .enumerate()
-            .map(|(at, (name, _))| {
-                rows.iter()
-                    .map(|row| row[at].chars().count())
-                    .chain([name.chars().count()])
-                    .max()
-                    .unwrap_or(0)
-            })
-            .collect();
-        let bold = if std::io::stdout().is_terminal() { Style::new().bold() } else { Style::new() };
-        let names = self.columns.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
-        let mut text = format!("{bold}{}{bold:#}\n", self.line(&names, &widths));
-        for row in &rows {
-            text.push_str(&self.line(row, &widths));
-            text.push('\n');
-        }
-        text
-    }
-
-    fn line(&self, cells: &[String], widths: &[usize]) -> String {
-        let cells =
-            cells.iter().zip(widths).zip(&self.columns).map(|((cell, width), (_, align))| match align {
-                Align::Left => format!("{cell:<width$}"),
-                Align::Right => format!("{cell:>width$}"),
-            });
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    }
-
-    /// For a report.
-    pub(crate) fn to_markdown(&self) -> String {
-        let escape = |cell: &str| cell.replace('\\', "\\\\").replace('|', "\\|").replace('<', "&lt;");
-        let mut text = String::from("|");
-        for (name, _) in &self.columns {
-            let _ = write!(text, " {name} |");
-        }
-        text.push_str("\n|");
-        for (_, align) in &self.columns {
-            text.push_str(if *align == Align::Right { " ---: |" } else { " --- |" });
-        }
-        text.push('\n');
-        for row in &self.rows {
-            text.push('|');
-            for cell in row {
-                let _ = write!(text, " {} |", escape(cell));
-            }
-            text.push('\n');
-        }
-        text
-    }
-}
-
-/// Text out of a file, fit for a terminal: control characters could steer it.
-pub(crate) fn clean(cell: &str) -> String {
-    cell.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
-}
-
-fn cut(cell: &str) -> String {
-    if cell.chars().count() <= MAX_CELL {
-        return cell.to_owned();
-    }
-    cell.chars().take(MAX_CELL - 1).chain(['…']).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tables_align_and_escape() {
-        let mut table = Table::new(&[("family", Align::Left), ("matched", Align::Right)]);
-        table.row(vec!["a|b".to_owned(), "7".to_owned()]);
-        table.row(vec!["\u{1b}[31mx".to_owned(), "123".to_owned()]);
-        assert_eq!(table.to_text(), "family  matched\na|b           7\n\u{fffd}[31mx      123\n");
-        assert_eq!(
-            table.to_markdown(),
-            "| family | matched |\n| --- | ---: |\n| a\\|b | 7 |\n| \u{fffd}[31mx | 123 |\n"
-        );
-        assert_eq!(cut(&"x".repeat(50)).chars().count(), MAX_CELL);
     }
 }

@@ -93,11 +93,12 @@ impl Remote {
     pub(crate) fn await_result(&self, job: &Value) -> Result<Value, Failure> {
         let id = job.as_str().ok_or_else(|| Failure::Remote("the server answered no job id".to_owned()))?;
         self.await_job(id, POLL)?;
-        self.get(&format!("/jobs/{id}/result"))
+        self.get(&format!("/jobs/{}/result", escaped(id)))
     }
 
     /// Waits for a job, looking at it every so often; the id of its result.
     pub(crate) fn await_job(&self, id: &str, pause: Duration) -> Result<String, Failure> {
+        let id = escaped(id);
         loop {
             let document = self.get(&format!("/jobs/{id}"))?;
             if let Some(result) = document["result"].as_str() {

@@ -48,6 +48,7 @@ const RULES: &[Rule] = &[
     manifests::forbidden_unsafe,
     purity::pure_crates,
     purity::fences,
+    purity::terminal,
     shape::head_docs,
     shape::lengths,
     shape::names,

@@ -1,6 +1,5 @@
 //! `malkin blocks`: code that some samples have and no other sample has, and a YARA rule made of it.
 
-use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -12,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::command::proof::Proof;
 use crate::failure::Failure;
-use crate::output::{self, Align, Format, Table};
+use crate::output::{self, Align, Document, Format, Table};
 use crate::place::{self, Place};
 use crate::remote::Remote;
 
@@ -96,7 +95,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     };
     let as_json = matches!(options.format, Format::Json | Format::Jsonl) && !options.rule;
     if as_json && !options.check {
-        output::data(&format!("{}\n", String::from_utf8_lossy(&json)))?;
+        output::json_text(&String::from_utf8_lossy(&json))?;
         return Ok(ExitCode::SUCCESS);
     }
     let (result, notation) = wire::unique_blocks_from_json(&json)
@@ -115,7 +114,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     if as_json {
         let result: Value = serde_json::from_slice(&json).unwrap_or_default();
         let proof = proof.as_ref().map(|(proof, hits)| proof.to_json(*hits));
-        output::data(&format!("{}\n", json!({"result": result, "rule": rule.text, "proof": proof})))?;
+        output::json(&json!({"result": result, "rule": rule.text, "proof": proof}))?;
         return Ok(ExitCode::SUCCESS);
     }
     if options.rule && rule.blocks.is_empty() {
@@ -123,14 +122,16 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
             "no block is fit for a rule: none occurs in these samples only".to_owned(),
         ));
     }
-    let told = proof.map(|(proof, hits)| proof.to_text(hits));
+    let found = proof.map(|(proof, hits)| proof.lines(hits)).unwrap_or_default();
     if options.rule {
-        if let Some(told) = told {
-            output::note(told.trim_end());
+        for line in &found {
+            output::note(line);
         }
-        output::data(&rule.text)?;
+        let mut page = Document::plain();
+        page.code("yara", &rule.text);
+        output::document(&page)?;
     } else {
-        output::data(&page(&result, notation, &rule, told.as_deref(), options.format))?;
+        output::document(&page(&result, notation, &rule, &found, options.format))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -193,33 +194,35 @@ fn page(
     result: &UniqueBlocks,
     notation: BlockNotation,
     rule: &YaraRule,
-    proof: Option<&str>,
+    proof: &[String],
     format: Format,
-) -> String {
+) -> Document {
     let statistics = &result.statistics;
-    let markdown = format == Format::Markdown;
-    let render = |table: &Table| if markdown { table.to_markdown() } else { table.to_text() };
-    let mut text = format!(
-        "{} blocks occur in these {} samples and nowhere else; the {} chosen ones cover {} of the samples\n\n",
+    let mut page = Document::new(format);
+    page.line(&format!(
+        "{} blocks occur in these {} samples and nowhere else; the {} chosen ones cover {} of the samples",
         statistics.unique_blocks_overall,
         statistics.by_sample.len(),
         rule.blocks.len(),
         rule.num_samples_covered
-    );
-    text.push_str(&render(&samples(result, rule)));
+    ));
+    page.blank();
+    page.table(&samples(result, rule));
     if rule.blocks.is_empty() {
-        return text;
+        return page;
     }
-    text.push('\n');
-    text.push_str(&render(&chosen(result, notation, rule)));
-    if let Some(proof) = proof {
-        text.push('\n');
-        text.push_str(proof);
+    page.blank();
+    page.table(&chosen(result, notation, rule));
+    if let [first, rest @ ..] = proof {
+        page.blank();
+        page.line(first);
+        for line in rest {
+            page.item(line);
+        }
     }
-    let (before, after) = if markdown { ("```yara\n", "```\n") } else { ("", "") };
-    // Writing to a String cannot fail.
-    let _ = write!(text, "\n{before}{}{after}", rule.text);
-    text
+    page.blank();
+    page.code("yara", &rule.text);
+    page
 }
 
 fn samples(result: &UniqueBlocks, rule: &YaraRule) -> Table {

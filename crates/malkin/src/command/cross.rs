@@ -9,7 +9,7 @@ use malkin_service::MatchArguments;
 use serde_json::Value;
 
 use crate::failure::Failure;
-use crate::output::{self, Align, Format, Table};
+use crate::output::{self, Align, Document, Format, Table};
 use crate::place::{self, Place};
 
 /// Which share the matrix shows.
@@ -110,13 +110,15 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
         }
     };
     if matches!(options.format, Format::Json | Format::Jsonl) {
-        output::data(&format!("{}\n", String::from_utf8_lossy(&result)))?;
+        output::json_text(&String::from_utf8_lossy(&result))?;
         return Ok(ExitCode::SUCCESS);
     }
     let result: Value = serde_json::from_slice(&result)
         .map_err(|error| Failure::Other(format!("the result cannot be read: {error}")))?;
     let table = matrix(&result[options.weight.member()], &names);
-    output::data(&if options.format == Format::Markdown { table.to_markdown() } else { table.to_text() })?;
+    let mut page = Document::new(options.format);
+    page.table(&table);
+    output::document(&page)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -159,9 +161,10 @@ mod tests {
             "clustered_sequence": ["2", "0"],
         });
         let names = Names::from([("0".to_owned(), ("f".to_owned(), "a.exe".to_owned()))]);
-        let text = matrix(&result, &names).to_text();
+        let mut page = Document::plain();
+        page.table(&matrix(&result, &names));
         assert_eq!(
-            text,
+            page.as_str(),
             "sample  family  file     2     0\n     2                   -  50.0\n     0  f       a.exe  1.2     -\n"
         );
     }

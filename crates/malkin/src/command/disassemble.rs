@@ -112,7 +112,7 @@ fn disassemble(task: &Task, code: &CodeOptions) -> Result<(), Failure> {
         ));
     }
     match &task.output {
-        None => output::data(&String::from_utf8_lossy(&wire::write_report(&report))),
+        None => output::json_text(&String::from_utf8_lossy(&wire::write_report(&report))),
         Some(path) => write(path, &report),
     }
 }

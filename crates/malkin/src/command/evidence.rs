@@ -1,19 +1,19 @@
 //! Which family a sample belongs to, as a person reads it: what speaks for the first family, what for the next, and how sure that is
 //! (`docs/matching.md`).
 
-use std::fmt::Write as _;
-
 use serde_json::Value;
 
-use crate::output::{Align, Format, Table};
+use crate::output::{Align, Document, Table};
+use crate::shown::counted;
 
 /// Families that are shown.
 const FAMILIES: usize = 5;
 
-/// The section; none when no family shares code outside of libraries.
-pub(crate) fn section(attribution: &Value, format: Format) -> Option<String> {
-    let families = attribution["families"].as_array()?;
-    let first = families.first()?;
+/// Adds the section to a page; nothing when no family shares code outside of libraries.
+pub(crate) fn section(page: &mut Document, attribution: &Value) {
+    let families = attribution["families"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let Some(first) = families.first() else { return };
+    page.blank();
     // An empty sum is -0.0 in Rust.
     let number = |value: &Value| value.as_f64().unwrap_or(0.0) + 0.0;
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -21,13 +21,14 @@ pub(crate) fn section(attribution: &Value, format: Format) -> Option<String> {
         let name = text(&family["family"]);
         if name.is_empty() { "(no family)".to_owned() } else { name }
     };
-    let mut out = format!(
-        "attribution: {}, confidence {:.2}; {} functions ({:.0} bytes) are library code and speak for nobody\n\n",
+    page.line(&format!(
+        "attribution: {}, confidence {:.2}; {} functions ({:.0} bytes) are library code and speak for nobody",
         name(first),
         number(&attribution["confidence"]),
         attribution["library_functions"],
         number(&attribution["library_bytes"]),
-    );
+    ));
+    page.blank();
     let mut table = Table::new(&[
         ("evidence for", Align::Left),
         ("samples", Align::Right),
@@ -46,11 +47,12 @@ pub(crate) fn section(attribution: &Value, format: Format) -> Option<String> {
             format!("{:.0}", number(&family["unique_bytes"])),
         ]);
     }
-    out.push_str(&if format == Format::Markdown { table.to_markdown() } else { table.to_text() });
+    page.table(&table);
     let strongest = first["strongest"].as_array().map(Vec::as_slice).unwrap_or_default();
     if !strongest.is_empty() {
-        // Writing to a String cannot fail.
-        let _ = writeln!(out, "\nfunctions that are in {} only, the largest:\n", name(first));
+        page.blank();
+        page.line(&format!("functions that are in {} only, the largest:", name(first)));
+        page.blank();
         let mut table = Table::new(&[
             ("function", Align::Right),
             ("at", Align::Right),
@@ -73,18 +75,17 @@ pub(crate) fn section(attribution: &Value, format: Format) -> Option<String> {
                 text(&one["matched_name"]),
             ]);
         }
-        out.push_str(&if format == Format::Markdown { table.to_markdown() } else { table.to_text() });
+        page.table(&table);
     }
     if let Some(next) = families.get(1) {
-        let _ = writeln!(
-            out,
-            "\nagainst it: {} has {} functions ({:.0} bytes) that are in no other family",
+        let functions = counted(next["unique_functions"].as_u64().unwrap_or_default(), "function");
+        page.blank();
+        page.line(&format!(
+            "against it: {} has {functions} ({:.0} bytes) in no other family",
             name(next),
-            next["unique_functions"],
             number(&next["unique_bytes"])
-        );
+        ));
     }
-    Some(out)
 }
 
 #[cfg(test)]
@@ -102,17 +103,21 @@ mod tests {
         };
         let told = json!({"confidence": 0.876, "library_functions": 4, "library_bytes": 300.0,
                           "families": [family("emotet", 5), family("", 1)]});
-        let text = section(&told, Format::Table).unwrap();
+        let page = |attribution: &Value, mut page: Document| {
+            section(&mut page, attribution);
+            page.as_str().to_owned()
+        };
+        let text = page(&told, Document::plain());
         for part in [
             "attribution: emotet, confidence 0.88",
             "0x1000",
             "rc4",
-            "against it: (no family) has 1 functions",
+            "against it: (no family) has 1 function (",
         ] {
             assert!(text.contains(part), "{part}: {text}");
         }
-        assert!(section(&told, Format::Markdown).unwrap().contains("| evidence for"));
-        assert_eq!(section(&json!({"families": []}), Format::Table), None);
-        assert_eq!(section(&Value::Null, Format::Table), None);
+        assert!(page(&told, Document::markdown()).contains("| evidence for"));
+        assert_eq!(page(&json!({"families": []}), Document::plain()), "");
+        assert_eq!(page(&Value::Null, Document::plain()), "");
     }
 }

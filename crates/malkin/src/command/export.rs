@@ -61,6 +61,6 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     file.into_inner().map_err(|error| unwritable(error.into_error()))?.sync_all().map_err(unwritable)?;
     std::fs::rename(&partial, path).map_err(unwritable)?;
     let size = std::fs::metadata(path).map_err(unwritable)?.len();
-    output::data(&format!("{}: {size} bytes\n", path.display()))?;
+    output::line(&format!("{}: {size} bytes", path.display()))?;
     Ok(ExitCode::SUCCESS)
 }

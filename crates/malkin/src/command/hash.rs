@@ -2,7 +2,6 @@
 //! `.mcrit` file sample after sample, in memory for one sample.
 
 use std::fmt::Write as _;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -46,7 +45,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
                 .map_err(|error| Failure::refused(file, error.to_string()))
         });
         match lines {
-            Ok(lines) => output::data(&lines)?,
+            Ok(lines) => output::json_text(&lines)?,
             Err(failure) => {
                 output::error(&failure);
                 failed += 1;
@@ -58,7 +57,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
 
 /// Hashes the functions of a `.mcrit` file from their disassembly, whatever hashes the file states.
 fn exported(file: &Path, hasher: &MinHasher) -> Result<(), Failure> {
-    let source = File::open(file).map_err(|source| Failure::Read { path: file.to_owned(), source })?;
+    let source = input::open(file)?;
     let refused = |error: &dyn std::fmt::Display| Failure::refused(file, error.to_string());
     let mut reader = McritReader::open(source).map_err(|error| refused(&error))?;
     while let Some(SampleRecord { sample, functions: records }) =
@@ -87,7 +86,7 @@ fn exported(file: &Path, hasher: &MinHasher) -> Result<(), Failure> {
             (sample.binary_size > 0).then(|| ImageRange::new(sample.base_addr.get(), sample.binary_size));
         let context =
             SampleContext { architecture: sample.architecture.clone(), image, bitness: sample.bitness };
-        output::data(&lines(&functions, &context, hasher).map_err(|error| refused(&error))?)?;
+        output::json_text(&lines(&functions, &context, hasher).map_err(|error| refused(&error))?)?;
     }
     Ok(())
 }

@@ -1,6 +1,5 @@
 //! `malkin import`: `.mcrit` files, and the database of the original triage service.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -9,16 +8,18 @@ use std::time::Instant;
 use clap::Args;
 use malkin_report::mcrit::McritError;
 use malkin_service::{Engine, ImportError, Imported};
-use serde_json::Value;
 
 use crate::command::exit_code;
 use crate::failure::Failure;
 use crate::place::{self, Place};
 use crate::remote::Remote;
+use crate::shown::counted;
 use crate::{input, output};
 
 /// How a SQLite database begins.
 const SQLITE: &[u8] = b"SQLite format 3\0";
+/// Why an export is refused as a whole.
+const INCOMPARABLE: &str = "its hashes cannot be compared with those of this corpus: it was made with other settings or another version";
 
 /// Options of the command.
 #[derive(Args, Debug)]
@@ -62,7 +63,7 @@ impl Report {
         let seconds = self.since.elapsed().as_secs_f64();
         self.since = Instant::now();
         match outcome {
-            Ok(said) => output::data(&format!("{}: {said}, {seconds:.2} s\n", file.display()))?,
+            Ok(said) => output::line(&format!("{}: {said}, {seconds:.2} s", file.display()))?,
             Err(failure) => {
                 output::error(&failure);
                 self.failed += 1;
@@ -97,7 +98,7 @@ fn take_locally(engine: &Engine, files: &[PathBuf], report: &mut Report) -> Resu
 fn is_database(path: &Path) -> Result<bool, Failure> {
     let unreadable = |source| Failure::Read { path: path.to_owned(), source };
     let mut start = Vec::new();
-    let file = File::open(path).map_err(unreadable)?;
+    let file = input::open(path)?;
     file.take(SQLITE.len() as u64).read_to_end(&mut start).map_err(unreadable)?;
     Ok(start == SQLITE)
 }
@@ -107,19 +108,31 @@ fn take_remotely(remote: &Remote, path: &Path) -> Result<String, Failure> {
         let cause = "analyses are imported into a data directory, not through a server";
         return Err(Failure::refused(path, cause.to_owned()));
     }
-    let bytes = std::fs::read(path).map_err(|source| Failure::Read { path: path.to_owned(), source })?;
-    Ok(told(&remote.post("/import", &bytes)?))
+    let bytes = input::raw(path)?;
+    let answer = remote.post("/import", &bytes)?;
+    if answer.is_null() {
+        return Err(Failure::refused(path, INCOMPARABLE));
+    }
+    let count = |name: &str| answer[name].as_u64().unwrap_or_default();
+    Ok(amount(
+        count("num_samples_imported"),
+        count("num_functions_imported"),
+        count("num_families_imported"),
+        count("num_samples_skipped"),
+    ))
 }
 
 fn analyses(engine: &Engine, path: &Path) -> Result<String, Failure> {
     let (added, left_out) = engine.import_analyses(path)?;
-    Ok(format!("{added} new analyses, {left_out} left out"))
+    let noun = if added == 1 { "analysis" } else { "analyses" };
+    Ok(format!("{added} new {noun}, {left_out} left out"))
 }
 
 fn corpora(engine: &Engine, paths: &[&Path], report: &mut Report) -> Result<(), Failure> {
     let mut outcome = Ok(());
     let mut paths_done = paths.iter();
-    let sources = paths.iter().map(|path| move || File::open(path));
+    // The kind was checked when the beginning was read; what `open` refuses now has changed since.
+    let sources = paths.iter().map(|path| move || input::open(path).map_err(std::io::Error::other));
     engine.import_all(sources, |imported| {
         if let (Some(path), Ok(())) = (paths_done.next(), &outcome) {
             outcome = report.tell(path, corpus(path, imported));
@@ -134,8 +147,7 @@ fn corpus(path: &Path, imported: Result<Option<Imported>, ImportError>) -> Resul
         error => Failure::refused(path, error.to_string()),
     })?;
     let Some(imported) = imported else {
-        let cause = "its hashes cannot be compared with those of this corpus: it was made with other settings or another version";
-        return Err(Failure::refused(path, cause.to_owned()));
+        return Err(Failure::refused(path, INCOMPARABLE));
     };
     if imported.escaper_mismatch {
         output::note(&format!(
@@ -144,22 +156,11 @@ fn corpus(path: &Path, imported: Result<Option<Imported>, ImportError>) -> Resul
         ));
     }
     let Imported { samples, samples_skipped, functions, families, .. } = imported;
-    Ok(format!(
-        "{samples} new samples with {functions} functions in {families} new families, {samples_skipped} known"
-    ))
+    Ok(amount(samples, functions, families, samples_skipped))
 }
 
-/// What a server says it did.
-fn told(answer: &Value) -> String {
-    let count = |name: &str| answer[name].as_u64().unwrap_or_default();
-    if answer.is_null() {
-        return "refused: its hashes cannot be compared with those of the corpus".to_owned();
-    }
-    format!(
-        "{} new samples with {} functions in {} new families, {} known",
-        count("num_samples_imported"),
-        count("num_functions_imported"),
-        count("num_families_imported"),
-        count("num_samples_skipped")
-    )
+/// What was taken in, in words.
+fn amount(samples: u64, functions: u64, families: u64, known: u64) -> String {
+    let (samples, functions) = (counted(samples, "new sample"), counted(functions, "function"));
+    format!("{samples} with {functions} in {}, {known} known", counted(families, "new family"))
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::command::exit_code;
 use crate::failure::Failure;
-use crate::output;
+use crate::output::{self, Align, Document, Table};
 
 /// Options of the command.
 #[derive(Args, Debug)]
@@ -56,16 +56,16 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
             continue;
         };
         let answer = engine.look_up(hash, kind);
-        output::data(&match options.format {
-            Format::Json => format!("{answer}\n"),
-            Format::Table => table(&answer, false),
-            Format::Markdown => table(&answer, true),
-        })?;
+        match options.format {
+            Format::Json => output::json(&answer)?,
+            Format::Table => output::document(&table(&answer, Document::plain()))?,
+            Format::Markdown => output::document(&table(&answer, Document::markdown()))?,
+        }
     }
     Ok(exit_code(options.hashes.len() - failed, failed))
 }
 
-fn table(answer: &Value, markdown: bool) -> String {
+fn table(answer: &Value, mut page: Document) -> Document {
     let summary = &answer["summary"];
     let list = |name: &str| -> String {
         let items = summary[name].as_array().into_iter().flatten().filter_map(Value::as_str);
@@ -102,18 +102,19 @@ fn table(answer: &Value, markdown: bool) -> String {
             rows.push((name.replace('_', " "), text.to_owned()));
         }
     }
-    let mut lines = if markdown {
-        vec![format!("## {hash}"), String::new(), "| | |".to_owned(), "|---|---|".to_owned()]
-    } else {
-        vec![hash.to_owned()]
-    };
-    lines.extend(rows.into_iter().map(|(name, value)| {
-        let value = output::clean(&value);
-        if markdown {
-            format!("| {name} | {} |", value.replace('|', "\\|"))
-        } else {
-            format!("  {name:<16} {value}")
+    page.heading(2, hash);
+    if page.is_markdown() {
+        page.blank();
+        let mut table = Table::new(&[("", Align::Left), ("", Align::Left)]);
+        for (name, value) in rows {
+            table.row(vec![name, value]);
         }
-    }));
-    lines.join("\n") + "\n\n"
+        page.table(&table);
+    } else {
+        for (name, value) in rows {
+            page.item(&format!("{name:<16} {value}"));
+        }
+    }
+    page.blank();
+    page
 }

@@ -14,9 +14,10 @@ use serde_json::Value;
 
 use crate::command::PARTLY_DONE;
 use crate::failure::Failure;
-use crate::output::{self, Align, Progress, Table};
+use crate::output::{self, Align, Document, Progress, Table};
 use crate::place::{self, Place};
 use crate::remote::Remote;
+use crate::shown::counted;
 
 /// Samples listed by one request.
 const PAGE_SAMPLES: usize = 500;
@@ -82,23 +83,27 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
             Err(failure) => {
                 output::error(&failure);
                 output::note(&format!(
-                    "stopped after {samples} samples with {functions} functions; the same command goes on with what is missing"
+                    "stopped after {}; the same command goes on with what is missing",
+                    amount(samples, functions)
                 ));
-                return Ok(ExitCode::from(PARTLY_DONE));
+                return Ok(if samples == 0 { ExitCode::FAILURE } else { ExitCode::from(PARTLY_DONE) });
             }
         }
         progress.step();
     }
     families(&there, &here)?;
     let seconds = started.elapsed().as_secs_f64();
-    output::note(&format!(
-        "{samples} samples with {functions} functions taken over in {seconds:.1} s, {failed} failed"
-    ));
+    output::note(&format!("{} taken over in {seconds:.1} s, {failed} failed", amount(samples, functions)));
     let equal = compare(&there, &here)?;
     Ok(match (failed, equal) {
         (0, true) => ExitCode::SUCCESS,
         _ => ExitCode::from(PARTLY_DONE),
     })
+}
+
+/// Samples with functions, in words.
+fn amount(samples: u64, functions: u64) -> String {
+    format!("{} with {}", counted(samples, "sample"), counted(functions, "function"))
 }
 
 /// All samples there, ascending.
@@ -297,7 +302,9 @@ fn compare(there: &Remote, here: &Place) -> Result<bool, Failure> {
             if same { "equal" } else { "different" }.to_owned(),
         ]);
     }
-    output::data(&table.to_text())?;
+    let mut page = Document::plain();
+    page.table(&table);
+    output::document(&page)?;
     Ok(equal)
 }
 

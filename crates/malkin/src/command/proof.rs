@@ -115,8 +115,8 @@ impl Proof {
         self.untried == 0 && self.tried().count() == self.wanted.len()
     }
 
-    /// In words, with `hits` blocks required.
-    pub(crate) fn to_text(&self, hits: u64) -> String {
+    /// In words, with `hits` blocks required: a summary, then remarks.
+    pub(crate) fn lines(&self, hits: u64) -> Vec<String> {
         let tried: Vec<(SampleId, u64)> = self.tried().collect();
         let missed: Vec<String> = tried
             .iter()
@@ -163,27 +163,27 @@ impl Proof {
             let _ = write!(text, "; NOT CHECKED: {}", untried.join(", "));
         }
         let false_hits = self.others.iter().filter(|(_, blocks)| *blocks >= hits).count();
-        let _ = writeln!(text, "; {false_hits} of {} other files", self.num_others);
+        let _ = write!(text, "; {false_hits} of {} other files", self.num_others);
+        let mut lines = vec![text];
         for (file, blocks) in self.others.iter().take(SHOWN) {
             let sample = file.sample.map_or("no sample".to_owned(), |sample| format!("sample {sample}"));
             let verdict = if *blocks >= hits { "FALSE HIT" } else { "no hit" };
-            let _ = writeln!(text, "  {verdict}: {} ({sample}) has {blocks} of the blocks", file.sha256);
+            lines.push(format!("{verdict}: {} ({sample}) has {blocks} of the blocks", file.sha256));
         }
         if self.untried > 0 {
-            let _ = writeln!(text, "  {} other files were not tried: {}", self.untried, self.cause);
+            lines.push(format!("{} other files were not tried: {}", self.untried, self.cause));
         }
         if tried.is_empty() {
-            text.push_str("  nothing is proven: keep executables with `malkin submit --keep` or by uploading them to a server\n");
+            let advice = "nothing is proven: keep executables with `malkin submit --keep` or by uploading them to a server";
+            lines.push(advice.to_owned());
         } else if let Some(best) = self.best() {
             let tried = if self.is_complete() { "" } else { " that was tried" };
-            let _ = writeln!(
-                text,
-                "  best: {best} blocks, which every sample{tried} has and no other file{tried}"
-            );
+            lines
+                .push(format!("best: {best} blocks, which every sample{tried} has and no other file{tried}"));
         } else {
-            text.push_str("  no number of blocks tells the samples from all other files\n");
+            lines.push("no number of blocks tells the samples from all other files".to_owned());
         }
-        text
+        lines
     }
 
     /// As JSON, with `hits` blocks required.
@@ -261,25 +261,33 @@ mod tests {
             &[],
         );
         assert_eq!(good.best(), Some(6));
-        let text = good.to_text(6);
+        let text = good.lines(6).join("\n");
         assert!(text.contains("hits 2 of 2 samples") && text.contains("0 of 2 other files"), "{text}");
         assert!(text.contains("NOT CHECKED") && text.contains("not kept: 3"), "{text}");
-        let strict = good.to_text(7);
+        let strict = good.lines(7).join("\n");
         assert!(strict.contains("hits 1 of 2 samples, not 2 (6)"), "{strict}");
         let bad = proof(vec![file("a", Some(1), 3), file("c", Some(7), 3)], &[]);
         assert_eq!(bad.best(), None);
-        assert!(bad.to_text(3).contains("FALSE HIT: c (sample 7) has 3"), "{}", bad.to_text(3));
+        assert!(
+            bad.lines(3).join("\n").contains("FALSE HIT: c (sample 7) has 3"),
+            "{}",
+            bad.lines(3).join("\n")
+        );
         assert_eq!(bad.to_json(3)["others"][0]["hit"], true);
-        assert!(proof(Vec::new(), &[]).to_text(7).contains("nothing is proven"));
+        assert!(proof(Vec::new(), &[]).lines(7).join("\n").contains("nothing is proven"));
     }
     #[test]
     fn what_was_not_tried_is_not_called_free_of_hits() {
         let all = ["a", "b", "c"].into_iter().zip(1..).map(|(name, id)| file(name, Some(id), 5)).collect();
         let whole = proof(all, &[]);
         assert!(whole.is_complete());
-        assert!(whole.to_text(5).contains("every sample has and no other file\n"), "{}", whole.to_text(5));
+        assert!(
+            whole.lines(5).join("\n").contains("every sample has and no other file"),
+            "{}",
+            whole.lines(5).join("\n")
+        );
         let part = proof(vec![file("a", Some(1), 5), file("c", Some(3), 4)], &[Some(2), None, Some(9)]);
-        let text = part.to_text(4);
+        let text = part.lines(4).join("\n");
         assert!(text.contains("hits 2 of 2 samples; NOT CHECKED: 2 (time was up)"), "{text}");
         assert!(text.contains("2 other files were not tried: time was up"), "{text}");
         assert!(

@@ -12,6 +12,7 @@ use crate::failure::Failure;
 use crate::input;
 use crate::output::Format;
 use crate::place::{self, Place};
+use crate::remote::escaped;
 
 /// Options of the command.
 #[derive(Args, Debug)]
@@ -55,7 +56,8 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
             let job = remote.post(&path, &wire::write_report_compact(&report))?;
             let result = remote.await_result(&job)?.to_string().into_bytes();
             // MCRIT has no such route; its results are shown without.
-            let attribution = job.as_str().and_then(|id| remote.get(&format!("/jobs/{id}/attribution")).ok());
+            let attribution =
+                job.as_str().and_then(|id| remote.get(&format!("/jobs/{}/attribution", escaped(id))).ok());
             (result, attribution.unwrap_or_default())
         }
     };

@@ -3,13 +3,13 @@
 //! Works on the JSON of the API, so that a result of a server and one of the own data directory look the same.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use serde_json::Value;
 
 use crate::command::evidence;
 use crate::failure::Failure;
-use crate::output::{self, Align, Format, Table};
+use crate::output::{self, Align, Document, Format, Table};
+use crate::shown::counted;
 
 /// Cells of a full bar.
 const BAR: usize = 10;
@@ -34,7 +34,7 @@ struct Line {
 /// Prints a result; `attribution` is what it says of families, as the API tells it.
 pub(crate) fn print(result: &[u8], attribution: &Value, format: Format, top: usize) -> Result<(), Failure> {
     if matches!(format, Format::Json | Format::Jsonl) {
-        return output::data(&format!("{}\n", String::from_utf8_lossy(result)));
+        return output::json_text(&String::from_utf8_lossy(result));
     }
     let result: Value = serde_json::from_slice(result)
         .map_err(|error| Failure::Other(format!("the result cannot be read: {error}")))?;
@@ -46,28 +46,23 @@ pub(crate) fn print(result: &[u8], attribution: &Value, format: Format, top: usi
     for line in lines.iter().take(top) {
         samples.row(sample_row(line));
     }
-    let render =
-        |table: &Table| if format == Format::Markdown { table.to_markdown() } else { table.to_text() };
-    let mut text = summary(&result);
+    let mut page = Document::new(format);
+    page.line(&summary(&result));
     for remark in [banding(&result["exact"]), partial(&result["partial"])].into_iter().flatten() {
-        text.push('\n');
-        text.push_str(&remark);
+        page.line(&remark);
     }
-    text.push_str("\n\n");
+    page.blank();
     if !lines.is_empty() {
-        text.push_str(&render(&families));
-        text.push('\n');
-        text.push_str(&render(&samples));
+        page.table(&families);
+        page.blank();
+        page.table(&samples);
     }
-    if let Some(told) = evidence::section(attribution, format) {
-        text.push('\n');
-        text.push_str(&told);
-    }
+    evidence::section(&mut page, attribution);
     if lines.len() > top {
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "\n{} more samples, see --top", lines.len() - top);
+        page.blank();
+        page.line(&format!("{}, see --top", counted((lines.len() - top) as u64, "more sample")));
     }
-    output::data(&text)
+    output::document(&page)
 }
 
 fn summary(result: &Value) -> String {
@@ -77,7 +72,7 @@ fn summary(result: &Value) -> String {
         result["matches"]["aggregation"]["minhash"]["num_own_functions_matched"].as_u64().unwrap_or(0);
     let by_pichash =
         result["matches"]["aggregation"]["pichash"]["num_own_functions_matched"].as_u64().unwrap_or(0);
-    let name: String = text(&sample["filename"]).chars().filter(|c| !c.is_control()).collect();
+    let name = text(&sample["filename"]);
     let seconds =
         result["info"]["job"]["duration"].as_f64().map(|s| format!(", {s:.3} s")).unwrap_or_default();
     format!(

@@ -9,7 +9,7 @@ use malkin_store::{Filter, Noun, Order, Search, SearchError};
 use serde_json::{Map, Value, json};
 
 use crate::failure::Failure;
-use crate::output::{self, Align, Format, Table};
+use crate::output::{self, Align, Document, Format, Table};
 use crate::place::{self, Place};
 
 /// What is searched.
@@ -67,13 +67,13 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
         }
     };
     match options.format {
-        Format::Json => output::data(&format!("{}\n", Value::Object(records)))?,
-        Format::Jsonl => {
-            let lines: Vec<String> = records.values().map(|record| format!("{record}\n")).collect();
-            output::data(&lines.concat())?;
+        Format::Json => output::json(&Value::Object(records))?,
+        Format::Jsonl => records.values().try_for_each(output::json)?,
+        Format::Table | Format::Markdown => {
+            let mut page = Document::new(options.format);
+            page.table(&table(options.kind, &records));
+            output::document(&page)?;
         }
-        Format::Table => output::data(&table(options.kind, &records).to_text())?,
-        Format::Markdown => output::data(&table(options.kind, &records).to_markdown())?,
     }
     if more {
         output::note("there are more; --limit shows them");

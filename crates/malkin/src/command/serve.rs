@@ -102,7 +102,7 @@ async fn serve(options: Options) -> Result<ExitCode, Failure> {
         stands_in_for_triage: std::env::var_os("DB_PATH").is_some_and(|path| !path.is_empty()),
     };
     let counts = engine.counts()?;
-    output::data(&format!("malkin {} listens on http://{address}\n", env!("CARGO_PKG_VERSION")))?;
+    output::line(&format!("malkin {} listens on http://{address}", env!("CARGO_PKG_VERSION")))?;
     output::note(&format!(
         "data in {}: {} samples, {} functions; {count} workers; stop with Ctrl-C",
         options.data.display(),

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
-use crate::output::{self, Align, Format, Table};
+use crate::output::{self, Align, Document, Format, Table};
 use crate::place::{self, Place};
 
 /// Options of the command.
@@ -42,9 +42,12 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
         }
     };
     match options.format {
-        Format::Json | Format::Jsonl => output::data(&format!("{status}\n"))?,
-        Format::Table => output::data(&table(&status).to_text())?,
-        Format::Markdown => output::data(&table(&status).to_markdown())?,
+        Format::Json | Format::Jsonl => output::json(&status)?,
+        Format::Table | Format::Markdown => {
+            let mut page = Document::new(options.format);
+            page.table(&table(&status));
+            output::document(&page)?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -15,6 +15,7 @@ use crate::failure::Failure;
 use crate::input;
 use crate::output::{self, Progress};
 use crate::place::{self, Place};
+use crate::shown::counted;
 
 /// Options of the command.
 #[derive(Args, Debug)]
@@ -149,10 +150,10 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
         }
     });
     let failed = tally.failed.into_inner();
-    output::data(&format!(
-        "{} new samples with {} functions, {} known, {failed} failed, {:.2} s\n",
-        tally.new.into_inner(),
-        tally.functions.into_inner(),
+    output::line(&format!(
+        "{} with {}, {} known, {failed} failed, {:.2} s",
+        counted(tally.new.into_inner() as u64, "new sample"),
+        counted(tally.functions.into_inner() as u64, "function"),
         tally.known.into_inner(),
         started.elapsed().as_secs_f64()
     ))?;
@@ -203,7 +204,8 @@ fn store(engine: &Engine, file: &Path, ingested: &Ingested) -> Result<(bool, usi
     if unhashed > 0 {
         let file = file.display();
         output::note(&format!(
-            "{file}: {unhashed} functions cannot be hashed and are stored without signature"
+            "{file}: stored without signature, because they cannot be hashed: {}",
+            counted(unhashed as u64, "function")
         ));
     }
     Ok((job.is_some(), ingested.sample.functions.len()))

@@ -8,7 +8,7 @@ use malkin_service::clock::second_time;
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
-use crate::output::{self, Align, Format, Table};
+use crate::output::{self, Align, Document, Format, Table};
 use crate::place::{self, Place};
 
 /// Options of the command.
@@ -95,7 +95,7 @@ fn add(name: &str, role: Role, place: &place::Options) -> Result<ExitCode, Failu
         "{name} ({}): send it as the header apitoken; it is not stored and not shown again",
         role.as_str()
     ));
-    output::data(&format!("{token}\n"))?;
+    output::line(&token)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -111,11 +111,11 @@ fn list(format: Format, place: &place::Options) -> Result<ExitCode, Failure> {
     };
     let rows = tokens.as_array().map(Vec::as_slice).unwrap_or_default();
     if matches!(format, Format::Json | Format::Jsonl) {
-        output::data(&if format == Format::Json {
-            format!("{tokens}\n")
+        if format == Format::Json {
+            output::json(&tokens)?;
         } else {
-            rows.iter().map(Value::to_string).collect::<Vec<_>>().join("\n") + "\n"
-        })?;
+            rows.iter().try_for_each(output::json)?;
+        }
         return Ok(ExitCode::SUCCESS);
     }
     if rows.is_empty() {
@@ -130,7 +130,9 @@ fn list(format: Format, place: &place::Options) -> Result<ExitCode, Failure> {
                 .to_vec(),
         );
     }
-    output::data(&if format == Format::Markdown { table.to_markdown() } else { table.to_text() })?;
+    let mut page = Document::new(format);
+    page.table(&table);
+    output::document(&page)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use malkin_service::triage::DEFAULT_MODEL;
 use malkin_service::{Clock, Engine, IntelSettings, Uploaded};
 use malkin_store::SqliteStore;
@@ -13,7 +13,8 @@ use serde_json::Value;
 
 use crate::command::exit_code;
 use crate::failure::Failure;
-use crate::{input, output, place};
+use crate::output::{self, Document, Format};
+use crate::{input, place};
 
 /// Options of the command.
 #[derive(Args, Debug)]
@@ -23,9 +24,9 @@ pub(crate) struct Options {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// Data directory whose corpus the code is compared with, if it exists
-    #[arg(long, value_name = "DIR", env = "MALKIN_DATA", default_value = "malkin-data")]
-    data: PathBuf,
+    /// Data directory whose corpus the code is compared with, if it exists [default: malkin-data]
+    #[arg(long, value_name = "DIR", env = "MALKIN_DATA")]
+    data: Option<PathBuf>,
 
     /// Folder of YARA rules to run
     #[arg(long, value_name = "DIR", env = "MALKIN_RULES")]
@@ -35,30 +36,21 @@ pub(crate) struct Options {
     #[arg(long)]
     no_similarity: bool,
 
-    /// How to print
+    /// How to print; JSON is the record of a file, indented, and JSONL the record on one line
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
-}
-
-/// Ways to print.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-enum Format {
-    /// For reading
-    Table,
-    /// The record, indented
-    Json,
-    /// The record, one line a file
-    Jsonl,
-    /// For a report
-    Markdown,
 }
 
 /// Looks at all files.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let files = input::expand(&options.files)?;
-    let engine = if options.data.is_dir() {
-        place::open_local(&options.data, "malkin triage")?.0
+    let data = options.data.as_deref().unwrap_or(Path::new("malkin-data"));
+    let engine = if data.is_dir() {
+        place::open_local(data, "malkin triage")?.0
     } else {
+        if options.data.is_some() {
+            output::note(&format!("no data directory at {}: nothing is compared", data.display()));
+        }
         Engine::open(Arc::new(SqliteStore::open_in_memory()?), Clock::System)?
     };
     let mut engine = engine.with_intel(IntelSettings::from_named(|name| std::env::var(name).ok()));
@@ -67,58 +59,67 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     }
     let mut failed = 0;
     for file in &files {
-        match one(&engine, file, options) {
-            Ok(text) => output::data(&text)?,
-            Err(failure) => {
-                output::error(&failure);
-                failed += 1;
+        if let Err(failure) = one(&engine, file, options) {
+            if failure.is_broken_pipe() {
+                return Err(failure);
             }
+            output::error(&failure);
+            failed += 1;
         }
     }
     Ok(exit_code(files.len() - failed, failed))
 }
 
-fn one(engine: &Engine, path: &Path, options: &Options) -> Result<String, Failure> {
+fn one(engine: &Engine, path: &Path, options: &Options) -> Result<(), Failure> {
     let bytes = input::raw(path)?;
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let (similarity, format) = (!options.no_similarity, options.format);
-    let file = Uploaded { bytes: &bytes, name: &name, hint: "", model: DEFAULT_MODEL, similarity };
+    let file = Uploaded {
+        bytes: &bytes,
+        name: &name,
+        hint: "",
+        model: DEFAULT_MODEL,
+        similarity: !options.no_similarity,
+    };
     let text = engine.triage_now(&file)?;
-    if format == Format::Jsonl {
-        return Ok(format!("{text}\n"));
+    if options.format == Format::Jsonl {
+        return output::json_text(&text);
     }
-    let record: Value = serde_json::from_str(&text).map_err(|error| Failure::Other(error.to_string()))?;
-    Ok(match format {
-        Format::Json => format!("{record:#}\n"),
-        _ => readable(&record, format == Format::Markdown),
-    })
+    let record: Value = serde_json::from_str(&text)
+        .map_err(|error| Failure::Other(format!("the record cannot be read: {error}")))?;
+    match options.format {
+        Format::Json => output::json_indented(&record),
+        format => output::document(&readable(&record, Document::new(format))),
+    }
 }
 
 /// Lines of a list that are shown.
 const SHOWN: usize = 12;
 
-fn readable(record: &Value, markdown: bool) -> String {
+fn readable(record: &Value, mut page: Document) -> Document {
     let facts = &record["facts"];
-    let text_of = |value: &Value| value.as_str().map_or_else(|| value.to_string(), output::clean);
+    let text_of = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let name = text_of(&record["file"]["name"]);
     let verdict = &record["verdict"];
     let level = format!("{} ({} of 100)", text_of(&verdict["level"]), verdict["score"]);
-    let mut lines = if markdown {
-        vec![format!("# {name}"), String::new(), format!("**{level}**")]
+    if page.is_markdown() {
+        page.heading(1, &name);
+        page.blank();
+        page.strong(&level);
     } else {
-        vec![format!("{name}: {level}")]
-    };
-    let bullet = if markdown { "- " } else { "  " };
+        page.line(&format!("{name}: {level}"));
+    }
     let mut section = |title: &str, rows: Vec<String>| {
         if rows.is_empty() {
             return;
         }
-        let more = rows.len().saturating_sub(SHOWN);
-        lines.push(String::new());
-        lines.push(if markdown { format!("## {title}\n") } else { title.to_owned() });
-        lines.extend(rows.into_iter().take(SHOWN).map(|row| format!("{bullet}{row}")));
-        if more > 0 {
-            lines.push(format!("{bullet}and {more} more"));
+        page.blank();
+        page.heading(2, title);
+        if page.is_markdown() {
+            page.blank();
+        }
+        rows.iter().take(SHOWN).for_each(|row| page.item(row));
+        if rows.len() > SHOWN {
+            page.item(&format!("and {} more", rows.len() - SHOWN));
         }
     };
     let list = |value: &'_ Value| value.as_array().cloned().unwrap_or_default();
@@ -232,7 +233,8 @@ fn readable(record: &Value, markdown: bool) -> String {
         status.iter().map(|(provider, status)| format!("{provider:<16} {}", text_of(status))).collect(),
     );
     section("not read", list(&facts["unread"]).iter().map(&text_of).collect());
-    lines.join("\n") + "\n\n"
+    page.blank();
+    page
 }
 
 /// A signature in one line. That the names in it are checked by nobody has to be said each time.

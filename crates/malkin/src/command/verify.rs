@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::failure::Failure;
-use crate::output::{self, Align, Format, Table};
+use crate::output::{self, Align, Document, Format, Table};
 use crate::place;
 
 /// Options of the command.
@@ -70,7 +70,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
                     "findings": report.findings,
                 },
             });
-            output::data(&format!("{figures}\n"))?;
+            output::json(&figures)?;
         }
         Format::Table | Format::Markdown => {
             let mut table = Table::new(&[("what", Align::Left), ("finding", Align::Left)]);
@@ -83,9 +83,9 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
             if repaired {
                 table.row(vec!["repaired".to_owned(), "the index was built anew".to_owned()]);
             }
-            let text =
-                if matches!(options.format, Format::Table) { table.to_text() } else { table.to_markdown() };
-            output::data(&text)?;
+            let mut page = Document::new(options.format);
+            page.table(&table);
+            output::document(&page)?;
         }
     }
     let sound = database.is_none() && report.equal && complete;

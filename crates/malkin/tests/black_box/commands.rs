@@ -74,7 +74,7 @@ fn the_same_commands_work_on_a_server() {
     let on_server = ["--server", server.base(), "--token", "t"];
     let a = write(folder.path(), "a.json", "alpha", 7, 30);
     let submitted = malkin(&[&["submit", &a, "--family", "renamed"][..], &on_server].concat());
-    assert!(text(&submitted.stdout).starts_with("1 new samples"), "{submitted:?}");
+    assert!(text(&submitted.stdout).starts_with("1 new sample with 30 functions"), "{submitted:?}");
     let query = malkin(&[&["query", &a, "--format", "json"][..], &on_server].concat());
     let query: Value = serde_json::from_slice(&query.stdout).unwrap();
     assert_eq!(query["matches"]["samples"][0]["family"], "renamed");

@@ -47,7 +47,7 @@ fn what_is_missing_is_taken_over_and_counted() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let notes = String::from_utf8(output.stderr).unwrap();
     assert!(
-        notes.contains("12 of 13 samples are here already") && notes.contains("1 samples with 7 functions"),
+        notes.contains("12 of 13 samples are here already") && notes.contains("1 sample with 7 functions"),
         "{notes}"
     );
     assert_eq!(verify(&data).0, Some(0));

@@ -147,7 +147,7 @@ fn a_corpus_travels_as_a_file() {
     assert_eq!(exported.status.code(), Some(0), "{exported:?}");
     let imported = malkin(&["import", &file, "--data", &to]);
     assert!(
-        text(&imported.stdout).contains("1 new samples with 20 functions in 1 new families, 0 known"),
+        text(&imported.stdout).contains("1 new sample with 20 functions in 1 new family, 0 known"),
         "{imported:?}"
     );
     let again = malkin(&["import", &file, "--data", &to]);

@@ -124,6 +124,31 @@ fn std_modules<'a>(code: &[&'a Code]) -> Vec<&'a Code> {
     modules
 }
 
+/// The only place that writes to a terminal: what is written there was made safe to show.
+const TERMINAL: &str = "crates/malkin/src/output.rs";
+/// Names that lead to a terminal.
+const TERMINAL_WORDS: &[&str] = &["Stderr", "Stdout", "eprint", "eprintln", "println", "stderr", "stdout"];
+
+/// Text of strangers reaches the terminal through one file only. Tools for ourselves may print.
+pub(super) fn terminal(house: &House) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for source in
+        house.sources.iter().filter(|source| source.path != TERMINAL && source.path.contains("/src/"))
+    {
+        let owner = house.crate_of(&source.path).map_or("", |member| member.name.as_str());
+        if ["", "malkin-testkit", "xtask"].contains(&owner) {
+            continue;
+        }
+        for token in source.production() {
+            if token.kind == Kind::Word && TERMINAL_WORDS.contains(&token.text.as_str()) {
+                let why = format!("{} belongs into {TERMINAL}, which makes text safe to show", token.text);
+                problems.push(Problem::new(&source.path, token.line, why));
+            }
+        }
+    }
+    problems
+}
+
 /// Only the store knows SQL, only the server knows HTTP answers, only the SIMD modules hold unsafe code.
 pub(super) fn fences(house: &House) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -182,6 +207,25 @@ mod tests {
     fn pure(floor: i64, code: &str) -> Vec<Problem> {
         let manifest = format!("[package]\nname = \"a\"\nmetadata.house.floor = {floor}");
         pure_crates(&House::of(&[("crates/a/Cargo.toml", &manifest), ("crates/a/src/lib.rs", code)]))
+    }
+
+    #[test]
+    fn only_one_file_writes_to_the_terminal() {
+        let manifest = "[package]\nname = \"malkin\"\nmetadata.house.floor = 6";
+        let planted = |path: &str, code: &str| {
+            terminal(&House::of(&[("crates/malkin/Cargo.toml", manifest), (path, code)])).len()
+        };
+        let other = "crates/malkin/src/command/hash.rs";
+        for code in [
+            "fn f() { println!(\"{name}\"); }",
+            "fn f() { std::io::stdout().write_all(b\"x\"); }",
+            "use std::io::{stderr, Write};",
+            "fn f() { eprint!(\"x\"); }",
+        ] {
+            assert!(planted(other, code) > 0, "{code}");
+            assert_eq!(planted(TERMINAL, code), 0, "{code}");
+        }
+        assert_eq!(planted(other, "// println!\nfn f() { output::line(\"stdout\"); }"), 0);
     }
 
     #[test]

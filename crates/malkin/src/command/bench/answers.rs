@@ -89,7 +89,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     figures["concurrent"] = concurrent(&engine, options)?;
     figures["processor_seconds"] = processor_seconds().into();
     figures["resident_peak_bytes"] = resident().0.into();
-    output::data(&format!("{figures:#}\n"))?;
+    output::json_indented(&figures)?;
     Ok(ExitCode::SUCCESS)
 }
 

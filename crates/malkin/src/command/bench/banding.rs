@@ -9,7 +9,7 @@ use malkin_service::{Engine, Scratch, Snapshot};
 use malkin_store::{FunctionQuery, Page};
 
 use crate::failure::Failure;
-use crate::output::{self, Align, Format, Table};
+use crate::output::{self, Align, Document, Format, Table};
 use crate::place;
 
 /// Numbers of required band keys that are compared.
@@ -68,7 +68,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
         chosen.len(),
         signatures.len()
     ));
-    output::data(&render(&classes, options))?;
+    print(&classes, options)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -121,7 +121,7 @@ fn compare(snapshot: &Snapshot, chosen: &[&[u8]], threshold: u8) -> Vec<Class> {
     classes
 }
 
-fn render(classes: &[Class], options: &Options) -> String {
+fn print(classes: &[Class], options: &Options) -> Result<(), Failure> {
     let mut table = Table::with_names(
         [("score", Align::Left), ("pairs", Align::Right)]
             .map(|(name, align)| (name.to_owned(), align))
@@ -152,9 +152,12 @@ fn render(classes: &[Class], options: &Options) -> String {
                 "threshold": options.threshold, "band_matches_required": REQUIRED, "classes": told.collect::<Vec<_>>(),
                 "pairs": all.pairs, "found": all.found,
             });
-            format!("{told}\n")
+            output::json(&told)
         }
-        Format::Markdown => table.to_markdown(),
-        Format::Table => table.to_text(),
+        Format::Table | Format::Markdown => {
+            let mut page = Document::new(options.format);
+            page.table(&table);
+            output::document(&page)
+        }
     }
 }

@@ -98,7 +98,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
         "distribution": shape.figures(counts.functions, &stats),
         "samples_of_fixed_size": if options.from.is_none() { json!(FIXED_SIZES) } else { Value::Null },
     });
-    output::data(&format!("{figures:#}\n"))?;
+    output::json_indented(&figures)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -64,7 +64,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
         "submissions": submissions,
         "resident_bytes": {"before": before, "after_reading": between, "after_submissions": resident(&remote)?},
     });
-    output::data(&format!("{figures:#}\n"))?;
+    output::json_indented(&figures)?;
     Ok(ExitCode::SUCCESS)
 }
 
