@@ -2,12 +2,15 @@
 //!
 //! Tokens are recognised before anything else, so that unknown paths tell strangers nothing.
 
+use std::net::IpAddr;
+
 use axum::http::{HeaderMap, StatusCode};
 use malkin_service::Role;
 use subtle::ConstantTimeEq;
 
 use crate::answer::Answer;
 use crate::app::App;
+use crate::rate::Client;
 use crate::route::Part;
 
 /// Whoever sent a request.
@@ -17,16 +20,34 @@ pub(crate) struct Caller {
     pub(crate) name: Option<String>,
     /// What they may do.
     pub(crate) role: Role,
+    /// Whether they have the configured token.
+    pub(crate) has_master: bool,
+}
+
+impl Caller {
+    /// Whoever asks for what is open to everybody.
+    pub(crate) fn anybody() -> Self {
+        Self { name: None, role: Role::Reader, has_master: false }
+    }
+
+    /// Whose requests are counted together with this one's; without a valid token those of the address.
+    pub(crate) fn counted_as(caller: Result<&Self, &Answer>, peer: IpAddr) -> Client {
+        match caller {
+            Ok(Self { has_master: true, .. }) => Client::Master,
+            Ok(Self { name: Some(name), .. }) => Client::Token(name.clone()),
+            Ok(_) => Client::Address(peer),
+            Err(_) => Client::Stranger(peer),
+        }
+    }
 }
 
 /// Recognises the token of a request. Whoever has the configured one may do everything, as in MCRIT; so may everybody on a server that
-/// has no tokens at all.
+/// never had tokens.
 pub(crate) fn caller(app: &App, headers: &HeaderMap) -> Result<Caller, Answer> {
-    let everything = Caller { name: None, role: Role::Admin };
-    let configured = app.settings().token.as_deref().filter(|token| !token.is_empty());
-    if configured.is_none() && !app.engine.has_tokens() {
-        return Ok(everything);
+    if !app.requires_token() {
+        return Ok(Caller { name: None, role: Role::Admin, has_master: false });
     }
+    let configured = app.configured_token();
     let Some(given) = headers.get("apitoken") else {
         return Err(Answer::framework(
             StatusCode::UNAUTHORIZED,
@@ -35,10 +56,10 @@ pub(crate) fn caller(app: &App, headers: &HeaderMap) -> Result<Caller, Answer> {
         ));
     };
     if configured.is_some_and(|expected| bool::from(given.as_bytes().ct_eq(expected.as_bytes()))) {
-        return Ok(everything);
+        return Ok(Caller { name: None, role: Role::Admin, has_master: true });
     }
     match app.engine.holder(given.as_bytes()) {
-        Some((name, role)) => Ok(Caller { name: Some(name), role }),
+        Some((name, role)) => Ok(Caller { name: Some(name), role, has_master: false }),
         None => Err(Answer::framework(
             StatusCode::UNAUTHORIZED,
             "Authentication required",
@@ -95,13 +116,34 @@ pub(crate) fn required(verb: &str, path: &[&str]) -> Role {
     }
 }
 
+/// Whether a request has work done or something changed; `GET` is no promise in MCRIT's API.
+pub(crate) fn has_effects(verb: &str, path: &[&str]) -> bool {
+    match verb {
+        "GET" | "HEAD" => matches!(
+            path,
+            [
+                "complete_minhashes"
+                    | "rebuild_index"
+                    | "rebuild_picblockhash_index"
+                    | "recalculate_pichashes"
+                    | "recalculate_minhashes"
+                    | "matches"
+                    | "uniqueblocks",
+                ..
+            ]
+        ),
+        "OPTIONS" => false,
+        _ => true,
+    }
+}
+
 /// The role that a route of a table wants.
 pub(crate) fn required_for(verb: &str, pattern: &[Part]) -> Role {
     let path: Vec<&str> = pattern
         .iter()
         .map(|part| match part {
             Part::Is(text) => text,
-            Part::Int | Part::Text => "{}",
+            Part::Int | Part::Text | Part::Rest => "{}",
         })
         .collect();
     required(verb, &path)

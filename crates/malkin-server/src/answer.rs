@@ -187,7 +187,8 @@ impl Answer {
 
     /// A page that loads nothing and runs nothing.
     pub(crate) fn html(body: Vec<u8>) -> Self {
-        let policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+        let policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; \
+                      frame-ancestors 'none'";
         Self { media_type: "text/html; charset=utf-8", ..Self::new(StatusCode::OK, body) }
             .with_header("content-security-policy", policy.to_owned())
     }

@@ -22,7 +22,7 @@ mod tokens;
 mod uniqueblocks;
 
 use crate::app::Handler;
-use crate::route::Part::{Int, Is, Text};
+use crate::route::Part::{Int, Is, Rest, Text};
 use crate::route::Route;
 
 /// All routes; literal segments stand before variable ones.
@@ -32,6 +32,7 @@ pub(crate) const ROUTES: &[Route<Handler>] = &[
     Route { pattern: &[Is("status")], verbs: &[("GET", instance::status)] },
     Route { pattern: &[Is("openapi.json")], verbs: &[("GET", crate::describe::openapi)] },
     Route { pattern: &[Is("docs")], verbs: &[("GET", crate::describe::page)] },
+    Route { pattern: &[Is("readyz")], verbs: &[("GET", crate::control::readyz)] },
     Route { pattern: &[Is("metrics")], verbs: &[("GET", crate::metrics::metrics)] },
     Route { pattern: &[Is("respawn")], verbs: &[("POST", instance::respawn)] },
     Route { pattern: &[Is("config")], verbs: &[("GET", instance::config)] },
@@ -106,7 +107,7 @@ pub(crate) const ROUTES: &[Route<Handler>] = &[
     Route { pattern: &[Is("search"), Is("samples")], verbs: &[("GET", search::samples)] },
     Route { pattern: &[Is("search"), Is("functions")], verbs: &[("GET", search::functions)] },
     Route { pattern: &[Is("tokens")], verbs: &[("GET", tokens::list), ("POST", tokens::add)] },
-    Route { pattern: &[Is("tokens"), Text], verbs: &[("DELETE", tokens::revoke)] },
+    Route { pattern: &[Is("tokens"), Rest], verbs: &[("DELETE", tokens::revoke)] },
 ];
 
 /// Whether a path is one of MCRIT's.

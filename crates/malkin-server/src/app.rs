@@ -1,5 +1,5 @@
-//! The server: reads a request within its limits, recognises who asks, finds the route and runs its handler on a blocking
-//! thread. Handlers are plain functions from a call to an answer.
+//! The server: reads a request within its limits, refuses what pages of other sites send, recognises who asks, finds the
+//! route and runs its handler on a blocking thread. Handlers are plain functions from a call to an answer.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -17,13 +17,16 @@ use crate::access::{self, Caller};
 use crate::answer::Answer;
 use crate::api;
 use crate::call::Call;
+use crate::control::{self, Readiness};
 use crate::events;
+use crate::head;
 use crate::intake::{self, Intake, Taken};
-use crate::listen;
+use crate::listen::{self, Bounds, DEFAULT_CONNECTIONS_PER_ADDRESS};
 use crate::metrics::Requests;
 use crate::query::Query;
-use crate::rate::{Client, Limiter};
+use crate::rate::Limiter;
 use crate::route::{Segment, Target, find};
+use crate::site::{Host, Site};
 use crate::triage;
 
 /// Largest body taken in unless configured otherwise, in bytes.
@@ -38,13 +41,24 @@ pub struct Settings {
     pub body_limit: usize,
     /// Requests a second for each named token or address, twice as many at once; no limit without.
     pub rate_limit: Option<u32>,
+    /// Connections from one address at the same time.
+    pub connections_per_address: usize,
+    /// Hosts under which the server is reached, beside loopback and the address it listens on.
+    pub host_names: Vec<Host>,
     /// The server stands in for the original triage service: unknown paths are answered in that service's words.
     pub stands_in_for_triage: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { token: None, body_limit: DEFAULT_BODY_LIMIT, rate_limit: None, stands_in_for_triage: false }
+        Self {
+            token: None,
+            body_limit: DEFAULT_BODY_LIMIT,
+            rate_limit: None,
+            connections_per_address: DEFAULT_CONNECTIONS_PER_ADDRESS,
+            host_names: Vec::new(),
+            stands_in_for_triage: false,
+        }
     }
 }
 
@@ -65,7 +79,10 @@ pub(crate) struct App {
     pub(crate) engine: Arc<Engine>,
     /// Counters of requests.
     pub(crate) requests: Requests,
+    /// Whether the store takes writes.
+    pub(crate) readiness: Readiness,
     settings: Settings,
+    site: Site,
     intake: Intake,
     limiter: Limiter,
     /// Seats for listeners to events.
@@ -78,9 +95,14 @@ impl App {
         &self.settings
     }
 
+    /// The token that the server was started with.
+    pub(crate) fn configured_token(&self) -> Option<&str> {
+        self.settings.token.as_deref().filter(|token| !token.is_empty())
+    }
+
     /// Whether requests need a token.
     pub(crate) fn requires_token(&self) -> bool {
-        self.settings.token.as_ref().is_some_and(|token| !token.is_empty()) || self.engine.has_tokens()
+        self.configured_token().is_some() || self.engine.wants_tokens()
     }
 }
 
@@ -97,8 +119,12 @@ pub async fn serve(
     let intake = Intake::new(settings.body_limit);
     let limiter = Limiter::new(settings.rate_limit);
     let seats = Arc::new(Semaphore::new(events::LISTENERS));
-    let app = Arc::new(App { engine, requests: Requests::default(), settings, intake, limiter, seats });
-    listen::run(listener, move |request, peer| respond(Arc::clone(&app), request, peer), shutdown).await;
+    let site = Site::new(listener.local_addr()?, &settings.host_names);
+    let bounds = Bounds::new(settings.connections_per_address);
+    let (requests, readiness) = (Requests::default(), Readiness::default());
+    let app = Arc::new(App { engine, requests, readiness, settings, site, intake, limiter, seats });
+    listen::run(bounds, listener, move |request, peer| respond(Arc::clone(&app), request, peer), shutdown)
+        .await;
     Ok(())
 }
 
@@ -126,25 +152,28 @@ async fn respond(app: Arc<App>, request: Request, peer: SocketAddr) -> Response 
 
 async fn handle(app: Arc<App>, request: Request, peer: SocketAddr) -> Result<Answer, Answer> {
     let (parts, body) = request.into_parts();
+    let waits = head::waits_to_send(&parts.headers);
     let (caller, (handler, path)) = match destination(&app, &parts, peer) {
         Ok(destination) => destination,
         Err(answer) => {
-            intake::discard(body).await;
+            intake::refuse(body, waits);
             return Err(answer);
         }
     };
-    let Taken { bytes: body, room } = app.intake.take(body).await?;
+    let Taken { bytes: body, room } = app.intake.take(body, waits).await?;
     let query = Query::parse(parts.uri.query().unwrap_or_default());
     let call = Call { path, query, headers: parts.headers, body, caller };
-    tokio::task::spawn_blocking(move || {
+    let run = move || {
         // A client that goes away does not end the handler: the room is taken until the body is free.
         let _room = room;
         let author = call.caller.name.as_deref().unwrap_or_default();
         std::panic::catch_unwind(AssertUnwindSafe(|| working_for(author, || handler(&app, &call))))
             .unwrap_or_else(|_| Err(crashed()))
-    })
-    .await
-    .unwrap_or_else(|_| Err(crashed()))
+    };
+    if control::is_light(parts.uri.path()) {
+        return run();
+    }
+    tokio::task::spawn_blocking(run).await.unwrap_or_else(|_| Err(crashed()))
 }
 
 /// Who asks, and where the request is to go; or the answer it gets without its body being looked at.
@@ -153,13 +182,20 @@ fn destination(
     parts: &axum::http::request::Parts,
     peer: SocketAddr,
 ) -> Result<(Caller, (Handler, Vec<Segment>)), Answer> {
-    let caller = access::caller(app, &parts.headers);
-    // Whoever has no valid token counts as well, so that tokens cannot be guessed at any speed.
-    let name = caller.as_ref().ok().and_then(|caller| caller.name.clone());
-    let client = name.map_or_else(|| Client::Address(peer.ip()), Client::Token);
-    app.limiter.count(client, Instant::now()).map_err(Answer::too_many)?;
-    let caller = caller?;
-    match triage::find(&parts.method, &parts.uri, app.settings.stands_in_for_triage) {
+    let path = parts.uri.path();
+    head::check_encoding(&parts.headers)?;
+    app.site.check(parts).map_err(|refusal| refusal.into_answer(path))?;
+    let caller = if control::is_open(&parts.method, path) {
+        Caller::anybody()
+    } else {
+        let caller = access::caller(app, &parts.headers);
+        // Whoever has no valid token counts as well, so that tokens cannot be guessed at any speed.
+        let client = Caller::counted_as(caller.as_ref(), peer.ip());
+        app.limiter.count(client, Instant::now()).map_err(Answer::too_many)?;
+        caller?
+    };
+    let method = control::verb(&parts.method, path);
+    match triage::find(&method, &parts.uri, app.settings.stands_in_for_triage) {
         Some(triage::Target::Found(handler, path, role)) => {
             access::check(&caller, role, true)?;
             return Ok((caller, (handler, path)));
@@ -167,9 +203,9 @@ fn destination(
         Some(triage::Target::Answered(answer)) => return Err(answer),
         None => {}
     }
-    match find(api::ROUTES, &parts.method, parts.uri.path()) {
+    match find(api::ROUTES, &method, path) {
         Target::Found(route, handler, path) => {
-            access::check(&caller, access::required_for(parts.method.as_str(), route.pattern), false)?;
+            access::check(&caller, access::required_for(method.as_str(), route.pattern), false)?;
             Ok((caller, (*handler, path)))
         }
         Target::Options(allow) => Err(Answer::options(&allow)),

@@ -225,7 +225,7 @@ mod tests {
             .flat_map(|route| {
                 let parts = route.pattern.iter().map(|part| match part {
                     Part::Is(text) => format!("/{text}"),
-                    Part::Int | Part::Text => "/{}".to_owned(),
+                    Part::Int | Part::Text | Part::Rest => "/{}".to_owned(),
                 });
                 let path = parts.collect::<String>();
                 let path = if path.is_empty() { "/".to_owned() } else { path };

@@ -126,21 +126,22 @@ impl Intake {
         Self { limit, shared, lane, patience }
     }
 
-    /// Reads a body to its end.
-    pub(crate) async fn take(&self, mut body: Body) -> Result<Taken, Answer> {
-        let refusal = if body.size_hint().lower() > self.limit as u64 {
-            Refusal::sending(Answer::too_large(self.limit))
-        } else {
-            match self.read(&mut body).await {
-                Ok(taken) => return Ok(taken),
-                Err(refusal) => refusal,
-            }
-        };
-        // Whatever was held is free by now.
-        if refusal.still_sending {
-            discard(body).await;
+    /// Reads a body to its end; `waits` if its client sends it only once it is asked to.
+    pub(crate) async fn take(&self, mut body: Body, waits: bool) -> Result<Taken, Answer> {
+        if body.size_hint().lower() > self.limit as u64 {
+            refuse(body, waits);
+            return Err(Answer::too_large(self.limit));
         }
-        Err(refusal.answer)
+        match self.read(&mut body).await {
+            Ok(taken) => Ok(taken),
+            Err(refusal) => {
+                // Whatever was held is free by now.
+                if refusal.still_sending {
+                    refuse(body, false);
+                }
+                Err(refusal.answer)
+            }
+        }
     }
 
     async fn read(&self, body: &mut Body) -> Result<Taken, Refusal> {
@@ -183,8 +184,15 @@ impl Intake {
     }
 }
 
-/// Reads on what is not wanted.
-pub(crate) async fn discard(mut body: Body) {
+/// Does without a body that is not wanted. The answer goes out at once; meanwhile the body is read on, unless its client
+/// `waits` to be asked for it.
+pub(crate) fn refuse(body: Body, waits: bool) {
+    if !waits && !body.is_end_stream() {
+        tokio::spawn(discard(body));
+    }
+}
+
+async fn discard(mut body: Body) {
     let rest = async {
         let mut left = DISCARD_BYTES;
         while left > 0
@@ -255,7 +263,7 @@ mod tests {
                     }
                 });
                 let intake = Arc::clone(&intake);
-                tokio::spawn(async move { intake.take(body).await.map(|taken| taken.bytes.len()) })
+                tokio::spawn(async move { intake.take(body, false).await.map(|taken| taken.bytes.len()) })
             })
             .collect();
         let started = Instant::now();
@@ -269,15 +277,15 @@ mod tests {
     #[tokio::test]
     async fn bodies_share_one_budget_until_they_are_dropped() {
         let intake = Intake::with_patience(LIMIT, HASTE);
-        let first = intake.take(sent(LIMIT)).await.unwrap();
-        let second = intake.take(sent(LIMIT)).await.unwrap();
+        let first = intake.take(sent(LIMIT), false).await.unwrap();
+        let second = intake.take(sent(LIMIT), false).await.unwrap();
         assert_eq!((first.bytes.len(), second.bytes.len()), (LIMIT, LIMIT));
-        let refusal = intake.take(sent(1)).await.unwrap_err();
+        let refusal = intake.take(sent(1), false).await.unwrap_err();
         assert_eq!(refusal.status, StatusCode::TOO_MANY_REQUESTS);
         assert!(refusal.headers.iter().any(|(name, _)| *name == "retry-after"));
-        assert!(intake.take(Body::empty()).await.unwrap().bytes.is_empty(), "nothing needs no room");
+        assert!(intake.take(Body::empty(), false).await.unwrap().bytes.is_empty(), "nothing needs no room");
         drop(first);
-        assert_eq!(intake.take(sent(LIMIT)).await.unwrap().bytes.len(), LIMIT);
+        assert_eq!(intake.take(sent(LIMIT), false).await.unwrap().bytes.len(), LIMIT);
         drop(second);
         assert_eq!(free(&intake), (LIMIT / STEP, 1));
     }
@@ -286,7 +294,10 @@ mod tests {
     async fn refused_bodies_leave_no_room_taken() {
         let intake = Intake::with_patience(LIMIT, HASTE);
         let whole = free(&intake);
-        assert_eq!(intake.take(sent(LIMIT + 1)).await.unwrap_err().status, StatusCode::PAYLOAD_TOO_LARGE);
+        assert_eq!(
+            intake.take(sent(LIMIT + 1), false).await.unwrap_err().status,
+            StatusCode::PAYLOAD_TOO_LARGE
+        );
 
         // More than the limit without saying so.
         let (mut sender, body) = unfinished();
@@ -294,13 +305,13 @@ mod tests {
             sender.send_data(Bytes::from(vec![7; STEP])).await.unwrap();
         }
         drop(sender);
-        assert_eq!(intake.take(body).await.unwrap_err().status, StatusCode::PAYLOAD_TOO_LARGE);
+        assert_eq!(intake.take(body, false).await.unwrap_err().status, StatusCode::PAYLOAD_TOO_LARGE);
 
         // A client that goes away.
         let (mut sender, body) = unfinished();
         sender.send_data(Bytes::from_static(b"part")).await.unwrap();
         sender.abort(io::Error::other("gone"));
-        assert_eq!(intake.take(body).await.unwrap_err().status, StatusCode::BAD_REQUEST);
+        assert_eq!(intake.take(body, false).await.unwrap_err().status, StatusCode::BAD_REQUEST);
         assert_eq!(free(&intake), whole);
     }
 
@@ -314,7 +325,7 @@ mod tests {
                 sender.send_data(Bytes::from_static(b"part")).await.unwrap();
                 std::future::pending::<()>().await;
             });
-            assert_eq!(intake.take(body).await.unwrap_err().status, StatusCode::REQUEST_TIMEOUT);
+            assert_eq!(intake.take(body, false).await.unwrap_err().status, StatusCode::REQUEST_TIMEOUT);
             assert_eq!(free(&intake), whole);
             sending.abort();
         }

@@ -16,6 +16,8 @@ pub(crate) enum Part {
     Int,
     /// Any text, the empty one between two slashes too.
     Text,
+    /// The rest of the path, slashes included: for names that may have some. Only at the end of a pattern.
+    Rest,
 }
 
 /// A segment of a path that matched [`Part::Int`] or [`Part::Text`].
@@ -52,8 +54,8 @@ pub(crate) enum Target<'a, H: 'static> {
 /// Finds the target of a request. `path` is as it stands in the request line, still percent-encoded.
 pub(crate) fn find<'a, H>(routes: &'a [Route<H>], method: &Method, path: &str) -> Target<'a, H> {
     // Escapes are undone before the path is taken apart, so that an escaped slash separates like any other.
-    let path = percent_decode(path);
-    let path = path.strip_suffix('/').unwrap_or(&path).trim_start_matches('/');
+    let decoded = percent_decode(path);
+    let path = decoded.strip_suffix('/').unwrap_or(&decoded).trim_start_matches('/');
     let segments: Vec<&str> = if path.is_empty() { Vec::new() } else { path.split('/').collect() };
     // Literal segments win over variable ones because their routes stand first in the table.
     let Some((route, values)) =
@@ -72,6 +74,12 @@ pub(crate) fn find<'a, H>(routes: &'a [Route<H>], method: &Method, path: &str) -
 }
 
 fn matches(pattern: &[Part], segments: &[&str]) -> Option<Vec<Segment>> {
+    if let [front @ .., Part::Rest] = pattern {
+        let (start, rest) = segments.split_at_checked(front.len()).filter(|(_, rest)| !rest.is_empty())?;
+        let mut values = matches(front, start)?;
+        values.push(Segment::Text(rest.join("/")));
+        return Some(values);
+    }
     if pattern.len() != segments.len() {
         return None;
     }
@@ -81,7 +89,7 @@ fn matches(pattern: &[Part], segments: &[&str]) -> Option<Vec<Segment>> {
             Part::Is(text) if text == segment => {}
             Part::Is(_) => return None,
             Part::Int => values.push(Segment::Int(python_int(segment)?)),
-            Part::Text => values.push(Segment::Text((*segment).to_owned())),
+            Part::Text | Part::Rest => values.push(Segment::Text((*segment).to_owned())),
         }
     }
     Some(values)
@@ -140,6 +148,7 @@ mod tests {
         Route { pattern: &[Part::Is("jobs"), Part::Is("stats")], verbs: &[("GET", 3)] },
         Route { pattern: &[Part::Is("jobs"), Part::Text], verbs: &[("GET", 4)] },
         Route { pattern: &[Part::Is("samples"), Part::Int], verbs: &[("GET", 5)] },
+        Route { pattern: &[Part::Is("tokens"), Part::Rest], verbs: &[("GET", 6)] },
     ];
 
     fn found(path: &str) -> Option<(u8, Vec<Segment>)> {
@@ -156,6 +165,12 @@ mod tests {
         assert_eq!(found("/jobs/"), Some((2, vec![])));
         assert_eq!(found("//jobs"), Some((2, vec![])));
         assert_eq!(found("/jobs/stats/"), Some((3, vec![])));
+        for (path, name) in
+            [("/tokens/a%2Fb", "a/b"), ("/tokens/a/b/", "a/b"), ("/tokens/%2Fa", "/a"), ("/tokens/a", "a")]
+        {
+            assert_eq!(found(path), Some((6, vec![Segment::Text(name.to_owned())])), "{path}");
+        }
+        assert_eq!(found("/tokens"), None);
         assert_eq!(found("/jobs/a%20b"), Some((4, vec![Segment::Text("a b".to_owned())])));
         assert_eq!(found("/samples/+0_0"), Some((5, vec![Segment::Int(0)])));
         assert_eq!(found("/samples/-5"), Some((5, vec![Segment::Int(-5)])));

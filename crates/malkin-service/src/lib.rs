@@ -29,6 +29,7 @@ mod stage;
 mod test_corpus;
 pub mod triage;
 
+pub use access::Revoked;
 pub use author::working_for;
 pub use clock::Clock;
 pub use disassembly::{DEFAULT_TIME, DisassemblyError, DisassemblyOptions, disassemble, sha256_hex};

@@ -58,4 +58,10 @@ pub trait Access {
 
     /// Deletes a token; false if there was none of this name.
     fn delete_token(&self, name: &str) -> Result<bool, StoreError>;
+
+    /// Whether a token was ever added, be there one now or not.
+    fn tokens_used(&self) -> Result<bool, StoreError>;
+
+    /// Deletes all tokens and forgets that there were any; the number of those deleted.
+    fn forget_tokens(&self) -> Result<usize, StoreError>;
 }

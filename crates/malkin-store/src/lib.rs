@@ -40,4 +40,7 @@ pub trait Store: Catalogue + Searches + Jobs + Analyses + Access + Send + Sync {
     /// 0, families from 1, query objects from -1). Stored result bytes, job statistics and the state counter survive, as
     /// they do in MCRIT (`mcrit-api.md` section 3).
     fn respawn(&self) -> Result<(), StoreError>;
+
+    /// Writes something that changes nothing, durably, and takes some space for a moment; fails if writes fail.
+    fn try_write(&self) -> Result<(), StoreError>;
 }

@@ -96,6 +96,10 @@ impl Store for SqliteStore {
             counters::changed(transaction, None)
         })
     }
+
+    fn try_write(&self) -> Result<(), StoreError> {
+        self.engine.try_write()
+    }
 }
 
 #[cfg(test)]

@@ -43,9 +43,7 @@ fn body(call: &Call) -> Result<Map<String, Value>, Answer> {
     if let Some(form) = call.form()? {
         return Ok(form);
     }
-    let value: Value =
-        serde_json::from_slice(&call.body).map_err(|error| Answer::invalid_json(&error.to_string()))?;
-    match value {
+    match call.json()? {
         Value::Object(object) => Ok(object),
         _ => Err(Answer::bad_request(WITHOUT_BODY)),
     }

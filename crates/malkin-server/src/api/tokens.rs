@@ -1,8 +1,8 @@
 //! `/tokens`: named tokens. MCRIT has nothing of the kind; envelopes and failures are in its style.
 
 use axum::http::StatusCode;
-use malkin_service::Role;
 use malkin_service::clock::second_time;
+use malkin_service::{Revoked, Role};
 use serde_json::{Value, json};
 
 use super::shape::{service_failed, store_failed};
@@ -23,8 +23,7 @@ pub(super) fn list(app: &App, _: &Call) -> Result<Answer, Answer> {
 pub(super) fn add(app: &App, call: &Call) -> Result<Answer, Answer> {
     call.require_body("POST")?;
     call.require_json()?;
-    let body: Value =
-        serde_json::from_slice(&call.body).map_err(|error| Answer::invalid_json(&error.to_string()))?;
+    let body = call.json()?;
     let name = body["name"].as_str().ok_or_else(|| Answer::bad_request("name must be a text."))?;
     let role = body["role"].as_str().and_then(Role::from_text);
     let role = role.ok_or_else(|| Answer::bad_request("role must be reader, contributor or admin."))?;
@@ -32,10 +31,18 @@ pub(super) fn add(app: &App, call: &Call) -> Result<Answer, Answer> {
     Ok(Answer::data(&json!({"name": name, "role": role.as_str(), "token": token})))
 }
 
-/// `DELETE /tokens/{name}`: the next request with this token is refused.
+/// `DELETE /tokens/{name}`: the next request with this token is refused. The name is the rest of the path, so that names with a slash,
+/// which older versions allowed, can be taken back.
 pub(super) fn revoke(app: &App, call: &Call) -> Result<Answer, Answer> {
-    if app.engine.revoke_token(call.text(0)).map_err(store_failed)? {
-        return Ok(Answer::data(&Value::Null));
+    let tokens_are_all = app.configured_token().is_none();
+    match app.engine.revoke_token(call.text(0), tokens_are_all).map_err(store_failed)? {
+        Revoked::Done => Ok(Answer::data(&Value::Null)),
+        Revoked::Unknown => {
+            Err(Answer::failed(StatusCode::NOT_FOUND, "We don't have a token with that name."))
+        }
+        Revoked::KeptLastAdmin => Err(Answer::failed(
+            StatusCode::CONFLICT,
+            "This is the last token of an admin and the server was started without --token, so nobody could make another one. Add one first; to open the server to everybody, stop it and run malkin token disable.",
+        )),
     }
-    Err(Answer::failed(StatusCode::NOT_FOUND, "We don't have a token with that name."))
 }

@@ -89,7 +89,8 @@ impl Operation {
 
     /// Whether answers stand in MCRIT's envelope.
     pub(super) fn is_enveloped(&self) -> bool {
-        self.room() != "analyses" && !matches!(self.path, "/healthz" | "/openapi.json" | "/docs" | "/metrics")
+        self.room() != "analyses"
+            && !matches!(self.path, "/healthz" | "/readyz" | "/openapi.json" | "/docs" | "/metrics")
     }
 
     /// The role it takes.
@@ -185,7 +186,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
     get("/version", &[], "The version of MCRIT whose API this is"),
     get("/status", &["with_pichash"], "Counts of the corpus and versions of the hashing"),
     get("/config", &[], "The effective configuration, without secrets"),
-    get("/healthz", &[], "Whether the store answers"),
+    get("/healthz", &[], "Whether the server answers; needs no token"),
+    get("/readyz", &[], "Whether the store takes writes; needs no token"),
     get("/openapi.json", &[], "This description"),
     Operation { answers_html: true, ..get("/docs", &[], "This description for people") },
     Operation { answers_text: true, ..get("/metrics", &[], "Figures for Prometheus") },

@@ -13,7 +13,9 @@ fn token(name: &str, role: Role, byte: u8) -> TokenEntry {
 fn life(store: &dyn Store) {
     let add = |token: &TokenEntry| store.add_token(token).expect("a token can be added");
     let tokens = || store.tokens().expect("tokens can be read");
+    let used = || store.tokens_used().expect("the mark can be read");
     assert_eq!(tokens(), []);
+    assert!(!used());
     let (web, ida) = (token("web", Role::Contributor, 1), token("Ida \u{df}", Role::Reader, 2));
     assert!(add(&web) && add(&ida));
     assert!(!add(&token("web", Role::Admin, 3)), "the name is taken");
@@ -24,4 +26,12 @@ fn life(store: &dyn Store) {
     assert!(store.delete_token("Ida \u{df}").expect("a token can be deleted"));
     assert!(!store.delete_token("Ida \u{df}").expect("a token can be missing"));
     assert_eq!(tokens(), [web]);
+    assert!(store.delete_token("web").expect("a token can be deleted"));
+    store.respawn().expect("a store can be reset");
+    assert!(tokens().is_empty() && used(), "that there were tokens outlives them");
+    assert_eq!(store.forget_tokens().expect("tokens can be forgotten"), 0);
+    assert!(!used());
+    assert!(add(&token("web", Role::Reader, 1)) && used());
+    assert_eq!(store.forget_tokens().expect("tokens can be forgotten"), 1);
+    assert!(tokens().is_empty() && !used());
 }

@@ -1,6 +1,6 @@
 //! Tokens on SQLite.
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 
 use super::SqliteStore;
 use super::engine::sql;
@@ -17,6 +17,7 @@ impl Access for SqliteStore {
                 token.digest,
                 token.created_at.millis(),
             ])?;
+            transaction.prepare_cached(sql!("token/mark_used"))?.execute([])?;
             Ok(added > 0)
         })
     }
@@ -44,7 +45,29 @@ impl Access for SqliteStore {
     }
 
     fn delete_token(&self, name: &str) -> Result<bool, StoreError> {
-        self.engine
-            .write(|transaction| Ok(transaction.prepare_cached(sql!("token/delete"))?.execute([name])? > 0))
+        self.engine.write(|transaction| {
+            let deleted = transaction.prepare_cached(sql!("token/delete"))?.execute([name])? > 0;
+            if deleted {
+                // Also where the token is older than the mark.
+                transaction.prepare_cached(sql!("token/mark_used"))?.execute([])?;
+            }
+            Ok(deleted)
+        })
+    }
+
+    fn tokens_used(&self) -> Result<bool, StoreError> {
+        self.engine.read(|connection| {
+            let mut select = connection.prepare_cached(sql!("counter/read"))?;
+            let mark = select.query_row(["tokens_used"], |row| row.get::<_, i64>(0)).optional()?;
+            let has_any = connection.prepare_cached(sql!("token/all"))?.exists([])?;
+            Ok(has_any || mark.is_some())
+        })
+    }
+
+    fn forget_tokens(&self) -> Result<usize, StoreError> {
+        self.engine.write(|transaction| {
+            transaction.prepare_cached(sql!("token/mark_unused"))?.execute([])?;
+            Ok(transaction.prepare_cached(sql!("token/delete_all"))?.execute([])?)
+        })
     }
 }

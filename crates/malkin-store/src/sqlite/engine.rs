@@ -40,6 +40,9 @@ const READER_CACHE_KIB: i64 = 8 * 1024;
 /// Size the write-ahead log is cut back to after a checkpoint, in bytes.
 const LOG_LIMIT: i64 = 64 * 1024 * 1024;
 
+/// Space that has to be there for a store to count as writable, in bytes.
+const PROBE: usize = 256 * 1024;
+
 /// Page size of a new database, in bytes. Chunks of disassembly fill some pages, and the rest of the last one is lost:
 /// twice the page costs 30 bytes a function and gains no speed.
 const PAGE: i64 = 4096;
@@ -114,6 +117,21 @@ impl Engine {
             readers.push(reader);
         }
         value
+    }
+
+    /// Writes without changing anything: the format number as it is, and a file beside the database that is deleted at once.
+    /// The log has room of its own that it writes again and again, so that a full disk shows in the file only.
+    pub(super) fn try_write(&self) -> Result<(), StoreError> {
+        self.write(|transaction| {
+            let format: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+            Ok(transaction.pragma_update(None, "user_version", format)?)
+        })?;
+        let Some(path) = &self.path else { return Ok(()) };
+        let probe = path.with_extension("probe");
+        let written =
+            std::fs::write(&probe, [0; PROBE]).and_then(|()| std::fs::File::open(&probe)?.sync_all());
+        let removed = std::fs::remove_file(&probe);
+        written.and(removed).map_err(|error| StoreError::NotWritable(error.to_string()))
     }
 
     /// The writer outside of a transaction, for migrations and settings.

@@ -9,7 +9,7 @@ use crate::conformance::{at, labels, sample};
 use crate::{Catalogue, FunctionQuery, Jobs, Page, StoreError};
 
 /// Statements that may walk over a whole table: what they answer is about all of it, or the table is small.
-const WALKS: [&str; 23] = [
+const WALKS: [&str; 24] = [
     "analysis/count",
     "analysis/page",
     "analysis/page_by_moment",
@@ -32,6 +32,7 @@ const WALKS: [&str; 23] = [
     "sample/all",
     "sample/indexed",
     "token/all",
+    "token/delete_all",
     "upload/all",
 ];
 

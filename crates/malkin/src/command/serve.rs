@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use malkin_server::{DEFAULT_BODY_LIMIT, Settings};
-use malkin_service::{DEFAULT_MATCH_TIME, IntelSettings, Workers};
+use malkin_server::{DEFAULT_BODY_LIMIT, DEFAULT_CONNECTIONS_PER_ADDRESS, Host, Settings};
+use malkin_service::{DEFAULT_MATCH_TIME, Engine, IntelSettings, Workers};
 
 use crate::failure::Failure;
 use crate::{input, output, place};
@@ -45,6 +45,15 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N", env = "MALKIN_RATE_LIMIT", value_parser = clap::value_parser!(u32).range(1..))]
     rate_limit: Option<u32>,
 
+    /// Connections from one address at the same time; a proxy has one address
+    #[arg(long, value_name = "N", env = "MALKIN_CONNECTIONS_PER_ADDRESS", default_value_t = DEFAULT_CONNECTIONS_PER_ADDRESS,
+          value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=4096))]
+    connections_per_address: usize,
+
+    /// Host under which the server is reached, beside loopback and the address it listens on; repeat it or separate names by commas
+    #[arg(long, value_name = "NAME", env = "MALKIN_HOST_NAME", value_delimiter = ',')]
+    host_name: Vec<Host>,
+
     /// Largest request body in MiB
     #[arg(long, value_name = "MIB", env = "MALKIN_MAX_BODY", default_value_t = DEFAULT_BODY_LIMIT >> 20,
           value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=16_384))]
@@ -66,7 +75,32 @@ fn default_address(port: Option<&str>) -> Result<SocketAddr, Failure> {
     Ok(SocketAddr::from(([127, 0, 0, 1], port)))
 }
 
+/// Says who will be let in where that may surprise.
+fn warn_of_access(options: &Options, engine: &Engine, address: SocketAddr) {
+    let has_token = !options.token.as_deref().unwrap_or_default().is_empty();
+    let is_local = address.ip().is_loopback();
+    if !has_token && !engine.wants_tokens() && !is_local {
+        output::note(&format!(
+            "warning: {address} is reachable from other machines, and without --token or `malkin token add` everybody may do everything"
+        ));
+    }
+    if !has_token && engine.wants_tokens() && engine.tokens().is_empty() {
+        output::note(
+            "warning: all tokens are revoked, so every request is refused; make one with `malkin token add`, or open the server to everybody with `malkin token disable`",
+        );
+    }
+    if !is_local && options.host_name.is_empty() {
+        output::note(
+            "requests are answered under IP addresses and localhost only; allow host names with --host-name",
+        );
+    }
+}
+
 async fn serve(options: Options) -> Result<ExitCode, Failure> {
+    // hyper cannot write the date of an answer then, and panics.
+    if std::time::SystemTime::now() < std::time::UNIX_EPOCH {
+        return Err(Failure::Other("the clock of this machine is before 1970; set it first".to_owned()));
+    }
     let listen = options.listen.map_or_else(|| default_address(std::env::var("PORT").ok().as_deref()), Ok)?;
     let listener = tokio::net::TcpListener::bind(listen)
         .await
@@ -77,12 +111,7 @@ async fn serve(options: Options) -> Result<ExitCode, Failure> {
     let (engine, _store) = tokio::task::spawn_blocking(move || place::open_local(&data, &holder))
         .await
         .map_err(|error| Failure::Other(format!("cannot open the store: {error}")))??;
-    let is_open = options.token.as_deref().unwrap_or_default().is_empty() && !engine.has_tokens();
-    if is_open && !address.ip().is_loopback() {
-        output::note(&format!(
-            "warning: {address} is reachable from other machines, and without --token or `malkin token add` everybody may do everything"
-        ));
-    }
+    warn_of_access(&options, &engine, address);
     let engine = engine.with_match_time(Duration::from_secs(options.match_time));
     let mut engine = engine.with_intel(IntelSettings::from_named(|name| std::env::var(name).ok()));
     if let Some(folder) = &options.rules {
@@ -98,6 +127,8 @@ async fn serve(options: Options) -> Result<ExitCode, Failure> {
         token: options.token,
         body_limit: options.max_body << 20,
         rate_limit: options.rate_limit,
+        connections_per_address: options.connections_per_address,
+        host_names: options.host_name,
         // The variable in which the original triage service finds its records: whoever sets it puts us in its place.
         stands_in_for_triage: std::env::var_os("DB_PATH").is_some_and(|path| !path.is_empty()),
     };

@@ -1,10 +1,11 @@
 //! `malkin token`: named tokens of a server, each with a role.
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
-use malkin_service::Role;
 use malkin_service::clock::second_time;
+use malkin_service::{Revoked, Role};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
@@ -42,13 +43,19 @@ enum What {
         #[command(flatten)]
         place: place::Options,
     },
-    /// Take a token back; its holder is refused from then on.
+    /// Revoke a token; its holder is refused from then on.
     Revoke {
         /// Name of the token
         name: String,
 
         #[command(flatten)]
         place: place::Options,
+    },
+    /// Delete all tokens of a data directory; without --token its server then answers everybody.
+    Disable {
+        /// Data directory of the embedded store
+        #[arg(long, value_name = "DIR", env = "MALKIN_DATA", default_value = "malkin-data")]
+        data: PathBuf,
     },
 }
 
@@ -79,6 +86,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
         What::Add { name, role, place } => add(name, Role::from(*role), place),
         What::List { format, place } => list(*format, place),
         What::Revoke { name, place } => revoke(name, place),
+        What::Disable { data } => disable(data),
     }
 }
 
@@ -100,8 +108,10 @@ fn add(name: &str, role: Role, place: &place::Options) -> Result<ExitCode, Failu
 }
 
 fn list(format: Format, place: &place::Options) -> Result<ExitCode, Failure> {
+    let mut were_used = false;
     let tokens: Value = match place.open()? {
         Place::Local(engine) => {
+            were_used = engine.wants_tokens();
             let told = engine.tokens().into_iter().map(|token| {
                 json!({"name": token.name, "role": token.role.as_str(), "created_at": second_time(token.created_at)})
             });
@@ -119,7 +129,11 @@ fn list(format: Format, place: &place::Options) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::SUCCESS);
     }
     if rows.is_empty() {
-        output::note("there are no tokens: whoever reaches a server without --token may do everything");
+        output::note(if were_used {
+            "all tokens are revoked: a server without --token refuses every request until `malkin token add` makes one or `malkin token disable` opens it to everybody"
+        } else {
+            "there are no tokens: whoever reaches a server without --token may do everything"
+        });
         return Ok(ExitCode::SUCCESS);
     }
     let mut table = Table::new(&[("name", Align::Left), ("role", Align::Left), ("made", Align::Left)]);
@@ -139,8 +153,13 @@ fn list(format: Format, place: &place::Options) -> Result<ExitCode, Failure> {
 fn revoke(name: &str, place: &place::Options) -> Result<ExitCode, Failure> {
     match place.open()? {
         Place::Local(engine) => {
-            if !engine.revoke_token(name)? {
+            if engine.revoke_token(name, false)? == Revoked::Unknown {
                 return Err(Failure::Other(format!("there is no token named {name:?}")));
+            }
+            if engine.tokens().is_empty() {
+                output::note(
+                    "no tokens are left: a server without --token refuses every request until `malkin token add` makes one or `malkin token disable` opens it to everybody",
+                );
             }
         }
         Place::Remote(remote) => {
@@ -148,5 +167,14 @@ fn revoke(name: &str, place: &place::Options) -> Result<ExitCode, Failure> {
         }
     }
     output::note(&format!("{name} is revoked"));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn disable(data: &Path) -> Result<ExitCode, Failure> {
+    let (engine, _store) = place::open_local(data, "a malkin command")?;
+    let count = engine.forget_tokens()?;
+    output::note(&format!(
+        "{count} tokens deleted: whoever reaches a server without --token may do everything"
+    ));
     Ok(ExitCode::SUCCESS)
 }

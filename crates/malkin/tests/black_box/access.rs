@@ -68,7 +68,7 @@ fn each_role_may_do_what_it_is_for() {
 fn tokens_are_told_once_bear_names_and_end_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &["--token", MASTER]);
-    let (ida, web) = (make(&server, "Ida \u{df}", "contributor"), make(&server, "web", "reader"));
+    let (ida, web) = (make(&server, "Ida.S", "contributor"), make(&server, "web", "reader"));
     let listed = send(&server, MASTER, "GET", "/tokens", b"").body["data"].take();
     assert_eq!(listed.as_array().unwrap().len(), 2);
     assert!(!listed.to_string().contains(&ida[8..]), "{listed}");
@@ -89,16 +89,16 @@ fn tokens_are_told_once_bear_names_and_end_at_once() {
     }
     let added = send(&server, &ida, "POST", "/samples", named.to_string().as_bytes());
     let job = added.body["data"]["job_id"].as_str().unwrap().to_owned();
-    assert_eq!(send(&server, &web, "GET", &format!("/jobs/{job}"), b"").body["data"]["author"], "Ida \u{df}");
+    assert_eq!(send(&server, &web, "GET", &format!("/jobs/{job}"), b"").body["data"]["author"], "Ida.S");
     let functions = send(&server, &web, "GET", "/functions/0", b"").body["data"].take();
-    assert_eq!(functions["function_labels"][0]["username"], "Ida \u{df}", "{functions}");
+    assert_eq!(functions["function_labels"][0]["username"], "Ida.S", "{functions}");
     let matched = send(&server, MASTER, "GET", "/matches/sample/0", b"").body["data"].take();
     let job = send(&server, MASTER, "GET", &format!("/jobs/{}", matched.as_str().unwrap()), b"");
     assert!(job.body["data"].get("author").is_none(), "the configured token has no name");
 
-    assert_eq!(send(&server, MASTER, "DELETE", "/tokens/Ida%20%C3%9F", b"").status, 200);
+    assert_eq!(send(&server, MASTER, "DELETE", "/tokens/Ida%2ES", b"").status, 200);
     assert_eq!(send(&server, &ida, "GET", "/status", b"").status, 401);
-    assert_eq!(send(&server, MASTER, "DELETE", "/tokens/Ida%20%C3%9F", b"").status, 404);
+    assert_eq!(send(&server, MASTER, "DELETE", "/tokens/Ida%2ES", b"").status, 404);
     assert_eq!(send(&server, &web, "GET", "/status", b"").status, 200);
 }
 
@@ -120,14 +120,14 @@ fn the_command_manages_tokens_of_a_directory_and_of_a_server() {
     let server = Server::start(folder.path(), &[]);
     assert_eq!(server.get("/status").status, 401);
     let base = server.base().to_owned();
-    let (made, reader, _) = run(&["add", "r\u{e9}", "--server", &base, "--token", boss]);
+    let (made, reader, _) = run(&["add", "r@lab", "--server", &base, "--token", boss]);
     assert!(made);
     let (refused, _, why) = run(&["list", "--server", &base, "--token", reader.trim()]);
     assert!(!refused && why.contains("role admin"), "{why}");
     let (listed, table, _) = run(&["list", "--server", &base, "--token", boss]);
     assert!(listed && table.contains("boss") && table.contains("reader"), "{table}");
     assert!(!table.contains(boss));
-    assert!(run(&["revoke", "r\u{e9}", "--server", &base, "--token", boss]).0);
+    assert!(run(&["revoke", "r@lab", "--server", &base, "--token", boss]).0);
     assert_eq!(send(&server, reader.trim(), "GET", "/status", b"").status, 401);
     let (busy, _, why) = run(&["list", "--data", &data]);
     assert!(!busy && why.contains(&base), "who holds the directory is told: {why}");

@@ -33,7 +33,15 @@ impl Server {
     /// The same with settings in the environment; what it logs goes where the last argument says.
     pub(crate) fn start_with(data: &Path, options: &[&str], settings: &[(&str, &str)], log: Stdio) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_malkin"));
-        for name in ["MALKIN_TOKEN", "DB_PATH", "VT_API_KEY", "HA_API_KEY", "ABUSE_API_KEY", "OTX_API_KEY"] {
+        for name in [
+            "MALKIN_TOKEN",
+            "MALKIN_HOST_NAME",
+            "DB_PATH",
+            "VT_API_KEY",
+            "HA_API_KEY",
+            "ABUSE_API_KEY",
+            "OTX_API_KEY",
+        ] {
             command.env_remove(name);
         }
         let mut child = command
