@@ -81,7 +81,19 @@ fn tokens_are_told_once_bear_names_and_end_at_once() {
         let answer = send(&server, MASTER, "POST", "/tokens", body.to_string().as_bytes());
         assert_eq!(answer.status, status, "{body}: {answer:?}");
     }
-    assert_eq!(send(&server, MASTER, "POST", "/tokens", b"{").status, 400);
+    for body in [&b"{"[..], br#"{"name": "x", "role": "reader", "role": "admin"}"#] {
+        assert_eq!(send(&server, MASTER, "POST", "/tokens", body).status, 400);
+    }
+    for name in ["a/b", "a b", "\u{440}eader", "a\u{202e}b", "..", ""] {
+        let body = json!({"name": name, "role": "reader"}).to_string();
+        assert_eq!(send(&server, MASTER, "POST", "/tokens", body.as_bytes()).status, 400, "{name:?}");
+    }
+    let twice = br#"{"hash": "d41d8cd98f00b204e9800998ecf8427e", "hash": "0"}"#;
+    assert_eq!(send(&server, MASTER, "POST", "/ti/hash", twice).status, 400);
+    assert_eq!(
+        send(&server, MASTER, "PUT", "/families/1", br#"{"is_library": 0, "is_library": 1}"#).status,
+        400
+    );
 
     let mut named = report("a.exe", "alpha", 7, 10);
     for function in named["xcfg"].as_object_mut().unwrap().values_mut() {
@@ -147,6 +159,46 @@ fn clients_that_ask_too_often_are_told_when_to_come_again() {
     assert!(refused.len() >= 10, "two at once and one a second: {}", refused.len());
     assert_eq!(refused[0].headers["retry-after"], "1");
     assert_eq!(answers[0].status, 200);
-    // Others are not held back by it.
-    assert_eq!(server.get("/version").status, 401);
+    // Others are not held back by it, and strangers hold back nobody but themselves.
+    let strangers: Vec<u16> = (0..20).map(|_| server.get("/version").status).collect();
+    assert_eq!((strangers[0], strangers.last()), (401, Some(&429)));
+    assert_eq!(send(&server, MASTER, "GET", "/version", b"").status, 200);
+}
+
+#[test]
+fn revoking_tokens_opens_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let run = |arguments: &[&str]| {
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_malkin")).arg("token").args(arguments).output().unwrap();
+        (
+            output.status.success(),
+            String::from_utf8(output.stdout).unwrap(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    let (_, only, _) = run(&["add", "only", "--role", "admin", "--data", data]);
+    let only = only.trim();
+    let server = Server::start(folder.path(), &[]);
+    let kept = send(&server, only, "DELETE", "/tokens/only", b"");
+    assert_eq!(kept.status, 409, "{kept:?}");
+    assert!(kept.text.contains("token disable"), "{kept:?}");
+    let made = send(&server, only, "POST", "/tokens", br#"{"name": "second", "role": "admin"}"#);
+    let second = made.body["data"]["token"].as_str().unwrap().to_owned();
+    assert_eq!(send(&server, &second, "DELETE", "/tokens/only", b"").status, 200);
+    assert_eq!(send(&server, only, "GET", "/status", b"").status, 401);
+    drop(server);
+    let (done, _, note) = run(&["revoke", "second", "--data", data]);
+    assert!(done && note.contains("token disable"), "{note}");
+    let server = Server::start(folder.path(), &[]);
+    assert_eq!(server.get("/status").status, 401, "without any token the server stays closed");
+    drop(server);
+    // With a token of its own the server has no need to keep an admin's.
+    let server = Server::start(folder.path(), &["--token", MASTER]);
+    let last = make(&server, "last", "admin");
+    assert_eq!(send(&server, &last, "DELETE", "/tokens/last", b"").status, 200);
+    drop(server);
+    assert!(run(&["disable", "--data", data]).0);
+    assert_eq!(Server::start(folder.path(), &[]).get("/status").status, 200);
 }

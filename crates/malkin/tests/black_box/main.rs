@@ -13,6 +13,7 @@ mod exchange;
 mod hostile;
 mod inputs;
 mod migrate;
+mod origins;
 mod proof;
 mod providers;
 mod report;
