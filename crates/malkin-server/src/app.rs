@@ -20,13 +20,14 @@ use crate::call::Call;
 use crate::control::{self, Readiness};
 use crate::events;
 use crate::head;
+use crate::host::Host;
 use crate::intake::{self, Intake, Taken};
 use crate::listen::{self, Bounds, DEFAULT_CONNECTIONS_PER_ADDRESS};
 use crate::metrics::Requests;
 use crate::query::Query;
 use crate::rate::Limiter;
 use crate::route::{Segment, Target, find};
-use crate::site::{Host, Site};
+use crate::site::Site;
 use crate::triage;
 
 /// Largest body taken in unless configured otherwise, in bytes.

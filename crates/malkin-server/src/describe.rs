@@ -102,6 +102,10 @@ fn describe(operation: &Operation) -> Value {
         "parameters": parameters,
         "responses": responses,
     });
+    if operation.is_open() {
+        told["security"] = json!([]);
+        told["description"] = json!("Open without a token.");
+    }
     let body = match operation.body {
         Body::None => None,
         Body::Json => Some(json!({"application/json": {"schema": {"type": "object"}}})),

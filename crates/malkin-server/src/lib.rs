@@ -14,6 +14,7 @@ mod control;
 mod describe;
 mod events;
 mod head;
+mod host;
 mod intake;
 mod listen;
 mod metrics;
@@ -26,5 +27,5 @@ mod stream;
 mod triage;
 
 pub use app::{DEFAULT_BODY_LIMIT, Settings, serve};
+pub use host::Host;
 pub use listen::DEFAULT_CONNECTIONS_PER_ADDRESS;
-pub use site::Host;

@@ -198,11 +198,11 @@ mod tests {
     fn networks_are_counted_and_memory_is_given_back() {
         let slots = Slots::new(10, 1);
         let one = slots.take("2001:db8::1".parse().unwrap()).unwrap();
-        let _two = slots.take("2001:db8::2".parse().unwrap()).unwrap();
+        let two = slots.take("2001:db8::2".parse().unwrap()).unwrap();
         assert!(left(&one));
-        let _three = slots.take("2001:db8:0:1::1".parse().unwrap()).unwrap();
+        let three = slots.take("2001:db8:0:1::1".parse().unwrap()).unwrap();
         assert_eq!(network("::ffff:10.0.0.1".parse().unwrap()), address(1));
-        drop((one, _two, _three));
+        drop((one, two, three));
         let open = slots.open.lock();
         assert!(open.by_address.is_empty() && open.count == 0);
     }

@@ -1,5 +1,6 @@
 //! Every operation: verb, path, what it does, what it takes.
 
+use axum::http::Method;
 use malkin_service::Role;
 
 /// What the body of a request is.
@@ -97,6 +98,11 @@ impl Operation {
     pub(super) fn role(&self) -> Role {
         let parts: Vec<&str> = self.path.split('/').filter(|part| !part.is_empty()).collect();
         crate::access::required(self.verb, &parts)
+    }
+
+    /// Whether it needs no token.
+    pub(super) fn is_open(&self) -> bool {
+        Method::from_bytes(self.verb.as_bytes()).is_ok_and(|verb| crate::control::is_open(&verb, self.path))
     }
 
     /// Whether a parameter has to be there.

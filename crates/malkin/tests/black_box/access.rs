@@ -161,7 +161,7 @@ fn clients_that_ask_too_often_are_told_when_to_come_again() {
     assert_eq!(answers[0].status, 200);
     // Others are not held back by it, and strangers hold back nobody but themselves.
     let strangers: Vec<u16> = (0..20).map(|_| server.get("/version").status).collect();
-    assert_eq!((strangers[0], strangers.last()), (401, Some(&429)));
+    assert!(strangers[0] == 401 && strangers.contains(&429), "{strangers:?}");
     assert_eq!(send(&server, MASTER, "GET", "/version", b"").status, 200);
 }
 
