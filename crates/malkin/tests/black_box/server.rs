@@ -45,7 +45,8 @@ impl Server {
             command.env_remove(name);
         }
         let mut child = command
-            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+            .env("MALKIN_LISTEN", "127.0.0.1:0")
+            .args(["serve", "--data"])
             .arg(data)
             .args(options)
             .envs(settings.iter().copied())
@@ -56,7 +57,7 @@ impl Server {
         let mut line = String::new();
         let stdout = child.stdout.take().expect("stdout is piped");
         BufReader::new(stdout).read_line(&mut line).expect("the server says where it listens");
-        let base = line.trim().rsplit(' ').next().unwrap_or_default().to_owned();
+        let base = line.trim().rsplit(' ').next().unwrap_or_default().replace("0.0.0.0", "127.0.0.1");
         assert!(base.starts_with("http://127.0.0.1:"), "{line:?}");
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
