@@ -129,7 +129,7 @@ impl Engine {
         let Some(path) = &self.path else { return Ok(()) };
         let probe = path.with_extension("probe");
         let written =
-            std::fs::write(&probe, [0; PROBE]).and_then(|()| std::fs::File::open(&probe)?.sync_all());
+            std::fs::write(&probe, vec![0; PROBE]).and_then(|()| std::fs::File::open(&probe)?.sync_all());
         let removed = std::fs::remove_file(&probe);
         written.and(removed).map_err(|error| StoreError::NotWritable(error.to_string()))
     }
