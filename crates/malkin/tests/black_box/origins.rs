@@ -23,7 +23,7 @@ fn status(answer: &str) -> u16 {
 
 /// One request without a body, on a connection of its own.
 fn ask(server: &Server, verb: &str, target: &str, headers: &[&str]) -> String {
-    let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
+    let headers = headers.iter().fold(String::new(), |text, header| text + header + "\r\n");
     raw(
         server,
         &format!("{verb} {target} HTTP/1.1\r\n{headers}content-length: 0\r\nconnection: close\r\n\r\n"),
@@ -189,7 +189,6 @@ fn bodies_that_are_too_large_are_refused_before_they_come() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &["--max-body", "1", "--token", "secret"]);
     let host = "host: localhost\r\napitoken: secret\r\nconnection: close";
-    let started = std::time::Instant::now();
     let expected = raw(
         &server,
         &format!("POST /query HTTP/1.1\r\n{host}\r\nexpect: 100-continue\r\ncontent-length: 2000000\r\n\r\n"),
@@ -210,7 +209,6 @@ fn bodies_that_are_too_large_are_refused_before_they_come() {
     let mut start = [0; 12];
     stream.read_exact(&mut start).unwrap();
     assert_eq!(&start, b"HTTP/1.1 413");
-    assert!(started.elapsed() < Duration::from_secs(60));
     // A client that sends on sees the answer as well.
     let large = vec![b'x'; 2_000_000];
     let answer = server.send("POST", "/query", &[("apitoken", "secret")], &large);
