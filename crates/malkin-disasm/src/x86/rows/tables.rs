@@ -1,0 +1,484 @@
+//! The rows themselves: `data/x86_rows.txt`, read once.
+//!
+//! | section | a line |
+//! |---|---|
+//! | contexts | for every set of attributes (see [`attribute`]) the number of the context it stands for, runs as `context*count` |
+//! | operands | the operands of a form, as `ENCODING.TYPE`; an encoding with `_CD` scales an 8-bit displacement |
+//! | layouts | operand text; `<word:3>` is the operand at place 3, printed as the word says |
+//! | forms | mnemonic, operands, layout, and letters (see [`Form`]); numbered from 1, 0 is no instruction |
+//! | decisions | opcode map, opcode, kind of choice by ModRM, contexts, forms to choose from |
+//! | alternatives | a comparison, and its form with the condition as a number |
+//! | narrow | a form, and its form with 16-bit operands |
+
+use std::sync::LazyLock;
+
+const DATA: &str = include_str!("../../../../../data/x86_rows.txt");
+
+/// Attributes of an encoding that choose the context, as bits.
+pub(super) mod attribute {
+    pub(crate) const LONG_MODE: u16 = 1;
+    pub(crate) const F3: u16 = 1 << 1;
+    pub(crate) const F2: u16 = 1 << 2;
+    pub(crate) const W: u16 = 1 << 3;
+    pub(crate) const OPERAND_SIZE: u16 = 1 << 4;
+    pub(crate) const ADDRESS_SIZE: u16 = 1 << 5;
+    pub(crate) const VEX: u16 = 1 << 6;
+    pub(crate) const VEX_L: u16 = 1 << 7;
+    pub(crate) const EVEX: u16 = 1 << 8;
+    pub(crate) const EVEX_L: u16 = 1 << 9;
+    pub(crate) const EVEX_L2: u16 = 1 << 10;
+    pub(crate) const MASK: u16 = 1 << 11;
+    pub(crate) const ZERO: u16 = 1 << 12;
+    pub(crate) const BROADCAST: u16 = 1 << 13;
+}
+
+/// Opcode maps, numbered as in the table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Map {
+    One,
+    Two,
+    Three38,
+    Three3a,
+    Xop8,
+    Xop9,
+    Xopa,
+    Amd3d,
+}
+
+/// Where an operand comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Encoding {
+    None,
+    Reg,
+    /// ModRM.rm; an 8-bit displacement is shifted left by this much.
+    Rm(u8),
+    /// Memory with a vector index; as `Rm`.
+    Vsib(u8),
+    Vvvv,
+    Mask,
+    /// An immediate of this many bytes.
+    Immediate(u8),
+    /// An immediate of operand size, of address size.
+    ImmediateOperand,
+    ImmediateAddress,
+    Rounding,
+    /// A register of this many bytes in the opcode; 0 means operand size.
+    Opcode(u8),
+    Float,
+    /// The operand at this place once more.
+    Same(u8),
+    Source,
+    Destination,
+}
+
+/// What an operand is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    None,
+    Relative,
+    R8,
+    R16,
+    R32,
+    R64,
+    /// A general register of operand size.
+    Rv,
+    Immediate,
+    /// A condition of 8 or 32 names, and the one of AVX-512 integers.
+    Condition8,
+    Condition32,
+    ConditionInteger,
+    Unsigned,
+    Memory,
+    /// Memory indexed by a vector of this class.
+    Vector(Bank),
+    Offset,
+    Stack,
+    Bank(Bank),
+}
+
+/// Register files other than the general one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Bank {
+    Mm,
+    Xmm,
+    Ymm,
+    Zmm,
+    Mask,
+    Segment,
+    Debug,
+    Control,
+    Bound,
+}
+
+/// Most operands a form has.
+pub(super) const OPERANDS: usize = 6;
+pub(super) type Operands = [(Encoding, Kind); OPERANDS];
+
+/// How a form prints its immediates.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Style {
+    Signed,
+    /// `p`: never with a sign.
+    Positive,
+    /// `b`: one byte.
+    Byte,
+    /// `f`: an offset and a selector.
+    Far,
+    /// `m`: cut to its size.
+    Masked,
+    /// `r`: two bytes.
+    Return,
+}
+
+/// Letters of a form that are flags.
+pub(super) mod flag {
+    /// `w`: exists in 64-bit code only.
+    pub(crate) const WIDE: u16 = 1;
+    /// `l`: may be locked.
+    pub(crate) const LOCKABLE: u16 = 1 << 1;
+    /// `x`: exchanges memory.
+    pub(crate) const EXCHANGES: u16 = 1 << 2;
+    /// `n`, `e`, `q`, `z`: prints `repne`, `rep`, `repe`, `repz`.
+    pub(crate) const REPNE: u16 = 1 << 3;
+    pub(crate) const REP: u16 = 1 << 4;
+    pub(crate) const REPE: u16 = 1 << 5;
+    pub(crate) const REPZ: u16 = 1 << 6;
+    /// `d`: prints `bnd`; `t`: prints `notrack`.
+    pub(crate) const BND: u16 = 1 << 7;
+    pub(crate) const NOTRACK: u16 = 1 << 8;
+}
+
+/// One instruction form.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Form {
+    pub(super) mnemonic: &'static str,
+    operands: u16,
+    layout: u16,
+    /// Bytes of its immediate as it is printed, 0 if the table does not say.
+    pub(super) immediate: u8,
+    pub(super) style: Style,
+    flags: u16,
+}
+
+impl Form {
+    pub(super) fn has(&self, flag: u16) -> bool {
+        self.flags & flag != 0
+    }
+}
+
+/// How ModRM chooses among the forms of a decision.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Choice {
+    One,
+    Mod,
+    RegisterForms,
+    Register,
+    Full,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Decision {
+    choice: Choice,
+    first: u32,
+}
+
+const CONTEXTS: usize = 1 << 14;
+const MAPS: usize = 8;
+const OPCODES: usize = 256;
+
+/// Everything in the file.
+#[derive(Debug)]
+pub(super) struct Rows {
+    contexts: Vec<u16>,
+    operands: Vec<Operands>,
+    layouts: Vec<&'static str>,
+    forms: Vec<Form>,
+    decisions: Vec<Decision>,
+    choices: Vec<u16>,
+    /// Numbers of decisions by map, context and opcode; 0 is none.
+    places: Vec<u16>,
+    alternatives: Vec<(u16, u16)>,
+    narrow: Vec<(u16, u16)>,
+}
+
+static ROWS: LazyLock<Rows> = LazyLock::new(|| Rows::read(DATA));
+
+impl Rows {
+    pub(super) fn get() -> &'static Self {
+        &ROWS
+    }
+
+    /// Whether the opcode has a ModRM byte.
+    pub(super) fn has_modrm(&self, map: Map, attributes: u16, opcode: u8) -> bool {
+        map == Map::Amd3d || self.decision(map, attributes, opcode).choice != Choice::One
+    }
+
+    /// The form of an opcode, 0 if there is none.
+    pub(super) fn form(&self, map: Map, attributes: u16, opcode: u8, modrm: u8) -> u16 {
+        let decision = self.decision(map, attributes, opcode);
+        let register = modrm >> 6 == 3;
+        let reg = usize::from(modrm >> 3 & 7);
+        let at = match decision.choice {
+            Choice::One => 0,
+            Choice::Mod => usize::from(register),
+            Choice::Register => reg + if register { 8 } else { 0 },
+            Choice::RegisterForms if register => 8 + usize::from(modrm & 0x3f),
+            Choice::RegisterForms => reg,
+            Choice::Full => usize::from(modrm),
+        };
+        self.choices.get(decision.first as usize + at).copied().unwrap_or(0)
+    }
+
+    fn decision(&self, map: Map, attributes: u16, opcode: u8) -> Decision {
+        let context = self.contexts[usize::from(attributes) % CONTEXTS];
+        let number = self.places[place(map as usize, usize::from(context), usize::from(opcode))];
+        self.decisions[usize::from(number)]
+    }
+
+    pub(super) fn of(&self, form: u16) -> &Form {
+        &self.forms[usize::from(form)]
+    }
+
+    pub(super) fn operands(&self, form: u16) -> &Operands {
+        &self.operands[usize::from(self.of(form).operands)]
+    }
+
+    pub(super) fn layout(&self, form: u16) -> &'static str {
+        self.layouts[usize::from(self.of(form).layout)]
+    }
+
+    /// The form that prints the condition as a number.
+    pub(super) fn alternative(&self, form: u16) -> u16 {
+        let found = self.alternatives.binary_search_by_key(&form, |pair| pair.0);
+        found.map_or(form, |at| self.alternatives[at].1)
+    }
+
+    pub(super) fn is_narrow_twin(&self, form: u16, narrow: u16) -> bool {
+        self.narrow.binary_search(&(form, narrow)).is_ok()
+    }
+
+    /// Reads the file. It is ours and checked by a test, so what does not parse is left out.
+    fn read(text: &'static str) -> Self {
+        let mut rows = Self {
+            contexts: Vec::with_capacity(CONTEXTS),
+            operands: Vec::new(),
+            layouts: Vec::new(),
+            forms: vec![Form {
+                mnemonic: "",
+                operands: 0,
+                layout: 0,
+                immediate: 0,
+                style: Style::Signed,
+                flags: 0,
+            }],
+            decisions: vec![Decision { choice: Choice::One, first: 0 }],
+            choices: vec![0],
+            places: vec![0; MAPS * CONTEXT_LIMIT * OPCODES],
+            alternatives: Vec::new(),
+            narrow: Vec::new(),
+        };
+        let mut section = "";
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
+            match (line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')), section) {
+                (
+                    Some(
+                        name @ ("contexts" | "operands" | "layouts" | "forms" | "decisions" | "alternatives"
+                        | "narrow"),
+                    ),
+                    _,
+                ) => section = name,
+                (_, "contexts") => runs(line, &mut rows.contexts),
+                (_, "operands") => rows.operands.push(operands(line)),
+                (_, "layouts") => rows.layouts.push(if line == "-" { "" } else { line }),
+                (_, "forms") => rows.forms.extend(form(line)),
+                (_, "decisions") => rows.decide(line),
+                (_, "alternatives") => rows.alternatives.extend(pair(line)),
+                _ => rows.narrow.extend(pair(line)),
+            }
+        }
+        rows.contexts.resize(CONTEXTS, 0);
+        rows.alternatives.sort_unstable();
+        rows.narrow.sort_unstable();
+        rows
+    }
+
+    fn decide(&mut self, line: &str) {
+        let mut fields = line.split('\t');
+        let mut number = || fields.next().and_then(|field| field.parse::<usize>().ok());
+        let (Some(map), Some(opcode), Some(choice)) = (number(), number(), number()) else { return };
+        let choice = match choice {
+            1 => Choice::Mod,
+            2 => Choice::RegisterForms,
+            3 => Choice::Register,
+            4 => Choice::Full,
+            _ => Choice::One,
+        };
+        let at = self.decisions.len() as u16;
+        self.decisions.push(Decision { choice, first: self.choices.len() as u32 });
+        for range in fields.next().unwrap_or("").split(',') {
+            let (first, last) = range.split_once('-').unwrap_or((range, range));
+            let (Ok(first), Ok(last)) = (first.parse::<usize>(), last.parse::<usize>()) else { continue };
+            for context in first..=last.min(CONTEXT_LIMIT - 1) {
+                self.places[place(map % MAPS, context, opcode % OPCODES)] = at;
+            }
+        }
+        runs(fields.next().unwrap_or(""), &mut self.choices);
+    }
+}
+
+/// More contexts than there are.
+const CONTEXT_LIMIT: usize = 256;
+
+fn place(map: usize, context: usize, opcode: usize) -> usize {
+    (map * CONTEXT_LIMIT + context.min(CONTEXT_LIMIT - 1)) * OPCODES + opcode
+}
+
+fn runs(line: &str, out: &mut Vec<u16>) {
+    for run in line.split(' ') {
+        let (value, count) = run.split_once('*').unwrap_or((run, "1"));
+        let count = count.parse::<usize>().unwrap_or(0).min(CONTEXTS);
+        out.extend(std::iter::repeat_n(value.parse::<u16>().unwrap_or(0), count));
+    }
+}
+
+fn pair(line: &str) -> Option<(u16, u16)> {
+    let (first, second) = line.split_once('\t')?;
+    Some((first.parse().ok()?, second.parse().ok()?))
+}
+
+fn form(line: &'static str) -> Option<Form> {
+    let mut fields = line.split('\t');
+    let mnemonic = fields.next()?;
+    let operands = fields.next()?.parse().ok()?;
+    let layout = fields.next()?.parse().ok()?;
+    let mut form = Form { mnemonic, operands, layout, immediate: 0, style: Style::Signed, flags: 0 };
+    for letter in fields.next()?.bytes() {
+        match letter {
+            b'0'..=b'9' => form.immediate = letter - b'0',
+            b'p' => form.style = Style::Positive,
+            b'b' => form.style = Style::Byte,
+            b'f' => form.style = Style::Far,
+            b'm' => form.style = Style::Masked,
+            b'r' => form.style = Style::Return,
+            b'w' => form.flags |= flag::WIDE,
+            b'l' => form.flags |= flag::LOCKABLE,
+            b'x' => form.flags |= flag::EXCHANGES,
+            b'n' => form.flags |= flag::REPNE,
+            b'd' => form.flags |= flag::BND,
+            b'e' => form.flags |= flag::REP,
+            b'q' => form.flags |= flag::REPE,
+            b'z' => form.flags |= flag::REPZ,
+            b't' => form.flags |= flag::NOTRACK,
+            _ => return None,
+        }
+    }
+    Some(form)
+}
+
+fn operands(line: &str) -> Operands {
+    let mut operands = [(Encoding::None, Kind::None); OPERANDS];
+    for (operand, word) in operands.iter_mut().zip(line.split(' ')) {
+        let Some((encoding, kind)) = word.split_once('.') else { continue };
+        *operand = (encoding_of(encoding, kind), kind_of(kind));
+    }
+    operands
+}
+
+fn encoding_of(word: &str, kind: &str) -> Encoding {
+    let scale = |rest: &str| match rest.strip_prefix("_CD").and_then(|bytes| bytes.parse::<u32>().ok()) {
+        Some(bytes) => bytes.trailing_zeros() as u8,
+        None => 0,
+    };
+    match word {
+        "REG" => Encoding::Reg,
+        "VVVV" => Encoding::Vvvv,
+        "WRITEMASK" => Encoding::Mask,
+        "IB" => Encoding::Immediate(1),
+        "IW" => Encoding::Immediate(2),
+        "ID" => Encoding::Immediate(4),
+        "IO" => Encoding::Immediate(8),
+        "Iv" => Encoding::ImmediateOperand,
+        "Ia" => Encoding::ImmediateAddress,
+        "IRC" => Encoding::Rounding,
+        "RB" => Encoding::Opcode(1),
+        "RW" => Encoding::Opcode(2),
+        "RD" => Encoding::Opcode(4),
+        "RO" => Encoding::Opcode(8),
+        "Rv" => Encoding::Opcode(0),
+        "FP" => Encoding::Float,
+        "DUP" => Encoding::Same(kind.bytes().last().map_or(0, |digit| digit.wrapping_sub(b'0'))),
+        "SI" => Encoding::Source,
+        "DI" => Encoding::Destination,
+        _ => match (word.strip_prefix("RM"), word.strip_prefix("VSIB")) {
+            (Some(rest), _) => Encoding::Rm(scale(rest)),
+            (_, Some(rest)) => Encoding::Vsib(scale(rest)),
+            _ => Encoding::None,
+        },
+    }
+}
+
+fn kind_of(word: &str) -> Kind {
+    match word {
+        "REL" => Kind::Relative,
+        "R8" => Kind::R8,
+        "R16" => Kind::R16,
+        "R32" => Kind::R32,
+        "R64" => Kind::R64,
+        "Rv" => Kind::Rv,
+        "IMM" => Kind::Immediate,
+        "IMM3" => Kind::Condition8,
+        "IMM5" => Kind::Condition32,
+        "AVX512ICC" => Kind::ConditionInteger,
+        "UIMM8" => Kind::Unsigned,
+        "M" => Kind::Memory,
+        "MVSIBX" => Kind::Vector(Bank::Xmm),
+        "MVSIBY" => Kind::Vector(Bank::Ymm),
+        "MVSIBZ" => Kind::Vector(Bank::Zmm),
+        "MOFFS" => Kind::Offset,
+        "ST" => Kind::Stack,
+        "MM64" => Kind::Bank(Bank::Mm),
+        "XMM" => Kind::Bank(Bank::Xmm),
+        "YMM" => Kind::Bank(Bank::Ymm),
+        "ZMM" => Kind::Bank(Bank::Zmm),
+        "VK" => Kind::Bank(Bank::Mask),
+        "SEGMENTREG" => Kind::Bank(Bank::Segment),
+        "DEBUGREG" => Kind::Bank(Bank::Debug),
+        "CONTROLREG" => Kind::Bank(Bank::Control),
+        "BNDR" => Kind::Bank(Bank::Bound),
+        _ => Kind::None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_is_read_and_every_number_is_in_range() {
+        let rows = Rows::get();
+        let lines = DATA.lines().filter(|line| !line.starts_with(['#', '['])).count();
+        let read = 1
+            + rows.operands.len()
+            + rows.layouts.len()
+            + (rows.forms.len() - 1)
+            + (rows.decisions.len() - 1)
+            + rows.alternatives.len()
+            + rows.narrow.len();
+        assert_eq!(lines, read);
+        assert_eq!(rows.contexts.len(), CONTEXTS);
+        assert!(rows.contexts.iter().all(|&context| usize::from(context) < CONTEXT_LIMIT));
+        assert!(rows.choices.iter().all(|&form| usize::from(form) < rows.forms.len()));
+        for form in &rows.forms {
+            assert!(usize::from(form.operands) < rows.operands.len(), "{}", form.mnemonic);
+            assert!(usize::from(form.layout) < rows.layouts.len(), "{}", form.mnemonic);
+        }
+    }
+
+    #[test]
+    fn a_known_opcode_leads_to_its_form() {
+        let rows = Rows::get();
+        let form = rows.form(Map::One, attribute::LONG_MODE, 0x01, 0xc0);
+        assert_eq!((rows.of(form).mnemonic, rows.layout(form)), ("add", "<1>, <2>"));
+        assert_eq!(rows.form(Map::One, attribute::LONG_MODE, 0x06, 0), 0, "push es");
+    }
+}
