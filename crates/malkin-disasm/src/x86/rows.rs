@@ -15,6 +15,7 @@ mod prefix;
 mod print;
 mod register;
 mod select;
+mod specification;
 mod tables;
 
 pub(super) use flow::is_row;

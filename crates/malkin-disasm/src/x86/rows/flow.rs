@@ -1,11 +1,12 @@
-//! An instruction of the table as the recovery wants it: an iced-x86 instruction of the same length, kind, targets and
-//! memory operand. Nothing else of it is true.
+//! An instruction of the table as the recovery needs it: an iced-x86 instruction of the same length, kind, target and memory
+//! operand. Its text and other operands are not meaningful; [`Instruction`] writes the text.
 
 use iced_x86::{Code, CodeSize, Instruction as Plain, OpKind, Register as Name};
 
 use super::Instruction;
 use super::register::Register;
-use super::tables::{Bank, Rows};
+use super::specification::Bank;
+use super::tables::Rows;
 
 /// Relative branches by mnemonic: the codes for 32-bit and 64-bit code.
 const BRANCHES: [(&str, Code, Code); 24] = [
@@ -162,7 +163,7 @@ fn name_of(register: Register) -> Name {
         Register::Of(Bank::Zmm, number) => numbered(Name::ZMM0, number),
         Register::Rip => Name::RIP,
         Register::Eip => Name::EIP,
-        // Printed, so that the operand is more than a number.
+        // Printed, so the operand is not an address alone.
         Register::Riz => Name::RSP,
         _ => Name::None,
     }

@@ -3,7 +3,8 @@
 use super::address::Base;
 use super::prefix::{Extension, Reader};
 use super::register::Register;
-use super::tables::{Bank, Encoding, Kind, Rows};
+use super::specification::{Bank, Encoding, Kind};
+use super::tables::Rows;
 use super::{OPERANDS, Operand};
 
 /// Immediates of one instruction.
@@ -21,7 +22,7 @@ struct Values {
     mask: u8,
     rounding: u8,
     opcode: Option<Register>,
-    /// The number of the vector register that indexes memory.
+    /// The vector register that indexes memory.
     index: Option<Register>,
 }
 
@@ -54,8 +55,7 @@ pub(super) fn read(
     form: u16,
 ) -> Option<(u16, [Operand; OPERANDS], usize)> {
     let specified = rows.operands(form);
-    let values = reader.read_operands(specified)?;
-    let mut values = values;
+    let mut values = reader.read_operands(specified)?;
     let mut list = List { operands: [Operand::Number(0); OPERANDS], count: 0 };
     let mut form = form;
     for &(encoding, kind) in specified {

@@ -173,10 +173,9 @@ impl Instruction {
         let number = if form.immediate == 1 { number & 0xff } else { number };
         match form.style {
             Style::Signed => signed(number, out),
-            Style::Positive => unsigned(number as u64, out),
             Style::Byte => unsigned(number as u64 & 0xff, out),
             Style::Far if place == 1 => unsigned(number as u64 & 0xffff, out),
-            Style::Far => unsigned(number as u64, out),
+            Style::Positive | Style::Far => unsigned(number as u64, out),
             Style::Masked => {
                 let width = if form.immediate == 0 { self.immediate } else { form.immediate };
                 let mask = if width >= 8 { u64::MAX } else { (1 << (8 * width)) - 1 };

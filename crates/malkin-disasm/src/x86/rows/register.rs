@@ -1,6 +1,6 @@
 //! Register names as capstone spells them.
 
-use super::tables::Bank;
+use super::specification::Bank;
 
 /// A register, or none.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -15,7 +15,7 @@ pub(super) enum Register {
     /// `rip` and `eip`.
     Rip,
     Eip,
-    /// The index that is not there: printed in 64-bit addresses, left out in 32-bit ones.
+    /// An absent index: printed in 64-bit addresses, left out in 32-bit ones.
     Riz,
     Eiz,
 }
