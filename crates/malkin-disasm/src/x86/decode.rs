@@ -2,7 +2,7 @@
 //!
 //! The recovery must stop at the same byte as the reference does, so what counts is not what a processor executes but
 //! what capstone's tables contain. Ordinary encodings, nearly all that compilers emit, are decoded by iced-x86, where
-//! both agree ([`Plain`] decides); everything else goes through capstone's own tables ([`super::rows`]).
+//! both agree (`Plain` decides); everything else goes through capstone's own tables (`super::rows`).
 
 mod different;
 

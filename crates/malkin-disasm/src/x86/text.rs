@@ -4,8 +4,8 @@
 //! operands: capstone's conventions (signs of immediates, size words, explicit and implicit operands) differ from those of
 //! every formatter iced-x86 has. Not a general formatter: there is one syntax and there are no options.
 //!
-//! Only ordinary encodings are written here (see [`super::decode::Plain`]); the others come from capstone's own table
-//! ([`super::rows`]).
+//! Only ordinary encodings are written here (see `super::decode::Plain`); the others come from capstone's own table
+//! (`super::rows`).
 
 mod memory;
 mod names;
