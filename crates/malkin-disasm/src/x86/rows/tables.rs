@@ -220,13 +220,13 @@ impl Rows {
                     ),
                     _,
                 ) => section = name,
-                (_, "contexts") => runs(line, &mut rows.contexts),
+                (_, "contexts") => Cursor(line.as_bytes()).runs(&mut rows.contexts),
                 (_, "operands") => rows.operands.push(specification::read(line)),
                 (_, "layouts") => rows.layouts.push(if line == "-" { "" } else { line }),
                 (_, "forms") => rows.forms.extend(form(line)),
                 (_, "decisions") => rows.decide(line),
-                (_, "alternatives") => rows.alternatives.extend(pair(line)),
-                _ => rows.narrow.extend(pair(line)),
+                (_, "alternatives") => rows.alternatives.push(pair(line)),
+                _ => rows.narrow.push(pair(line)),
             }
         }
         rows.contexts.resize(CONTEXTS, 0);
@@ -236,9 +236,13 @@ impl Rows {
     }
 
     fn decide(&mut self, line: &str) {
-        let mut fields = line.split('\t');
-        let mut number = || fields.next().and_then(|field| field.parse::<usize>().ok());
-        let (Some(map), Some(opcode), Some(choice)) = (number(), number(), number()) else { return };
+        let mut cursor = Cursor(line.as_bytes());
+        let mut field = || {
+            let number = cursor.number();
+            cursor.skip(b'\t');
+            number
+        };
+        let (map, opcode, choice) = (field() % MAPS, field() % OPCODES, field());
         let choice = match choice {
             1 => Choice::Mod,
             2 => Choice::RegisterForms,
@@ -248,14 +252,60 @@ impl Rows {
         };
         let at = self.decisions.len() as u16;
         self.decisions.push(Decision { choice, first: self.choices.len() as u32 });
-        for range in fields.next().unwrap_or("").split(',') {
-            let (first, last) = range.split_once('-').unwrap_or((range, range));
-            let (Ok(first), Ok(last)) = (first.parse::<usize>(), last.parse::<usize>()) else { continue };
+        loop {
+            let first = cursor.number();
+            let last = if cursor.skip(b'-') { cursor.number() } else { first };
             for context in first..=last.min(CONTEXT_LIMIT - 1) {
-                self.places[place(map % MAPS, context, opcode % OPCODES)] = at;
+                self.places[place(map, context, opcode)] = at;
+            }
+            if !cursor.skip(b',') {
+                break;
             }
         }
-        runs(fields.next().unwrap_or(""), &mut self.choices);
+        cursor.skip(b'\t');
+        cursor.runs(&mut self.choices);
+    }
+}
+
+/// What is left of a line, read in one pass: the table has half a million bytes, and the first instruction that needs it
+/// waits for all of them.
+struct Cursor<'a>(&'a [u8]);
+
+impl Cursor<'_> {
+    /// The decimal number that begins here, 0 if none does.
+    fn number(&mut self) -> usize {
+        let mut number = 0usize;
+        while let [digit @ b'0'..=b'9', rest @ ..] = self.0 {
+            number = number.wrapping_mul(10).wrapping_add(usize::from(digit - b'0'));
+            self.0 = rest;
+        }
+        number
+    }
+
+    /// Steps over a byte if it is the next one.
+    fn skip(&mut self, byte: u8) -> bool {
+        let [first, rest @ ..] = self.0 else { return false };
+        if *first != byte {
+            return false;
+        }
+        self.0 = rest;
+        true
+    }
+
+    /// Appends numbers, each with how often it occurs.
+    fn runs(&mut self, out: &mut Vec<u16>) {
+        loop {
+            let value = self.number() as u16;
+            if self.skip(b'*') {
+                let count = self.number().min(CONTEXTS);
+                out.extend(std::iter::repeat_n(value, count));
+            } else {
+                out.push(value);
+            }
+            if !self.skip(b' ') {
+                break;
+            }
+        }
     }
 }
 
@@ -266,26 +316,22 @@ fn place(map: usize, context: usize, opcode: usize) -> usize {
     (map * CONTEXT_LIMIT + context.min(CONTEXT_LIMIT - 1)) * OPCODES + opcode
 }
 
-fn runs(line: &str, out: &mut Vec<u16>) {
-    for run in line.split(' ') {
-        let (value, count) = run.split_once('*').unwrap_or((run, "1"));
-        let count = count.parse::<usize>().unwrap_or(0).min(CONTEXTS);
-        out.extend(std::iter::repeat_n(value.parse::<u16>().unwrap_or(0), count));
-    }
-}
-
-fn pair(line: &str) -> Option<(u16, u16)> {
-    let (first, second) = line.split_once('\t')?;
-    Some((first.parse().ok()?, second.parse().ok()?))
+fn pair(line: &str) -> (u16, u16) {
+    let mut cursor = Cursor(line.as_bytes());
+    let first = cursor.number();
+    cursor.skip(b'\t');
+    (first as u16, cursor.number() as u16)
 }
 
 fn form(line: &'static str) -> Option<Form> {
-    let mut fields = line.split('\t');
-    let mnemonic = fields.next()?;
-    let operands = fields.next()?.parse().ok()?;
-    let layout = fields.next()?.parse().ok()?;
+    let (mnemonic, rest) = line.split_once('\t')?;
+    let mut cursor = Cursor(rest.as_bytes());
+    let operands = cursor.number() as u16;
+    cursor.skip(b'\t');
+    let layout = cursor.number() as u16;
+    cursor.skip(b'\t');
     let mut form = Form { mnemonic, operands, layout, immediate: 0, style: Style::Signed, flags: 0 };
-    for letter in fields.next()?.bytes() {
+    for &letter in cursor.0 {
         match letter {
             b'0'..=b'9' => form.immediate = letter - b'0',
             b'p' => form.style = Style::Positive,
