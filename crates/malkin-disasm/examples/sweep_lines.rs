@@ -28,8 +28,11 @@ fn main() -> std::io::Result<()> {
                 writer.mnemonic(&instruction, &case.code[..length], &mut mnemonic);
                 writer.operands(&instruction, &case.code[..length], &mut operands);
             }
-            let code: String = case.code.iter().map(|byte| format!("{byte:02x}")).collect();
-            writeln!(out, "{bits}\t{:x}\t{code}\t{length}\t{mnemonic}\t{operands}", case.address)?;
+            write!(out, "{bits}\t{:x}\t", case.address)?;
+            for byte in &case.code {
+                write!(out, "{byte:02x}")?;
+            }
+            writeln!(out, "\t{length}\t{mnemonic}\t{operands}")?;
         }
     }
     Ok(())

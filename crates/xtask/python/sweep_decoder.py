@@ -4,6 +4,7 @@ mnemonic, operands. Prints the first differences and closes with a count for eac
 A line is: bitness, address and bytes in hex, length (0 if it does not decode), mnemonic, operands; tabs between them.
 """
 
+import importlib.metadata
 import sys
 
 import capstone
@@ -26,8 +27,10 @@ def main():
             count[2] += 1
             if count[2] <= SHOWN:
                 print(f"{bits} bit {code}: ours {ours}, capstone {theirs}")
+    # The package calls itself by an older version than the one it is installed as.
+    version = importlib.metadata.version("capstone")
     for bits, (cases, decoded, different) in counts.items():
-        print(f"{bits} bit: {cases} encodings, {decoded} decode in capstone {capstone.__version__}, {different} differ")
+        print(f"{bits} bit: {cases} encodings, {decoded} decode in capstone {version}, {different} differ")
     complete = all(cases for cases, _, _ in counts.values())
     return 0 if complete and not any(different for _, _, different in counts.values()) else 1
 

@@ -154,7 +154,7 @@ impl Sweep {
         } else {
             let map = if self.one_in(32) { self.byte() & 31 } else { 1 + (slot >> 12) as u8 % 3 };
             let inverted = if self.one_in(2) { 0xe0 } else { self.byte() & 0xe0 | free };
-            code.extend([0xc4, inverted | map, high | (slot >> 11 & 1) as u8 * 0x80, opcode]);
+            code.extend([0xc4, inverted | map, high | ((slot >> 11 & 1) as u8 * 0x80), opcode]);
         }
         self.modrm(code);
     }
@@ -182,7 +182,7 @@ impl Sweep {
             _ if self.bits == 32 && !self.one_in(8) => 0xc0 | self.byte() & 0x30,
             _ => self.byte() & 0xf0,
         };
-        let reserved = if self.one_in(64) { self.byte() & 12 } else { 0 };
+        let reserved = if self.one_in(64) { self.byte() & 0x0c } else { 0 };
         let fixed = if self.one_in(64) { 0 } else { 4 };
         let wide = (slot >> 10 & 1) as u8 * 0x80;
         let mask = if self.one_in(2) { 0 } else { self.byte() & 7 };
