@@ -1,6 +1,7 @@
 //! Intel x86 and x64: decoding as capstone 5 sees it, and its text.
 
 pub mod decode;
+mod rows;
 pub mod text;
 
 pub use decode::{Decoder, Stream};
@@ -8,20 +9,9 @@ pub use text::TextWriter;
 
 use iced_x86::{Code, Instruction, OpKind};
 
-/// Target of a relative branch. A 16-bit displacement does not cut the address to 16 bits, because capstone does not cut
-/// it; that of a near `jmp` or `jcc` is not even sign-extended.
+/// Target of a relative branch.
 pub fn branch_target(instruction: &Instruction) -> u64 {
-    if instruction.op0_kind() != OpKind::NearBranch16 {
-        return instruction.near_branch_target();
-    }
-    let next = instruction.next_ip();
-    let distance = instruction.near_branch16().wrapping_sub(next as u16);
-    let distance = if instruction.is_jcc_near() || instruction.is_jmp_near() {
-        i64::from(distance)
-    } else {
-        i64::from(distance as i16)
-    };
-    next.wrapping_add_signed(distance) & 0xffff_ffff
+    instruction.near_branch_target()
 }
 
 /// Whether capstone calls this `lcall` or `ljmp`: every far branch except the 16:32 form through memory.

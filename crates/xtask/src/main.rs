@@ -17,6 +17,7 @@ mod measure_memory;
 mod process;
 mod python_env;
 mod server;
+mod sweep_decoder;
 mod tally;
 mod test;
 mod tidy;
@@ -75,6 +76,11 @@ const COMMANDS: &[Command] = &[
         name: "compare-escapers",
         run: compare_escapers::run,
         help: "escapers of all architectures against SMDA on generated instructions: [--cases N] [--seed S]",
+    },
+    Command {
+        name: "sweep-decoder",
+        run: sweep_decoder::run,
+        help: "x86 decoder and text against capstone on generated encodings: [--cases N] [--seed S]",
     },
     Command {
         name: "compare-matching",

@@ -4,26 +4,18 @@
 //! operands: capstone's conventions (signs of immediates, size words, explicit and implicit operands) differ from those of
 //! every formatter iced-x86 has. Not a general formatter: there is one syntax and there are no options.
 //!
-//! What is known to differ, all of it in encodings compilers do not emit (`tests/text.rs` counts them):
-//!
-//! | class | example |
-//! |---|---|
-//! | 66 with REX.W on `in`, `out`, `ins`, `outs`, `pushf`, `ret imm16` | `66 48 ed`: capstone prints `in ax, dx` |
-//! | F2 or F3 with 66 on 0F opcodes: capstone prints a 32-bit memory size for a 16-bit register | `66 f3 0f 45 31` |
-//! | 67 on a near `jcc` of 32-bit code: capstone uses half of the displacement | `67 0f 89 43 e2 18 34` |
-//! | 66 on `jo` and `jno` of 64-bit code: capstone reads a 16-bit displacement | `66 0f 80 65 ef` |
-//! | EVEX with reserved combinations of `z`, `b`, `L'L` or a register above 7 in 32-bit code | `62 f1 ed c6 f5 37` |
-//! | VIA PadLock without its REP, 16-bit `bndldx`, `rep` before `xchg r8, rax` | `0f a7 c8` |
+//! Only ordinary encodings are written here (see `super::decode::Plain`); the others come from capstone's own table
+//! (`super::rows`).
 
 mod memory;
 mod names;
-mod number;
+pub(super) mod number;
 mod operands;
-mod prefix;
 mod pseudo;
 
 use iced_x86::Instruction;
 
+use super::rows;
 use names::Names;
 
 /// Writes instruction text. Building one makes two tables of names; keep it for many instructions.
@@ -42,24 +34,32 @@ impl TextWriter {
     /// Appends the mnemonic, prefix words included. `code` are the bytes of the instruction. Returns whether the text
     /// depends on nothing but the mnemonic iced-x86 gives the instruction.
     pub fn mnemonic(&self, instruction: &Instruction, code: &[u8], out: &mut String) -> bool {
-        let start = out.len();
-        if prefix::may_have_words(code, self.bits) {
-            prefix::Prefixes::read(code, self.bits).write(instruction, out);
+        if rows::is_row(instruction) {
+            if let Some(row) = rows::Instruction::decode(code, self.bits) {
+                row.write_mnemonic(out);
+            }
+            return false;
         }
-        if let Some(name) = names::special_mnemonic(instruction, code, self.bits) {
+        if let Some(name) = names::special_mnemonic(instruction, self.bits) {
             out.push_str(name);
             return false;
         }
         if pseudo::write(instruction, &self.names, out) {
             return false;
         }
-        let plain = out.len() == start;
         out.push_str(self.names.mnemonic(instruction.mnemonic()));
-        plain
+        true
     }
 
     /// Appends the operands, nothing if there are none. `code` are the bytes of the instruction.
     pub fn operands(&self, instruction: &Instruction, code: &[u8], out: &mut String) {
+        if rows::is_row(instruction) {
+            if let Some(row) = rows::Instruction::decode(code, self.bits) {
+                let address = instruction.next_ip().wrapping_sub(code.len() as u64);
+                row.write_operands(address, out);
+            }
+            return;
+        }
         operands::Operands { instruction, code, names: &self.names, bits: self.bits }.write(out);
     }
 }

@@ -1,11 +1,10 @@
 //! Memory operands: size word, segment, base, index, displacement.
 
-use iced_x86::{Code, EncodingKind, Instruction, MemorySize, Mnemonic, Register};
+use iced_x86::{Code, Instruction, MemorySize, Mnemonic, Register};
 
 use super::names::is_absolute_move;
 use super::number::{decimal, unsigned};
 use super::operands::Operands;
-use super::prefix::Prefixes;
 use crate::x86::is_far_branch;
 
 /// The size word in front of the bracket of an explicit memory operand, with its blank.
@@ -24,14 +23,7 @@ pub(super) fn size_word(instruction: &Instruction) -> &'static str {
         | M::Fstenv
         | M::Fldenv => "",
         M::Bndmk | M::Bndldx | M::Bndstx | M::Bndcl | M::Bndcu | M::Bndcn => "",
-        M::Fnsave | M::Fsave | M::Frstor | M::Prefetchit0 | M::Prefetchit1 => "dword ptr ",
-        M::Reservednop
-            if instruction.memory_size().size() == 8
-                && instruction.code() != Code::Reservednop_rm64_r64_0F1F =>
-        {
-            "dword ptr "
-        }
-        M::Movsxd if instruction.code() == Code::Movsxd_r16_rm16 => "dword ptr ",
+        M::Fnsave | M::Fsave | M::Frstor => "dword ptr ",
         M::Fbld | M::Fbstp => "tbyte ptr ",
         M::Invlpg => "byte ptr ",
         M::Comisd if instruction.code() == Code::Comisd_xmm_xmmm64 => "xmmword ptr ",
@@ -67,14 +59,9 @@ pub(super) fn pointer_word(size: MemorySize) -> &'static str {
 }
 
 impl Operands<'_> {
-    /// Segment and bracket of the one memory operand.
+    /// Bracket of the one memory operand.
     pub(super) fn memory(&self, out: &mut String) {
         let instruction = self.instruction;
-        let segment = self.segment();
-        if segment != Register::None {
-            out.push_str(self.names.register(segment));
-            out.push(':');
-        }
         out.push('[');
         let base = instruction.memory_base();
         let index = instruction.memory_index();
@@ -124,45 +111,24 @@ impl Operands<'_> {
         out.push(']');
     }
 
-    /// The segment override: the last one, where a processor in 64-bit mode would look at FS and GS only.
-    pub(super) fn segment(&self) -> Register {
-        let segment = self.instruction.segment_prefix();
-        if self.bits != 64 || segment == Register::None {
-            return segment;
-        }
-        match Prefixes::read(self.code, self.bits).segment {
-            0x26 => Register::ES,
-            0x2e => Register::CS,
-            0x36 => Register::SS,
-            0x3e => Register::DS,
-            0x64 => Register::FS,
-            0x65 => Register::GS,
-            _ => segment,
-        }
-    }
-
     /// Whether the absent index is shown as `riz`: a SIB byte that was not needed, or one with a scale.
     fn shows_no_index(&self, base: Register) -> bool {
         if base.is_gpr32() || base.is_gpr16() || is_absolute_move(self.instruction.code()) {
             return false;
         }
         let Some(sib) = self.sib() else { return false };
-        let scaled = sib >> 6 != 0 && !self.code.iter().take(4).any(|&byte| byte == 0x67);
-        scaled || !matches!(base, Register::None | Register::RSP | Register::R12)
+        sib >> 6 != 0 || !matches!(base, Register::None | Register::RSP | Register::R12)
     }
 
     /// The SIB byte, if there is one.
     fn sib(&self) -> Option<u8> {
-        let is_prefix = |byte: &u8| matches!(byte, 0x26 | 0x2e | 0x36 | 0x3e | 0x64..=0x67 | 0xf0 | 0xf2 | 0xf3 | 0x40..=0x4f);
-        let start = self.code.iter().position(|byte| !is_prefix(byte))?;
-        let opcode = self.code.get(start..)?;
-        let vector = self.instruction.code().encoding() != EncodingKind::Legacy;
-        let length = match (opcode.first()?, vector) {
-            (0x62, true) => 5,
-            (0xc5, true) => 3,
-            (_, true) => 4,
-            (0x0f, false) if matches!(opcode.get(1), Some(0x38 | 0x3a)) => 3,
-            (0x0f, false) => 2,
+        // A plain encoding has one prefix at most.
+        let prefixed = matches!(self.code.first()?, 0x66 | 0xf2 | 0xf3)
+            || self.bits == 64 && self.code.first()? & 0xf0 == 0x40;
+        let opcode = self.code.get(usize::from(prefixed)..)?;
+        let length = match (opcode.first()?, opcode.get(1)) {
+            (0x0f, Some(0x38 | 0x3a)) => 3,
+            (0x0f, _) => 2,
             _ => 1,
         };
         let modrm = opcode.get(length)?;

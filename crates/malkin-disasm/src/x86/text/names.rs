@@ -41,7 +41,6 @@ fn mnemonic_name(mnemonic: Mnemonic) -> Box<str> {
         Mnemonic::Pcmpestri64 => "pcmpestri",
         Mnemonic::Popa => "popaw",
         Mnemonic::Popad => "popal",
-        Mnemonic::Prefetchit0 | Mnemonic::Prefetchit1 | Mnemonic::Reservednop => "nop",
         Mnemonic::Pusha => "pushaw",
         Mnemonic::Pushad => "pushal",
         _ => return format!("{mnemonic:?}").to_lowercase().into(),
@@ -62,21 +61,15 @@ fn register_name(register: Register) -> Box<str> {
 }
 
 /// Names that depend on more than the mnemonic.
-pub(super) fn special_mnemonic(instruction: &Instruction, code: &[u8], bits: u32) -> Option<&'static str> {
+pub(super) fn special_mnemonic(instruction: &Instruction, bits: u32) -> Option<&'static str> {
     match instruction.mnemonic() {
         Mnemonic::Mov if instruction.code() == Code::Mov_r64_imm64 => Some("movabs"),
-        Mnemonic::Mov if bits == 64 && is_absolute_move(instruction.code()) => {
-            // REX.W hides an address size prefix.
-            let wide =
-                instruction.memory_displ_size() == 8 || code.iter().take(5).any(|byte| byte & 0xf8 == 0x48);
-            Some(if wide { "movabs" } else { "mov" })
-        }
+        Mnemonic::Mov if bits == 64 && is_absolute_move(instruction.code()) => Some("movabs"),
         Mnemonic::Call if is_far_branch(instruction) => Some("lcall"),
         Mnemonic::Jmp if is_far_branch(instruction) => Some("ljmp"),
         Mnemonic::Retf if bits == 64 && matches!(instruction.code(), Code::Retfq | Code::Retfq_imm16) => {
             Some("retfq")
         }
-        Mnemonic::Reservednop if is_demotion(instruction, code) => Some("cldemote"),
         _ => None,
     }
 }
@@ -98,9 +91,4 @@ pub(super) fn is_absolute_move(code: Code) -> bool {
             | Mov_moffs32_EAX
             | Mov_moffs64_RAX
     )
-}
-
-fn is_demotion(instruction: &Instruction, code: &[u8]) -> bool {
-    matches!(instruction.code(), Code::Reservednop_rm32_r32_0F1C | Code::Reservednop_rm64_r64_0F1C)
-        && !code.contains(&0x66)
 }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 /// Appends a number that is never negative.
-pub(super) fn unsigned(value: u64, out: &mut String) {
+pub(in crate::x86) fn unsigned(value: u64, out: &mut String) {
     if value <= 9 {
         out.push((b'0' + value as u8) as char);
         return;
@@ -19,7 +19,7 @@ pub(super) fn unsigned(value: u64, out: &mut String) {
 }
 
 /// Appends a signed number: `-1`, `-0x10`, `0x10`.
-pub(super) fn signed(value: i64, out: &mut String) {
+pub(in crate::x86) fn signed(value: i64, out: &mut String) {
     if value < 0 && value != i64::MIN {
         out.push('-');
     }
@@ -27,7 +27,7 @@ pub(super) fn signed(value: i64, out: &mut String) {
 }
 
 /// Appends a small decimal number.
-pub(super) fn decimal(value: u32, out: &mut String) {
+pub(in crate::x86) fn decimal(value: u32, out: &mut String) {
     let _ = write!(out, "{value}");
 }
 

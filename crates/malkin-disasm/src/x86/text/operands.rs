@@ -1,10 +1,10 @@
 //! Operand text.
 
-use iced_x86::{Code, Instruction, Mnemonic, OpKind, Register, RoundingControl};
+use iced_x86::{Code, Instruction, Mnemonic, OpKind, Register};
 
 use super::memory::{pointer_word, size_word};
 use super::names::Names;
-use super::number::{decimal, signed, unsigned};
+use super::number::{signed, unsigned};
 use super::pseudo;
 use crate::x86::branch_target;
 
@@ -21,23 +21,11 @@ impl Operands<'_> {
     pub(super) fn write(&self, out: &mut String) {
         let start = out.len();
         let (first, end) = self.visible();
-        let rounding = self.rounding();
         for operand in first..end {
             if out.len() > start {
                 out.push_str(", ");
             }
-            if !rounding.is_empty() && is_immediate(self.instruction.op_kind(operand)) {
-                out.push_str(rounding);
-                out.push_str(", ");
-            }
             self.operand(operand, out);
-            if operand == 0 {
-                self.mask(out);
-            }
-        }
-        if !rounding.is_empty() && (end == 0 || !is_immediate(self.instruction.op_kind(end - 1))) {
-            out.push_str(", ");
-            out.push_str(rounding);
         }
         self.implicit_tail(out);
     }
@@ -47,14 +35,11 @@ impl Operands<'_> {
         let count = self.instruction.op_count();
         let code = self.instruction.code();
         match self.instruction.mnemonic() {
-            Mnemonic::Xlatb | Mnemonic::Ud0 | Mnemonic::Ud1 => (0, 0),
-            Mnemonic::Reservednop if self.instruction.op0_kind() == OpKind::Memory || !is_nop_19(code) => {
-                (0, 1)
-            }
+            Mnemonic::Xlatb => (0, 0),
             Mnemonic::Rcl if self.instruction.op0_kind() == OpKind::Memory && is_rotate_by_one(code) => {
                 (0, 1)
             }
-            Mnemonic::Maskmovq | Mnemonic::Maskmovdqu | Mnemonic::Vmaskmovdqu => (1, count),
+            Mnemonic::Maskmovq | Mnemonic::Maskmovdqu => (1, count),
             _ if is_short_float(code) => (1, 2),
             _ if is_pop_float(code) => (0, 1),
             _ if count > 0 && pseudo::takes_condition(self.instruction) => (0, count - 1),
@@ -73,7 +58,6 @@ impl Operands<'_> {
             OpKind::Memory => {
                 out.push_str(size_word(instruction));
                 self.memory(out);
-                self.broadcast(out);
             }
             OpKind::MemorySegSI => self.index(Register::SI, false, out),
             OpKind::MemorySegESI => self.index(Register::ESI, false, out),
@@ -127,14 +111,8 @@ impl Operands<'_> {
     /// The implied memory operand of a string instruction.
     fn index(&self, register: Register, destination: bool, out: &mut String) {
         out.push_str(pointer_word(self.instruction.memory_size()));
-        let segment = self.segment();
-        if destination {
-            if self.bits != 64 {
-                out.push_str("es:");
-            }
-        } else if segment != Register::None {
-            out.push_str(self.names.register(segment));
-            out.push(':');
+        if destination && self.bits != 64 {
+            out.push_str("es:");
         }
         out.push('[');
         out.push_str(self.names.register(register));
@@ -171,40 +149,6 @@ impl Operands<'_> {
         }
     }
 
-    /// ` {k1}` and ` {z}` behind the first operand.
-    fn mask(&self, out: &mut String) {
-        let mask = self.instruction.op_mask();
-        if mask != Register::None {
-            out.push_str(" {");
-            out.push_str(self.names.register(mask));
-            out.push('}');
-            if self.instruction.zeroing_masking() {
-                out.push_str(" {z}");
-            }
-        }
-    }
-
-    fn broadcast(&self, out: &mut String) {
-        if self.instruction.is_broadcast() {
-            let whole = pseudo::vector_bytes(self.instruction);
-            let element = self.instruction.memory_size().size() as u32;
-            out.push_str("{1to");
-            decimal(whole.checked_div(element).unwrap_or(0), out);
-            out.push('}');
-        }
-    }
-
-    fn rounding(&self) -> &'static str {
-        match self.instruction.rounding_control() {
-            RoundingControl::RoundToNearest => "{rn-sae}",
-            RoundingControl::RoundDown => "{rd-sae}",
-            RoundingControl::RoundUp => "{ru-sae}",
-            RoundingControl::RoundTowardZero => "{rz-sae}",
-            RoundingControl::None if self.instruction.suppress_all_exceptions() => "{sae}",
-            RoundingControl::None => "",
-        }
-    }
-
     /// Registers that capstone names although the encoding does not.
     fn implicit_tail(&self, out: &mut String) {
         match self.instruction.mnemonic() {
@@ -215,25 +159,6 @@ impl Operands<'_> {
             _ => {}
         }
     }
-}
-
-fn is_immediate(kind: OpKind) -> bool {
-    use OpKind::{
-        Immediate8, Immediate8_2nd, Immediate8to16, Immediate8to32, Immediate8to64, Immediate16, Immediate32,
-        Immediate32to64, Immediate64,
-    };
-    matches!(
-        kind,
-        Immediate8
-            | Immediate8_2nd
-            | Immediate8to16
-            | Immediate8to32
-            | Immediate8to64
-            | Immediate16
-            | Immediate32
-            | Immediate32to64
-            | Immediate64
-    )
 }
 
 /// The 16-bit register of the same number.
@@ -276,13 +201,6 @@ fn is_pop_float(code: Code) -> bool {
             | Code::Fsubrp_sti_st0
             | Code::Fdivp_sti_st0
             | Code::Fdivrp_sti_st0
-    )
-}
-
-fn is_nop_19(code: Code) -> bool {
-    matches!(
-        code,
-        Code::Reservednop_rm16_r16_0F19 | Code::Reservednop_rm32_r32_0F19 | Code::Reservednop_rm64_r64_0F19
     )
 }
 
