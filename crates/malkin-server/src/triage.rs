@@ -13,6 +13,7 @@ mod upload;
 
 use axum::http::{Method, StatusCode, Uri};
 use malkin_service::Role;
+use malkin_store::StoreError;
 use serde_json::json;
 
 use crate::access;
@@ -20,6 +21,7 @@ use crate::answer::Answer;
 use crate::app::{App, Handler};
 use crate::call::Call;
 use crate::route::{Segment, percent_decode};
+pub(crate) use refusal::{LOST, READ_ONLY};
 
 /// Where a path of this room leads.
 pub(crate) enum Target {
@@ -102,13 +104,18 @@ fn wrong_verb(verbs: &[(&str, Handler)]) -> Answer {
         .with_header("allow", allow.join(", "))
 }
 
-/// `GET /healthz`: whether the store answers.
+/// `GET /healthz`: whether the store answers and its files are still there.
 fn healthz(app: &App, _: &Call) -> Result<Answer, Answer> {
-    match app.engine.counts() {
+    match app.engine.store().health() {
         Ok(_) => Ok(Answer::json(StatusCode::OK, &json!({"status": "ok"}))),
         Err(error) => {
             tracing::error!(%error, "the store does not answer");
-            Err(refusal::detail(StatusCode::SERVICE_UNAVAILABLE, &json!("the store does not answer")))
+            let cause = match error {
+                StoreError::Lost(_) => LOST,
+                StoreError::Damaged { .. } => "the database is damaged, see the log",
+                _ => "the store does not answer",
+            };
+            Err(refusal::detail(StatusCode::SERVICE_UNAVAILABLE, &json!(cause)))
         }
     }
 }

@@ -47,8 +47,11 @@ fn every_function_hashes_as_in_the_reference() {
         compare_signatures(&detail, &signatures, &mut counts);
     }
     println!("{counts:?}");
-    let (hashed, bands, pairs) =
-        if malkin_testkit::has_shared() { ((35_738, 20_011), 3_000, 5_000) } else { ((848, 446), 400, 1_000) };
+    let (hashed, bands, pairs) = if malkin_testkit::has_shared() {
+        ((35_738, 20_011), 3_000, 5_000)
+    } else {
+        ((848, 446), 400, 1_000)
+    };
     assert_eq!((counts.functions, counts.signatures), hashed);
     assert!(counts.bands > bands && counts.pairs > pairs);
 }
