@@ -12,7 +12,7 @@ use malkin_store::conformance::{at, labels, sample};
 use malkin_store::search::{Field, Test};
 use malkin_store::{
     Access, Analyses, AnalysisFilter, Catalogue, Filter, FunctionQuery, IntelAnswer, JobFilter, Jobs,
-    NewAnalysis, NewJob, Noun, Order, Page, Role, Search, Searches, SqliteStore, Store, StoreError,
+    NewAnalysis, NewJob, Noun, Order, Page, Role, Search, SqliteStore, Store, StoreError,
     TokenEntry,
 };
 use malkin_testkit::TestDir;
