@@ -13,6 +13,7 @@ mod upload;
 
 use axum::http::{Method, StatusCode, Uri};
 use malkin_service::Role;
+use malkin_store::StoreError;
 use serde_json::json;
 
 use crate::access;
@@ -20,6 +21,7 @@ use crate::answer::Answer;
 use crate::app::{App, Handler};
 use crate::call::Call;
 use crate::route::{Segment, percent_decode};
+pub(crate) use refusal::{LOST, READ_ONLY};
 
 /// Where a path of this room leads.
 pub(crate) enum Target {
@@ -109,10 +111,21 @@ fn wrong_verb(verbs: &[(&str, Handler)]) -> Answer {
         .with_header("allow", allow.join(", "))
 }
 
-/// `GET /healthz`: the process answers. It looks at nothing that could make it wait; whether the store works is `/readyz`'s business.
-#[expect(clippy::unnecessary_wraps, reason = "a handler")]
-fn healthz(_: &App, _: &Call) -> Result<Answer, Answer> {
-    Ok(Answer::json(StatusCode::OK, &json!({"status": "ok"})))
+/// `GET /healthz`: the process answers and the files of its database are still there. It waits for nothing: whether the store takes
+/// writes is the question of `/readyz`.
+fn healthz(app: &App, _: &Call) -> Result<Answer, Answer> {
+    match app.engine.store().health() {
+        Ok(()) => Ok(Answer::json(StatusCode::OK, &json!({"status": "ok"}))),
+        Err(error) => {
+            tracing::error!(%error, "the store is not healthy");
+            let cause = match error {
+                StoreError::Lost(_) => LOST,
+                StoreError::Damaged { .. } => "the database is damaged, see the log",
+                _ => "the store does not answer",
+            };
+            Err(refusal::detail(StatusCode::SERVICE_UNAVAILABLE, &json!(cause)))
+        }
+    }
 }
 
 #[cfg(test)]

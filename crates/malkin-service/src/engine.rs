@@ -115,8 +115,10 @@ impl Engine {
             tokens: Tokens::default(),
         };
         engine.tokens.load(engine.store())?;
-        let now = engine.now();
-        engine.store.release_expired(live_since(now), Some(""), now)?;
+        if !engine.store.is_read_only() {
+            let now = engine.now();
+            engine.store.release_expired(live_since(now), Some(""), now)?;
+        }
         Ok(engine)
     }
 

@@ -64,7 +64,12 @@ impl Memory {
         Self::over(Index::made_by(projection, signature_len, ESCAPER_FINGERPRINT), None)
     }
 
-    /// The index of a data directory: stored segments as far as the store agrees, and the rest from the store.
+    /// The index of a data directory: stored segments as far as the store agrees, and the rest from the store. Nothing is
+    /// written if the store is read only.
+    ///
+    /// # Errors
+    /// [`StoreError::Lost`] if the stored segments were made from another database. They are left as they are: one of the two
+    /// is in the wrong place.
     pub fn open(
         projection: Projection,
         signature_len: usize,
@@ -73,6 +78,11 @@ impl Memory {
     ) -> Result<Self, StoreError> {
         let index = Index::made_by(projection, signature_len, ESCAPER_FINGERPRINT);
         let mut findings = Vec::new();
+        if store.is_read_only() {
+            let memory = Self::over(index, None);
+            memory.held.open(store, SegmentFiles::open_read_only(data).as_ref(), findings)?;
+            return Ok(memory);
+        }
         let files = match SegmentFiles::open(data) {
             Ok(files) => Some(files),
             Err(error) => {
@@ -82,7 +92,7 @@ impl Memory {
             }
         };
         let memory = Self::over(index, files);
-        memory.held.open(store, findings)?;
+        memory.held.open(store, memory.held.files.as_ref(), findings)?;
         Ok(memory)
     }
 
@@ -253,7 +263,12 @@ impl Memory {
 
 impl Held {
     /// Takes in the stored segments and reads the rest from the store.
-    fn open(&self, store: &dyn Store, mut findings: Vec<String>) -> Result<(), StoreError> {
+    fn open(
+        &self,
+        store: &dyn Store,
+        files: Option<&SegmentFiles>,
+        mut findings: Vec<String>,
+    ) -> Result<(), StoreError> {
         let mut wanted: HashMap<SampleId, (u64, SampleFacts)> = HashMap::new();
         for sample in store.indexed_samples()? {
             let facts = SampleFacts { family_id: sample.family_id, is_library: sample.is_library };
@@ -261,15 +276,20 @@ impl Held {
         }
         let _tending = self.tending.lock();
         let mut index = self.index.write();
-        if let Some(files) = &self.files {
+        // Samples of segments that are in the store as they were, and others.
+        let (mut known_samples, mut strange_samples) = (0_u64, 0_u64);
+        if let Some(files) = files {
             let labels = files.labels().unwrap_or_else(|error| {
                 findings.push(format!("the folder of the index cannot be read: {error}"));
                 Vec::new()
             });
             // The newest first: of two that hold the same sample the other is what a merge left behind.
             for label in labels.into_iter().rev() {
-                let known =
-                    |id: SampleId, token| wanted.get(&id).filter(|now| now.0 == token).map(|now| now.1);
+                let known = |id: SampleId, token| {
+                    let now = wanted.get(&id).filter(|now| now.0 == token).map(|now| now.1);
+                    *(if now.is_some() { &mut known_samples } else { &mut strange_samples }) += 1;
+                    now
+                };
                 let taken = match files.read(label) {
                     Ok(image) => index.attach(image, label, known).map_err(|error| error.to_string()),
                     Err(error) => Err(error.to_string()),
@@ -280,6 +300,7 @@ impl Held {
                     findings.push(format!("{name}: {error}"));
                 }
             }
+            accept(files, store, known_samples > 0, strange_samples > 0, &mut findings)?;
         }
         wanted.retain(|id, _| !index.contains(*id));
         if !wanted.is_empty() {
@@ -294,6 +315,34 @@ impl Held {
         self.signal.raise();
         Ok(())
     }
+}
+
+/// Refuses segments that were made from another database. Tokens are random, so one sample in common proves that this is the
+/// database or a copy of it, older or newer; without one the identity decides that was noted beside the segments.
+fn accept(
+    files: &SegmentFiles,
+    store: &dyn Store,
+    has_known: bool,
+    has_strange: bool,
+    findings: &mut Vec<String>,
+) -> Result<(), StoreError> {
+    let (owner, identity) = (files.owner(), store.identity()?);
+    if owner == Some(identity) {
+        return Ok(());
+    }
+    if !has_known && (owner.is_some() || has_strange) {
+        let folder = files.folder().display();
+        return Err(StoreError::Lost(format!(
+            "{folder} holds the index of another database: malkin.db beside it was replaced. Put back the database that \
+             belongs here. To keep this database, remove {folder}; the index is then built from it"
+        )));
+    }
+    if !store.is_read_only()
+        && let Err(error) = files.set_owner(identity)
+    {
+        findings.push(format!("the folder of the index cannot be written: {error}"));
+    }
+    Ok(())
 }
 
 /// Reads samples from the store into the index, all or some; answers the number of functions with a signature.

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::sqlite::MISFIT;
+
 /// Failure of a store operation. Nothing was changed when one is returned.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -33,6 +35,12 @@ pub enum StoreError {
     /// The disk is full or cannot be written.
     #[error("cannot write to the store: {0}")]
     NotWritable(String),
+    /// Files of the data directory are missing, were replaced, or do not belong together. The text says what to do.
+    #[error("{0}")]
+    Lost(String),
+    /// The store was opened for reading only.
+    #[error("{} is opened for reading only: nothing can be changed", .0.display())]
+    ReadOnly(PathBuf),
     /// A value is larger than a record may be.
     #[error("{what} has {size} bytes, at most {limit} can be stored")]
     TooLarge {
@@ -83,6 +91,11 @@ impl From<rusqlite::Error> for StoreError {
         let damaged =
             |what: &str, error: &Sql| Self::Damaged { what: what.to_owned(), detail: error.to_string() };
         match &error {
+            Sql::SqliteFailure(_, Some(text)) if text.ends_with(MISFIT) => {
+                let what = text.strip_suffix(MISFIT).unwrap_or_default().to_owned();
+                let detail = MISFIT.trim_start_matches(": ").to_owned();
+                Self::Damaged { what, detail }
+            }
             Sql::SqliteFailure(failure, _) => match failure.code {
                 ErrorCode::DiskFull | ErrorCode::ReadOnly | ErrorCode::PermissionDenied => {
                     Self::NotWritable(error.to_string())

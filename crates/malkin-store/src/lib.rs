@@ -28,13 +28,32 @@ pub use catalogue::{
 pub use error::StoreError;
 pub use jobs::{Job, JobFilter, JobState, JobStats, Jobs, NewJob, Upload};
 pub use search::{Border, Filter, Found, Noun, Order, Search, SearchError, Searches};
-pub use sqlite::{PackedDisassembly, SqliteStore, read_original_analyses};
+pub use sqlite::{
+    INDEX_EXTENSION, INDEX_FOLDER, INDEX_OWNER, INSPECTED_AT_OPEN, Inspection, PackedDisassembly,
+    SqliteStore, read_original_analyses,
+};
 pub use time::Timestamp;
 
 /// Everything a server keeps. Object safe: used as `Arc<dyn Store>` from any thread.
 pub trait Store: Catalogue + Searches + Jobs + Analyses + Access + Send + Sync {
     /// Name of the engine as `/status` tells it (`storage_type`). Clients written for MCRIT know only `mongodb`.
     fn engine(&self) -> &'static str;
+
+    /// A random number by which this database is recognised. A copy of it has the same; it never changes.
+    fn identity(&self) -> Result<u64, StoreError>;
+
+    /// Whether every change is refused, with [`StoreError::ReadOnly`].
+    fn is_read_only(&self) -> bool;
+
+    /// Looks at everything that is stored; `go_on` is asked now and then and can end it. After damage that could make
+    /// other answers wrong, the store refuses everything.
+    fn inspect(&self, go_on: &mut dyn FnMut() -> bool) -> Result<Inspection, StoreError>;
+
+    /// Whether the store can be read and its files are still those that were opened.
+    ///
+    /// # Errors
+    /// [`StoreError::Lost`] if a file was deleted or replaced, [`StoreError::Damaged`] if damage was found.
+    fn health(&self) -> Result<(), StoreError>;
 
     /// Drops samples, families, functions and jobs and restarts their counters (samples, functions and job numbers from
     /// 0, families from 1, query objects from -1). Stored result bytes, job statistics and the state counter survive, as

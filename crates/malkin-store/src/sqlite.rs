@@ -11,12 +11,15 @@ use crate::error::StoreError;
 mod access;
 mod analyses;
 mod catalogue;
+mod checksums;
 mod chunks;
 mod claim;
 mod codec;
 mod counters;
+mod directory;
 mod engine;
 mod functions;
+mod inspection;
 mod job_rows;
 mod jobs;
 mod labels;
@@ -29,10 +32,15 @@ mod search;
 mod stats;
 
 pub use analyses::read_original_analyses;
+pub(crate) use checksums::MISFIT;
 pub use chunks::PackedDisassembly;
+use directory::DATABASE;
+pub use directory::{INDEX_EXTENSION, INDEX_FOLDER, INDEX_OWNER};
+pub use inspection::Inspection;
 
-/// Name of the database in the data directory.
-const DATABASE: &str = "malkin.db";
+/// A database of at most this many bytes is inspected when it is opened, which takes a fraction of a second; a larger one
+/// in the background.
+pub const INSPECTED_AT_OPEN: u64 = 64 * 1024 * 1024;
 
 /// The embedded store.
 #[derive(Debug)]
@@ -50,12 +58,64 @@ impl SqliteStore {
     ///
     /// # Errors
     /// [`StoreError::InUse`] while another process (or another value of this one) has it open, [`StoreError::TooNew`] if a
-    /// newer program wrote it.
+    /// newer program wrote it, [`StoreError::Lost`] if the database is missing or empty beside its index or log.
     pub fn open(dir: &Path, holder_note: &str) -> Result<Self, StoreError> {
         let claim = claim::Claim::take(dir, holder_note)?;
+        directory::refuse_lost_database(dir)?;
         let engine = engine::Engine::open(&dir.join(DATABASE))?;
         migrate::migrate(&mut engine.writer())?;
-        Ok(Self { engine, ids: object_ids::ObjectIds::new()?, claim: Some(claim) })
+        checksums::keep(&mut engine.writer())?;
+        engine.check_files()?;
+        Self { engine, ids: object_ids::ObjectIds::new()?, claim: Some(claim) }.inspected_if_small()
+    }
+
+    /// Opens the store of a directory for reading only, which several processes may do at once. Nothing in the directory is
+    /// written, so it may be one that cannot be written, or whose disk is full.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`] while a process has it open to write, [`StoreError::NotWritable`] if its format is older,
+    /// [`StoreError::Lost`] and [`StoreError::Io`] if there is no database.
+    pub fn open_read_only(dir: &Path) -> Result<Self, StoreError> {
+        let claim = claim::Claim::share(dir)?;
+        directory::refuse_lost_database(dir)?;
+        let path = dir.join(DATABASE);
+        if let Err(source) = std::fs::metadata(&path) {
+            return Err(StoreError::Io { path, source });
+        }
+        let engine = engine::Engine::open_read_only(&path)?;
+        migrate::require_newest(&engine.writer())?;
+        Self { engine, ids: object_ids::ObjectIds::new()?, claim: Some(claim) }.inspected_if_small()
+    }
+
+    fn inspected_if_small(self) -> Result<Self, StoreError> {
+        if self.engine.file_size().is_some_and(|size| size <= INSPECTED_AT_OPEN) {
+            self.inspect(&mut || true)?;
+        }
+        Ok(self)
+    }
+
+    /// Looks at every row and every page; `go_on` is asked between steps and can end it. After damage that could make other
+    /// answers wrong, the store refuses everything.
+    ///
+    /// # Errors
+    /// Only failures to read at all; damage is a finding.
+    pub fn inspect(&self, go_on: &mut dyn FnMut() -> bool) -> Result<Inspection, StoreError> {
+        let found = inspection::inspect(&self.engine, go_on)?;
+        if let Some(finding) = found.structure.first() {
+            self.engine.condemn(format!(
+                "{finding}. `malkin verify` lists all findings; restore a backup of the data directory"
+            ));
+        }
+        Ok(found)
+    }
+
+    /// [`SqliteStore::inspect`] to the end; an error states the first finding.
+    pub fn verify(&self) -> Result<(), StoreError> {
+        let found = self.inspect(&mut || true)?;
+        match found.structure.into_iter().chain(found.records).next() {
+            None => Ok(()),
+            Some(detail) => Err(StoreError::Damaged { what: "database".to_owned(), detail }),
+        }
     }
 
     /// An empty store that is gone when the value is dropped; for tests. Reads wait for writes, and the visitor of
@@ -63,6 +123,7 @@ impl SqliteStore {
     pub fn open_in_memory() -> Result<Self, StoreError> {
         let engine = engine::Engine::open_in_memory()?;
         migrate::migrate(&mut engine.writer())?;
+        checksums::keep(&mut engine.writer())?;
         Ok(Self { engine, ids: object_ids::ObjectIds::new()?, claim: None })
     }
 
@@ -70,22 +131,29 @@ impl SqliteStore {
     pub fn set_holder_note(&self, note: &str) -> Result<(), StoreError> {
         self.claim.as_ref().map_or(Ok(()), |claim| claim.set_note(note))
     }
-
-    /// Reads the whole database and checks its structure; an error tells the first finding.
-    pub fn verify(&self) -> Result<(), StoreError> {
-        self.engine.read(|connection| {
-            let finding: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
-            if finding == "ok" {
-                return Ok(());
-            }
-            Err(StoreError::Damaged { what: "database".to_owned(), detail: finding })
-        })
-    }
 }
 
 impl Store for SqliteStore {
     fn engine(&self) -> &'static str {
         "sqlite"
+    }
+
+    fn identity(&self) -> Result<u64, StoreError> {
+        self.engine.read(|connection| Ok(counters::read(connection, counters::IDENTITY)? as u64))
+    }
+
+    fn is_read_only(&self) -> bool {
+        self.engine.is_read_only()
+    }
+
+    fn inspect(&self, go_on: &mut dyn FnMut() -> bool) -> Result<Inspection, StoreError> {
+        Self::inspect(self, go_on)
+    }
+
+    fn health(&self) -> Result<(), StoreError> {
+        // Neither waits for a connection: a server asks on a thread that must not block.
+        self.engine.check_files()?;
+        self.engine.check_damage()
     }
 
     fn respawn(&self) -> Result<(), StoreError> {

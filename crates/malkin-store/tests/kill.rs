@@ -190,7 +190,7 @@ fn killed_at_random_moments() {
         let out = child.stdout.take().unwrap();
         let listener =
             std::thread::spawn(move || BufReader::new(out).lines().map_while(Result::ok).collect::<Vec<_>>());
-        std::thread::sleep(Duration::from_millis(50 + round * 97 % 330));
+        std::thread::sleep(Duration::from_millis(400 + round * 97 % 330));
         child.kill().unwrap();
         child.wait().unwrap();
         for line in listener.join().unwrap() {

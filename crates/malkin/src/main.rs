@@ -40,6 +40,7 @@ struct Arguments {
 
 fn main() -> ExitCode {
     output::start_log();
+    survive_size_limits();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return ExitCode::from(output::usage(error)),
@@ -50,6 +51,18 @@ fn main() -> ExitCode {
         Err(failure) => {
             output::error(&failure);
             ExitCode::FAILURE
+        }
+    }
+}
+
+/// A write beyond the file-size limit of the process (`ulimit -f`) ends it by a signal, unless that is handled: then the
+/// write fails like one to a full disk.
+fn survive_size_limits() {
+    #[cfg(unix)]
+    {
+        let reached = std::sync::Arc::default();
+        if let Err(error) = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, reached) {
+            tracing::warn!(%error, "the file-size limit of this process, if there is one, will end it");
         }
     }
 }

@@ -1,13 +1,14 @@
 //! Where the data is: a data directory of this machine, or a running server (Malkin or MCRIT).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
 use malkin_service::{Clock, Engine};
-use malkin_store::SqliteStore;
+use malkin_store::{SqliteStore, StoreError};
 
 use crate::failure::Failure;
+use crate::output;
 use crate::remote::Remote;
 
 /// Options that say where the data is.
@@ -38,6 +39,18 @@ pub(crate) enum Place {
 impl Options {
     /// Opens the place.
     pub(crate) fn open(&self) -> Result<Place, Failure> {
+        self.open_by(|data| open_local(data, HOLDER))
+    }
+
+    /// Opens the place for a command that changes nothing: a data directory that cannot be written is only read.
+    pub(crate) fn open_to_read(&self) -> Result<Place, Failure> {
+        self.open_by(|data| open_local_to_read(data, HOLDER))
+    }
+
+    fn open_by(
+        &self,
+        local: impl FnOnce(&Path) -> Result<(Engine, Arc<SqliteStore>), Failure>,
+    ) -> Result<Place, Failure> {
         // The environment names MCRIT's own command line uses; an explicit option or MALKIN_SERVER goes first.
         let from_mcrit = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
         match self.server.clone().or_else(|| from_mcrit("MCRIT_CLI_SERVER")) {
@@ -45,17 +58,35 @@ impl Options {
                 let token = self.token.clone().or_else(|| from_mcrit("MCRIT_CLI_APITOKEN"));
                 Ok(Place::Remote(Remote::new(&url, token)?))
             }
-            None => Ok(Place::Local(Arc::new(open_local(&self.data, "a malkin command")?.0))),
+            None => Ok(Place::Local(Arc::new(local(&self.data)?.0))),
         }
     }
 }
 
+/// What a second process is told about a command.
+const HOLDER: &str = "a malkin command";
+
 /// Opens a data directory; `holder` is what a second process is told about this one.
-pub(crate) fn open_local(
-    data: &std::path::Path,
-    holder: &str,
-) -> Result<(Engine, Arc<SqliteStore>), Failure> {
+pub(crate) fn open_local(data: &Path, holder: &str) -> Result<(Engine, Arc<SqliteStore>), Failure> {
     let store = Arc::new(SqliteStore::open(data, holder)?);
     let shared: Arc<dyn malkin_store::Store> = store.clone();
     Ok((Engine::open_in(data, shared, Clock::System)?, store))
+}
+
+/// Opens a data directory for reading only: nothing in it is written.
+pub(crate) fn open_local_read_only(data: &Path) -> Result<(Engine, Arc<SqliteStore>), Failure> {
+    let store = Arc::new(SqliteStore::open_read_only(data)?);
+    let shared: Arc<dyn malkin_store::Store> = store.clone();
+    Ok((Engine::open_in(data, shared, Clock::System)?, store))
+}
+
+/// As [`open_local`], or for reading only if the directory cannot be written or its disk is full.
+pub(crate) fn open_local_to_read(data: &Path, holder: &str) -> Result<(Engine, Arc<SqliteStore>), Failure> {
+    match open_local(data, holder) {
+        Err(Failure::Store(StoreError::NotWritable(cause))) => {
+            output::note(&format!("note: the data directory is only read: {cause}"));
+            open_local_read_only(data)
+        }
+        outcome => outcome,
+    }
 }

@@ -11,13 +11,20 @@ use serde_json::{Map, Value, json};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::query::Query;
+use crate::triage::{LOST, READ_ONLY};
 
 /// A store that fails is no fault of the client, unless it was asked to keep too much.
 pub(super) fn store_failed(error: StoreError) -> Answer {
     if let StoreError::TooLarge { .. } = error {
         return Answer::failed(StatusCode::PAYLOAD_TOO_LARGE, &sentence(&error.to_string()));
     }
+    if let StoreError::ReadOnly(_) = error {
+        return Answer::failed(StatusCode::SERVICE_UNAVAILABLE, &sentence(READ_ONLY));
+    }
     tracing::error!(%error, "the store failed");
+    if let StoreError::Lost(_) = error {
+        return Answer::failed(StatusCode::SERVICE_UNAVAILABLE, &sentence(LOST));
+    }
     Answer::failed(StatusCode::SERVICE_UNAVAILABLE, "The store is not available, nothing was changed.")
 }
 

@@ -37,11 +37,22 @@ pub(super) fn missing(place: &[&str], holder: Value) -> Value {
     fault("missing", place, "Field required", holder)
 }
 
+/// A change was asked of a server that makes none.
+pub(crate) const READ_ONLY: &str = "the server was started with --read-only: nothing can be changed";
+
+/// The files of the store are not those that were opened. Paths are for the log alone.
+pub(crate) const LOST: &str = "the files of the database were deleted, moved or replaced, see the log";
+
 /// The store failed.
 pub(super) fn store_failed(error: StoreError) -> Answer {
     match error {
         StoreError::NotWritable(cause) => {
             detail(StatusCode::INSUFFICIENT_STORAGE, &json!(format!("the store cannot be written: {cause}")))
+        }
+        StoreError::ReadOnly(_) => detail(StatusCode::SERVICE_UNAVAILABLE, &json!(READ_ONLY)),
+        StoreError::Lost(_) => {
+            tracing::error!(%error, "the store failed");
+            detail(StatusCode::SERVICE_UNAVAILABLE, &json!(LOST))
         }
         StoreError::TooLarge { .. } => detail(StatusCode::PAYLOAD_TOO_LARGE, &json!(error.to_string())),
         error => {

@@ -14,10 +14,11 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use malkin_index::checksum;
+use malkin_store::{INDEX_EXTENSION, INDEX_FOLDER, INDEX_OWNER};
 
 /// Folder below the data directory.
-const FOLDER: &str = "index";
-const EXTENSION: &str = "segment";
+const FOLDER: &str = INDEX_FOLDER;
+const EXTENSION: &str = INDEX_EXTENSION;
 /// Extension while a file is written.
 const UNFINISHED: &str = "unfinished";
 /// Bytes of the checksum behind the image: SHA-256.
@@ -57,6 +58,34 @@ impl SegmentFiles {
             }
         }
         Ok(files)
+    }
+
+    /// The folder below a data directory as it is, to read only; `None` if there is none.
+    pub(crate) fn open_read_only(data: &Path) -> Option<Self> {
+        let folder = data.join(FOLDER);
+        folder.is_dir().then_some(Self { folder })
+    }
+
+    /// The folder.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The identity of the database the segments were made from, if it was noted and can be read.
+    pub(crate) fn owner(&self) -> Option<u64> {
+        let text = fs::read_to_string(self.folder.join(INDEX_OWNER)).ok()?;
+        u64::from_str_radix(text.trim(), 16).ok()
+    }
+
+    /// Notes the identity of the database the segments are made from.
+    pub(crate) fn set_owner(&self, identity: u64) -> io::Result<()> {
+        let (unfinished, path) =
+            (self.folder.join(INDEX_OWNER).with_extension(UNFINISHED), self.folder.join(INDEX_OWNER));
+        let mut file = File::create(&unfinished)?;
+        file.write_all(format!("{identity:016x}\n").as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&unfinished, &path)?;
+        sync_folder(&self.folder)
     }
 
     fn paths(&self) -> io::Result<Vec<PathBuf>> {

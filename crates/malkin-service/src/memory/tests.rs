@@ -133,6 +133,7 @@ fn open(data: &tempfile::TempDir, store: &SqliteStore) -> Memory {
 fn segments(data: &tempfile::TempDir) -> Vec<std::path::PathBuf> {
     let folder = std::fs::read_dir(data.path().join("index")).unwrap();
     let mut paths: Vec<_> = folder.map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "segment"));
     paths.sort();
     paths
 }

@@ -16,6 +16,8 @@ pub(super) const CHUNK: &str = "chunk";
 pub(super) const JOB: &str = "job";
 pub(super) const STATE: &str = "state";
 pub(super) const CHANGED_AT: &str = "changed_at";
+/// The random number by which a database is recognised; no counter, but kept as one.
+pub(super) const IDENTITY: &str = "identity";
 
 /// Takes `count` consecutive numbers (downwards if negative) and answers the first of them.
 pub(super) fn take(transaction: &Transaction<'_>, name: &str, count: i64) -> Result<i64, StoreError> {

@@ -5,14 +5,16 @@
 //! with `synchronous=FULL`: a commit that returned is on the disk. The file is not mapped into memory: that reads no faster
 //! here, and a failing disk would be a signal instead of an error.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
+use super::directory::{OpenFiles, with_suffix};
 use crate::error::StoreError;
 use crate::search::contains;
 
@@ -51,11 +53,30 @@ const PAGE: i64 = 4096;
 /// commits change, of the indexes above all, are brought in once for all of these.
 const CHECKPOINT: i64 = 4000;
 
+/// How a database is opened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Access {
+    /// To read and write, with the log beside it and its index in shared memory.
+    Write,
+    /// To read a database whose log is empty or not there: nothing but the file itself is opened.
+    ReadFile,
+    /// To read a database and its log, whose index is built in memory: nothing is written, not even the shared memory that
+    /// readers otherwise need.
+    ReadLog,
+}
+
 /// One database.
 #[derive(Debug)]
 pub(super) struct Engine {
     /// None for a database in memory, which has no readers of its own.
     path: Option<PathBuf>,
+    /// How readers are opened.
+    access: Access,
+    /// None for a database in memory and one that is only read.
+    files: Option<OpenFiles>,
+    /// Damage after which any answer may be wrong.
+    damage: OnceLock<String>,
+    /// For a database that is only read, one more reader.
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
 }
@@ -76,14 +97,43 @@ impl Engine {
         writer.pragma_update(None, "synchronous", "FULL")?;
         writer.pragma_update(None, "wal_autocheckpoint", CHECKPOINT)?;
         writer.pragma_update(None, "journal_size_limit", LOG_LIMIT)?;
-        Ok(Self { path: Some(path.to_owned()), writer: Mutex::new(writer), readers: Mutex::default() })
+        Ok(Self {
+            path: Some(path.to_owned()),
+            access: Access::Write,
+            files: Some(OpenFiles::of(path)),
+            damage: OnceLock::new(),
+            writer: Mutex::new(writer),
+            readers: Mutex::default(),
+        })
+    }
+
+    /// Opens a database that is only read. Nobody writes to it meanwhile: the claim on the directory sees to that.
+    pub(super) fn open_read_only(path: &Path) -> Result<Self, StoreError> {
+        refuse_stump(path)?;
+        let log = std::fs::metadata(with_suffix(path, "-wal"));
+        let access = if log.is_ok_and(|log| log.len() > 0) { Access::ReadLog } else { Access::ReadFile };
+        Ok(Self {
+            path: Some(path.to_owned()),
+            access,
+            files: None,
+            damage: OnceLock::new(),
+            writer: Mutex::new(open_reader(path, access)?),
+            readers: Mutex::default(),
+        })
     }
 
     /// A database that lives as long as this value.
     pub(super) fn open_in_memory() -> Result<Self, StoreError> {
         let writer = Connection::open_in_memory()?;
         prepare(&writer, WRITER_CACHE_KIB)?;
-        Ok(Self { path: None, writer: Mutex::new(writer), readers: Mutex::default() })
+        Ok(Self {
+            path: None,
+            access: Access::Write,
+            files: None,
+            damage: OnceLock::new(),
+            writer: Mutex::new(writer),
+            readers: Mutex::default(),
+        })
     }
 
     /// Runs `f` in a transaction that is committed if it succeeds and leaves nothing behind if not.
@@ -91,15 +141,60 @@ impl Engine {
         &self,
         f: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        if let Some(path) = self.path.as_ref().filter(|_| self.is_read_only()) {
+            return Err(StoreError::ReadOnly(path.clone()));
+        }
+        self.check_damage()?;
+        self.check_files()?;
         let mut writer = lock(&self.writer);
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let value = f(&transaction)?;
         transaction.commit()?;
+        // What went into a file without a name is lost: it must not be acknowledged.
+        self.check_files()?;
         Ok(value)
+    }
+
+    /// Whether the files are still those that were opened.
+    pub(super) fn check_files(&self) -> Result<(), StoreError> {
+        self.files.as_ref().map_or(Ok(()), OpenFiles::check)
+    }
+
+    /// Whether nothing can be written.
+    pub(super) fn is_read_only(&self) -> bool {
+        self.access != Access::Write
+    }
+
+    /// Bytes of the database file; none in memory.
+    pub(super) fn file_size(&self) -> Option<u64> {
+        std::fs::metadata(self.path.as_ref()?).ok().map(|metadata| metadata.len())
+    }
+
+    /// Refuses all reads and writes from now on.
+    pub(super) fn condemn(&self, damage: String) {
+        // The first finding stays.
+        let _ = self.damage.set(damage);
+    }
+
+    /// Whether damage was found since the store was opened.
+    pub(super) fn check_damage(&self) -> Result<(), StoreError> {
+        match self.damage.get() {
+            None => Ok(()),
+            Some(detail) => Err(StoreError::Damaged { what: "database".to_owned(), detail: detail.clone() }),
+        }
     }
 
     /// Runs `f` on one snapshot.
     pub(super) fn read<T>(
+        &self,
+        f: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.check_damage()?;
+        self.read_anyway(f)
+    }
+
+    /// As [`Engine::read`], even if damage was found.
+    pub(super) fn read_anyway<T>(
         &self,
         f: impl FnOnce(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
@@ -109,7 +204,7 @@ impl Engine {
         let idle = lock(&self.readers).pop();
         let mut reader = match idle {
             Some(reader) => reader,
-            None => open_reader(path)?,
+            None => open_reader(path, self.access)?,
         };
         let value = snapshot(&mut reader, f);
         let mut readers = lock(&self.readers);
@@ -163,14 +258,48 @@ fn snapshot<T>(
     Ok(value)
 }
 
-fn open_reader(path: &Path) -> Result<Connection, StoreError> {
-    let reader = Connection::open_with_flags(
-        path,
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )?;
+fn open_reader(path: &Path, access: Access) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let reader = match access {
+        Access::Write => Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_READ_WRITE)?,
+        Access::ReadFile => {
+            let address = format!("file:{}?immutable=1", encoded(path));
+            let flags = flags | OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+            Connection::open_with_flags(address, flags)?
+        }
+        Access::ReadLog => {
+            let flags = flags | OpenFlags::SQLITE_OPEN_READ_ONLY;
+            // The file system without locks: an exclusive lock, which keeps the index of the log in memory, needs a file
+            // that can be written otherwise.
+            let reader = if cfg!(unix) {
+                Connection::open_with_flags_and_vfs(path, flags, c"unix-none")?
+            } else {
+                Connection::open_with_flags(path, flags)?
+            };
+            reader.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+            // Neither the database nor the log is changed at the end.
+            reader.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+            reader
+        }
+    };
     prepare(&reader, READER_CACHE_KIB)?;
     reader.pragma_update(None, "query_only", true)?;
     Ok(reader)
+}
+
+/// A path as part of a URI.
+fn encoded(path: &Path) -> String {
+    let mut text = String::new();
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'_' | b'-' => {
+                text.push(char::from(*byte))
+            }
+            // Writing to a text cannot fail.
+            _ => drop(write!(text, "%{byte:02X}")),
+        }
+    }
+    text
 }
 
 fn prepare(connection: &Connection, cache_kib: i64) -> Result<(), StoreError> {
@@ -189,7 +318,8 @@ fn prepare(connection: &Connection, cache_kib: i64) -> Result<(), StoreError> {
 }
 
 /// What SQLite's own functions cannot say: texts compared without case, by the rules of a search.
-fn add_functions(connection: &Connection) -> Result<(), StoreError> {
+pub(super) fn add_functions(connection: &Connection) -> Result<(), StoreError> {
+    super::checksums::add_functions(connection)?;
     let flags =
         FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_DIRECTONLY;
     connection.create_scalar_function("malkin_indexed", 1, flags, |context: &Context<'_>| {

@@ -169,6 +169,8 @@ pub(super) fn read(connection: &Connection, query: &FunctionQuery) -> Result<Vec
                 if let Some(row) = rows.next()? {
                     let labels = labels::of_function(connection, *id)?;
                     found.push(reader.entry(row, labels)?);
+                } else {
+                    refuse_missing(connection, *id)?;
                 }
             }
         }
@@ -185,11 +187,36 @@ fn read_range(
     let mut labels = labels::of_range(reader.connection, bounds)?;
     let mut select = reader.connection.prepare_cached(sql!("function/range"))?;
     let mut rows = select.query(bounds)?;
+    let before = found.len();
     while let Some(row) = rows.next()? {
         let labels = labels.remove(&row.get(0)?).unwrap_or_default();
         found.push(reader.entry(row, labels)?);
     }
-    Ok(())
+    require_all(range, found.len() - before)
+}
+
+/// Refuses a range of functions of which not all were found.
+fn require_all(range: FunctionRange, found: usize) -> Result<(), StoreError> {
+    if i64::try_from(found) == Ok(range.count) {
+        return Ok(());
+    }
+    Err(StoreError::Damaged {
+        what: format!("range of functions {} to {}", range.lowest, range.highest()),
+        detail: format!("{found} of {} functions were found", range.count),
+    })
+}
+
+/// Refuses a stored function that is missing although a sample has it. Numbers that no sample has are just unknown.
+fn refuse_missing(connection: &Connection, id: FunctionId) -> Result<(), StoreError> {
+    let mut select = connection.prepare_cached(sql!("function/owner"))?;
+    let owner =
+        select.query_row([id.get()], |row| Ok(FunctionRange { lowest: row.get(0)?, count: row.get(1)? }));
+    match owner.optional()? {
+        Some(range) if range.lowest <= id.get() && id.get() <= range.highest() => {
+            Err(StoreError::Damaged { what: format!("function {id}"), detail: "it is missing".to_owned() })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The numbers of a window over all stored functions, found over their samples instead of by walking over functions.
@@ -273,6 +300,7 @@ pub(super) fn walk(
                 picblockhashes: blocks(row, 4, function_id, entry)?,
             });
         }
+        require_all(range, rows.len())?;
         if !visit(&sample, &rows) {
             break;
         }
@@ -293,5 +321,8 @@ pub(super) fn distinct_pichashes(connection: &Connection) -> Result<u64, StoreEr
 pub(super) fn exists(connection: &Connection, id: FunctionId) -> Result<bool, StoreError> {
     let found =
         connection.prepare_cached(sql!("function/place"))?.query_row([id.get()], |_| Ok(())).optional()?;
+    if found.is_none() {
+        refuse_missing(connection, id)?;
+    }
     Ok(found.is_some())
 }

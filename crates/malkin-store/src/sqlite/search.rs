@@ -12,7 +12,7 @@ mod statement;
 use malkin_report::{FamilyEntry, FamilyId, FunctionEntry, FunctionId, SampleEntry, SampleId};
 use rusqlite::Connection;
 
-pub(super) use self::names::{NameWriter, forget as forget_functions, indexed as indexed_name};
+pub(super) use self::names::{NameWriter, each_trigram, forget as forget_functions, indexed as indexed_name};
 use self::source::Source;
 use super::SqliteStore;
 use super::{functions, samples};

@@ -88,7 +88,7 @@ impl Options {
 
 /// Asks and prints.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
-    let place = options.place.open()?;
+    let place = options.place.open_to_read()?;
     let json = match &place {
         Place::Local(engine) => ask_engine(options, engine)?,
         Place::Remote(remote) => ask_server(options, remote)?,

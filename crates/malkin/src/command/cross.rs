@@ -73,7 +73,7 @@ pub(crate) struct Options {
 
 /// Asks and prints.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
-    let (result, names) = match options.place.open()? {
+    let (result, names) = match options.place.open_to_read()? {
         Place::Local(engine) => {
             let mut arguments = MatchArguments::none();
             if options.group_only {

@@ -40,7 +40,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let mut partial = path.as_os_str().to_owned();
     partial.push(".part");
     let mut file = BufWriter::new(File::create(&partial).map_err(unwritable)?);
-    match options.place.open()? {
+    match options.place.open_to_read()? {
         Place::Local(engine) => {
             let samples: Option<Vec<SampleId>> =
                 options.samples.as_ref().map(|ids| ids.iter().copied().map(SampleId::new).collect());

@@ -42,7 +42,7 @@ pub(crate) struct Options {
 /// Asks and prints.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let arguments = options.matching.arguments();
-    let (result, attribution) = match options.place.open()? {
+    let (result, attribution) = match options.place.open_to_read()? {
         Place::Local(engine) => {
             let result = engine.match_now(
                 SampleId::new(options.sample),

@@ -43,7 +43,7 @@ pub(crate) struct Options {
 /// Asks and prints.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let report = input::report(&options.file, &options.code)?;
-    let (result, attribution) = match options.place.open()? {
+    let (result, attribution) = match options.place.open_to_read()? {
         Place::Local(engine) => {
             let result = engine
                 .query_now(report, &options.matching.arguments())

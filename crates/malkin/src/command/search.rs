@@ -55,7 +55,7 @@ pub(crate) struct Options {
 
 /// Searches and prints.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
-    let (records, more) = match options.place.open()? {
+    let (records, more) = match options.place.open_to_read()? {
         Place::Local(engine) => local(&engine, options)?,
         Place::Remote(remote) => {
             let mut answer = remote.get(&path(options))?;

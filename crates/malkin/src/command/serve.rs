@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use clap::Args;
 use malkin_server::{DEFAULT_BODY_LIMIT, DEFAULT_CONNECTIONS_PER_ADDRESS, Host, Settings};
-use malkin_service::{DEFAULT_MATCH_TIME, Engine, IntelSettings, Workers};
+use malkin_service::{
+    DEFAULT_MATCH_TIME, Engine, INSPECTION_INTERVAL, Inspector, IntelSettings, Workers,
+};
 
 use crate::failure::Failure;
 use crate::{input, output, place};
@@ -24,6 +26,10 @@ pub(crate) struct Options {
     /// Data directory of the embedded store
     #[arg(long, value_name = "DIR", env = "MALKIN_DATA", default_value = "malkin-data")]
     data: PathBuf,
+
+    /// Change nothing: for a data directory that cannot be written, or a full disk. Changes and jobs are refused
+    #[arg(long, env = "MALKIN_READ_ONLY")]
+    read_only: bool,
 
     /// A token that may do everything, in the header `apitoken`; see also `malkin token`
     #[arg(long, value_name = "TOKEN", env = "MALKIN_TOKEN", hide_env_values = true)]
@@ -108,7 +114,11 @@ async fn serve(options: Options) -> Result<ExitCode, Failure> {
     let address = listener.local_addr()?;
     let holder = format!("a server at http://{address}");
     let data = options.data.clone();
-    let (engine, _store) = tokio::task::spawn_blocking(move || place::open_local(&data, &holder))
+    let read_only = options.read_only;
+    let open = move || {
+        if read_only { place::open_local_read_only(&data) } else { place::open_local(&data, &holder) }
+    };
+    let (engine, store) = tokio::task::spawn_blocking(open)
         .await
         .map_err(|error| Failure::Other(format!("cannot open the store: {error}")))??;
     warn_of_access(&options, &engine, address);
@@ -121,7 +131,10 @@ async fn serve(options: Options) -> Result<ExitCode, Failure> {
     }
     let engine = Arc::new(engine);
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let count = options.workers.map_or_else(|| cores.saturating_sub(1).max(1), usize::from);
+    let wanted = options.workers.map_or_else(|| cores.saturating_sub(1).max(1), usize::from);
+    // Jobs are rows of the store: without writing none can be queued.
+    let count = if read_only { 0 } else { wanted };
+    let inspector = Inspector::start(store, INSPECTION_INTERVAL)?;
     let workers = Workers::start(&engine, &format!("malkin-{}", std::process::id()), count)?;
     let settings = Settings {
         token: options.token,
@@ -141,9 +154,12 @@ async fn serve(options: Options) -> Result<ExitCode, Failure> {
         counts.functions
     ));
     let served = malkin_server::serve(listener, Arc::clone(&engine), settings, interrupted()).await;
-    tokio::task::spawn_blocking(move || workers.stop())
-        .await
-        .map_err(|error| Failure::Other(format!("cannot stop the workers: {error}")))?;
+    tokio::task::spawn_blocking(move || {
+        inspector.stop();
+        workers.stop();
+    })
+    .await
+    .map_err(|error| Failure::Other(format!("cannot stop the workers: {error}")))?;
     served?;
     Ok(ExitCode::SUCCESS)
 }

@@ -23,7 +23,7 @@ pub(crate) struct Options {
 
 /// Prints the figures.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
-    let status = match options.place.open()? {
+    let status = match options.place.open_to_read()? {
         Place::Remote(remote) => remote.get("/status?with_pichash=true")?["status"].take(),
         Place::Local(engine) => {
             let counts = engine.counts()?;

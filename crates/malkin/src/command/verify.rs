@@ -1,14 +1,16 @@
 //! `malkin verify`: does the data directory hold what it should, and does the index say what the store says?
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
+use malkin_service::{Clock, Engine};
+use malkin_store::{Inspection, SqliteStore, Store, StoreError};
 use serde_json::json;
 
 use crate::failure::Failure;
 use crate::output::{self, Align, Document, Format, Table};
-use crate::place;
 
 /// Options of the command.
 #[derive(Args, Debug)]
@@ -27,6 +29,37 @@ pub(crate) struct Options {
     format: Format,
 }
 
+/// Opens the store, or only reads it where nothing can be written.
+fn open_store(data: &Path) -> Result<Arc<SqliteStore>, Failure> {
+    match SqliteStore::open(data, "malkin verify") {
+        Err(StoreError::NotWritable(cause)) => {
+            output::note(&format!("note: the data directory is only read: {cause}"));
+            Ok(Arc::new(SqliteStore::open_read_only(data)?))
+        }
+        outcome => Ok(Arc::new(outcome?)),
+    }
+}
+
+/// Prints what is damaged.
+fn report_damage(options: &Options, found: &Inspection) -> Result<(), Failure> {
+    let findings: Vec<&String> = found.structure.iter().chain(&found.records).collect();
+    match options.format {
+        Format::Json | Format::Jsonl => {
+            output::json(&json!({"database": findings.first(), "findings": findings}))
+        }
+        Format::Table | Format::Markdown => {
+            let mut table = Table::new(&[("what", Align::Left), ("finding", Align::Left)]);
+            for finding in findings {
+                table.row(vec!["database".to_owned(), finding.clone()]);
+            }
+            table.row(vec!["index".to_owned(), "not compared, the database is damaged".to_owned()]);
+            let mut page = Document::new(options.format);
+            page.table(&table);
+            output::document(&page)
+        }
+    }
+}
+
 /// Checks, and says what it found. Status 1 if anything was wrong that is not mended now.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     if !options.data.is_dir() {
@@ -35,9 +68,30 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
             what: "no such data directory".to_owned(),
         });
     }
-    let (engine, store) = place::open_local(&options.data, "malkin verify")?;
-    let database = store.verify().err().map(|error| error.to_string());
-    let mut report = engine.memory().verify(engine.store())?;
+    let store = open_store(&options.data)?;
+    let inspection = store.inspect(&mut || true)?;
+    if !inspection.structure.is_empty() {
+        // The store answers nothing any more, so there is nothing to compare the index with.
+        report_damage(options, &inspection)?;
+        return Ok(ExitCode::FAILURE);
+    }
+    let database = (!inspection.is_sound()).then(|| inspection.records.join("; "));
+    let shared: Arc<dyn Store> = store.clone();
+    // A damaged function or sample is met again when the index is read or built.
+    let engine = match Engine::open_in(&options.data, shared, Clock::System) {
+        Err(_) if database.is_some() => {
+            report_damage(options, &inspection)?;
+            return Ok(ExitCode::FAILURE);
+        }
+        outcome => outcome?,
+    };
+    let mut report = match engine.memory().verify(engine.store()) {
+        Err(_) if database.is_some() => {
+            report_damage(options, &inspection)?;
+            return Ok(ExitCode::FAILURE);
+        }
+        outcome => outcome?,
+    };
     let mut repaired = false;
     if !report.equal && options.repair {
         engine.memory().rebuild(engine.store())?;
@@ -61,6 +115,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
         Format::Json | Format::Jsonl => {
             let figures = json!({
                 "database": database,
+                "findings": inspection.records,
                 "store": {"samples": counts.samples, "functions": counts.functions},
                 "index": {
                     "samples": report.samples,

@@ -8,6 +8,7 @@ mod changes;
 mod commands;
 mod comparisons;
 mod crowd;
+mod directory;
 mod durability;
 mod exchange;
 mod hostile;

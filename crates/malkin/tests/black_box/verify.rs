@@ -23,7 +23,8 @@ pub(crate) fn verify(data: &Path) -> (Option<i32>, Value) {
 }
 
 fn segments(data: &Path) -> Vec<PathBuf> {
-    std::fs::read_dir(data.join("index")).unwrap().map(|entry| entry.unwrap().path()).collect()
+    let paths = std::fs::read_dir(data.join("index")).unwrap().map(|entry| entry.unwrap().path());
+    paths.filter(|path| path.extension().is_some_and(|extension| extension == "segment")).collect()
 }
 
 #[test]

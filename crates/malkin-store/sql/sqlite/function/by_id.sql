@@ -1,2 +1,3 @@
 SELECT id, sample_id, offset, num_blocks, num_instructions, binweight, name, pichash, minhash, blocks
 FROM function WHERE id = ?1
+    AND malkin_sound('function', sum, id, sample_id, offset, num_blocks, num_instructions, binweight, name, pichash, minhash, blocks, chunk, chunk_offset, chunk_length)

@@ -1,1 +1,1 @@
-SELECT job FROM result WHERE id = ?1
+SELECT job FROM result WHERE id = ?1 AND malkin_sound('result', sum, id, job, codec, size, data)

@@ -121,6 +121,17 @@ pub(in super::super) fn indexed(name: &str) -> String {
     text
 }
 
+/// Calls `visit` with each distinct trigram of a name as it is indexed.
+pub(in super::super) fn each_trigram(indexed: &str, mut visit: impl FnMut(&str)) {
+    let starts: Vec<usize> = indexed.char_indices().map(|(at, _)| at).chain([indexed.len()]).collect();
+    let mut trigrams: Vec<&str> = starts.windows(4).filter_map(|w| indexed.get(w[0]..w[3])).collect();
+    trigrams.sort_unstable();
+    trigrams.dedup();
+    for trigram in trigrams {
+        visit(trigram);
+    }
+}
+
 /// Gives numbers to names, and brings new ones into the index.
 pub(in super::super) struct NameWriter<'t> {
     transaction: &'t Transaction<'t>,

@@ -382,13 +382,19 @@ fn label_condition(field: Field, test: &Test, statement: &mut Statement) -> Stri
     let text = label_column(field);
     let mut any = |condition: &dyn Fn(&mut Statement) -> String| {
         let condition = condition(statement);
-        format!("EXISTS (SELECT 1 FROM label AS l WHERE l.function_id = f.id AND {condition})")
+        // Not the view `label`: its checks must not stand beside an equality (`checksums`).
+        format!(
+            "EXISTS (SELECT 1 FROM function_label AS l JOIN label_author AS a ON a.id = l.author \
+             WHERE l.function_id = f.id AND {condition})"
+        )
     };
     match test {
         Test::Contains { needle, not } => {
             let some = any(&|statement| statement.contains(text, needle, false));
             if *not {
-                format!("NOT {some} AND EXISTS (SELECT 1 FROM label AS l WHERE l.function_id = f.id)")
+                format!(
+                    "NOT {some} AND EXISTS (SELECT 1 FROM function_label AS l WHERE l.function_id = f.id)"
+                )
             } else {
                 some
             }

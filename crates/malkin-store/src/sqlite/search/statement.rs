@@ -125,7 +125,7 @@ pub(super) fn column(noun: Noun, field: Field) -> &'static str {
 /// A column of the labels of a function.
 pub(super) fn label_column(field: Field) -> &'static str {
     match field {
-        Field::LabelUser => "l.username",
+        Field::LabelUser => "a.name",
         Field::LabelTime => "l.given_at",
         _ => "l.label",
     }
