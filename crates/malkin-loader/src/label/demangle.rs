@@ -16,6 +16,11 @@ const MAX_READABLE: usize = 1 << 16;
 /// What a name that cannot be read counts for in [`Speller`], in bytes.
 const FAILURE_COST: usize = 1 << 10;
 
+/// Bytes of readable names that any table may have, and further ones for each byte of a mangled name. Names of templates
+/// become ten times as long at most.
+const FREE_READABLE: usize = 16 << 20;
+const READABLE_PER_BYTE: usize = 32;
+
 /// Spells many names, with a bound on all of them together; behind it names stay as they are.
 pub(crate) struct Speller {
     left: usize,
@@ -23,7 +28,7 @@ pub(crate) struct Speller {
 
 impl Speller {
     pub(crate) fn new() -> Self {
-        Self { left: MAX_NAME_BYTES }
+        Self { left: FREE_READABLE }
     }
 
     /// The name as `spelling` has it.
@@ -31,6 +36,8 @@ impl Speller {
         if !raw.starts_with(['_', '?']) || self.left == 0 {
             return raw.to_owned();
         }
+        // Short names may stand for long ones; how long all of them together become follows how long they are.
+        self.left = self.left.saturating_add(READABLE_PER_BYTE * raw.len()).min(MAX_NAME_BYTES);
         let name = spelling(raw);
         let failed = name == raw && (raw.starts_with("_Z") || raw.starts_with("__Z") || raw.starts_with('?'));
         self.left = self.left.saturating_sub(if failed { FAILURE_COST } else { name.len() });
