@@ -7,9 +7,11 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
 
 mod access;
+mod allowance;
 mod attribution;
 mod author;
 pub mod clock;
+mod desk;
 mod disassembly;
 mod ended;
 mod engine;
