@@ -18,7 +18,7 @@ const FAILURE_COST: usize = 1 << 10;
 
 /// Bytes of readable names that any table may have, and further ones for each byte of a mangled name. Names of templates
 /// become ten times as long at most.
-const FREE_READABLE: usize = 16 << 20;
+const FREE_READABLE: usize = 4 << 20;
 const READABLE_PER_BYTE: usize = 32;
 
 /// Spells many names, with a bound on all of them together; behind it names stay as they are.
