@@ -11,6 +11,7 @@ pub(crate) mod candidate;
 pub(crate) mod class;
 mod cut;
 mod data;
+mod extent;
 mod flow;
 mod gap;
 mod jump_table;
@@ -380,6 +381,11 @@ impl<'a> Recovery<'a> {
 
     /// Records a jump table entry, or another range of bytes that is no code.
     fn refer_table(&mut self, state: &mut State, from: u64, to: u64, count: u32) {
+        // A function may jump over one long table a thousand times.
+        self.budget.refer();
+        if self.budget.is_exceeded() {
+            return;
+        }
         state.refer(from, to, count);
         state.tables.push((to, count));
         self.mark_table(state, to, count);

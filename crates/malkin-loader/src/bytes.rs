@@ -1,25 +1,47 @@
 //! Checked reading of integers and strings from hostile bytes: every read answers with nothing instead of failing, and no
 //! read allocates.
 
-use crate::limits::MAX_NAME_BYTES;
+use malkin_report::Budget;
+
+use crate::limits::{MAX_NAME_BYTES, MIN_NAME_BYTES, NAME_BYTES_PER_BYTE};
 
 /// Longest name taken from a table, in bytes; longer ones are cut.
 pub(crate) const MAX_NAME: usize = 1 << 14;
 
-/// A byte string with an integer order.
+/// Bytes of a name that are searched for one unit of work.
+const NAME_BYTES_PER_UNIT: usize = 8;
+
+/// A byte string with an integer order. With a budget every read is a unit of work, and once that has ended nothing is read any
+/// more: whatever a table states, its loop ends.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bytes<'a> {
     data: &'a [u8],
     big_endian: bool,
+    budget: Option<&'a Budget<'a>>,
 }
 
 impl<'a> Bytes<'a> {
     pub(crate) fn little(data: &'a [u8]) -> Self {
-        Self { data, big_endian: false }
+        Self { data, big_endian: false, budget: None }
     }
 
     pub(crate) fn ordered(data: &'a [u8], big_endian: bool) -> Self {
-        Self { data, big_endian }
+        Self { data, big_endian, budget: None }
+    }
+
+    /// The same, on the account of a budget.
+    pub(crate) fn within(self, budget: &'a Budget<'a>) -> Self {
+        Self { budget: Some(budget), ..self }
+    }
+
+    /// A part of these bytes, little endian, on the same account.
+    pub(crate) fn part(self, data: &'a [u8]) -> Self {
+        Self { data, big_endian: false, ..self }
+    }
+
+    /// Takes units of work for what is not a read. Returns whether to go on.
+    pub(crate) fn work(self, units: u64) -> bool {
+        self.budget.is_none_or(|budget| budget.work(units))
     }
 
     pub(crate) fn data(self) -> &'a [u8] {
@@ -44,6 +66,7 @@ impl<'a> Bytes<'a> {
     }
 
     fn array<const N: usize>(self, at: u64) -> Option<[u8; N]> {
+        self.work(1).then_some(())?;
         self.exact(at, N as u64)?.first_chunk().copied()
     }
 
@@ -76,6 +99,7 @@ impl<'a> Bytes<'a> {
         let rest = self.data.get(usize::try_from(at).ok()?..)?;
         let rest = rest.get(..MAX_NAME).unwrap_or(rest);
         let end = memchr::memchr(0, rest).unwrap_or(rest.len());
+        self.work(1 + (end / NAME_BYTES_PER_UNIT) as u64).then_some(())?;
         rest.get(..end)
     }
 
@@ -126,12 +150,20 @@ pub(crate) fn sleb128(data: &[u8], at: &mut usize) -> Option<i64> {
     None
 }
 
-/// How many bytes of names may still be kept.
+/// How many bytes of names may still be kept: names of a real table lie side by side or share their ends, so that they are not
+/// much longer together than the file; a thousand rows of one long name are not real.
 pub(crate) struct NameBudget(usize);
 
 impl NameBudget {
-    pub(crate) fn new() -> Self {
-        Self(MAX_NAME_BYTES)
+    /// For one table of a file of `size` bytes.
+    pub(crate) fn of(size: u64) -> Self {
+        let size = usize::try_from(size).unwrap_or(usize::MAX);
+        Self(size.saturating_mul(NAME_BYTES_PER_BYTE).clamp(MIN_NAME_BYTES, MAX_NAME_BYTES))
+    }
+
+    /// Bytes left.
+    pub(crate) fn left(&self) -> usize {
+        self.0
     }
 
     /// The name, unless too many came before it.

@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 
-use malkin_report::Architecture;
+use malkin_report::{Architecture, Budget};
 use memchr::memmem;
 
 use crate::bytes::Bytes;
@@ -28,10 +28,13 @@ pub struct Detected {
 /// raw buffer.
 pub fn detect(data: &[u8]) -> Detected {
     let format = format_of(data);
+    let budget = Budget::for_size(data.len());
     let (architecture, bitness) = match format {
-        Format::Pe => (pe::file_architecture(data, pe::Pe::parse(data).as_ref()), pe::bitness(data)),
-        Format::Elf => split(Elf::parse(data).and_then(|elf| elf::machine(&elf))),
-        Format::MachO => split(macho::parse(data, Wanted::default()).and_then(|file| macho::machine(&file))),
+        Format::Pe => (pe::file_architecture(data, pe::Pe::parse(data, &budget).as_ref()), pe::bitness(data)),
+        Format::Elf => split(Elf::parse(data, &budget).and_then(|elf| elf::machine(&elf))),
+        Format::MachO => {
+            split(macho::parse(data, Wanted::default(), &budget).and_then(|file| macho::machine(&file)))
+        }
         Format::DelphiKb => (Some(Architecture::Intel), 32),
         Format::Dex => (Some(Architecture::Dalvik), 32),
         Format::Other => raw(data),
@@ -100,11 +103,12 @@ pub(crate) fn dex_code_area(data: &[u8]) -> Option<(u64, u64)> {
 
 /// Instruction set a container header at the start of a buffer names, if it is one that SMDA disassembles.
 pub(crate) fn declared_architecture(data: &[u8]) -> Option<Architecture> {
+    let budget = Budget::for_size(data.len());
     let declared = match format_of(data) {
         Format::Pe => pe::architecture(data),
-        Format::Elf => Elf::parse(data).and_then(|elf| elf::machine(&elf)).map(|machine| machine.0),
+        Format::Elf => Elf::parse(data, &budget).and_then(|elf| elf::machine(&elf)).map(|machine| machine.0),
         Format::MachO => {
-            macho::parse(data, Wanted::default()).and_then(|file| macho::machine(&file)).map(|m| m.0)
+            macho::parse(data, Wanted::default(), &budget).and_then(|file| macho::machine(&file)).map(|m| m.0)
         }
         _ => None,
     };

@@ -22,11 +22,13 @@ mod macho;
 mod mapping;
 pub mod options;
 mod pe;
+mod sparse;
 
 pub use detect::{Detected, detect};
 pub use malkin_report::Architecture;
 
 pub use image::{ApiName, ExceptionRecord, Format, Image, Language, Section, Tables};
 pub use label::ordinal::name as ordinal_name;
-pub use load::load;
+pub use load::{load, load_within};
 pub use options::{Buffer, Input, LoadError, LoadOptions};
+pub use sparse::Sparse;

@@ -32,7 +32,8 @@ pub const MAX_SEGMENTS: u64 = 65_535;
 pub const MAX_RELOCATIONS: u64 = 4_000_000;
 
 /// Times the bytes of an image may be written by overlapping segments or sections; later rows are dropped.
-pub const MAX_OVERWRITES: u64 = 64;
+/// Segments and sections of an ordinary file write everything twice.
+pub const MAX_OVERWRITES: u64 = 8;
 
 /// Load commands read from a Mach-O.
 pub const MAX_COMMANDS: u32 = 65_535;
@@ -40,6 +41,22 @@ pub const MAX_COMMANDS: u32 = 65_535;
 /// Bytes of names kept from one table, and of readable names made of them. The symbols of a browser with debug
 /// information have about 150 MiB of mangled names; behind the limit names are empty or stay mangled.
 pub const MAX_NAME_BYTES: usize = 256 << 20;
+
+/// Bytes of names kept from one table for each byte of the file, and what every file may have. Names of real tables lie side
+/// by side or share their ends.
+pub const NAME_BYTES_PER_BYTE: usize = 4;
+/// See [`NAME_BYTES_PER_BYTE`].
+pub const MIN_NAME_BYTES: usize = 1 << 20;
+
+/// Slots that bind opcodes and chained fixups of a Mach-O fill. The largest programs and frameworks have some 100,000; a file
+/// has no more than it has pointers.
+pub const MAX_BOUND_SLOTS: u64 = 262_144;
+
+/// Rows of version tables of an ELF. Versions are numbered with 15 bits; glibc, which has most, has about 50.
+pub const MAX_VERSIONS: usize = 65_536;
+
+/// Bytes of names tried as C++ for the language evidence.
+pub const MAX_CPP_BYTES: usize = 4 << 20;
 
 /// Rows of a PE section table that are seen (lief's limit; Windows loads at most 96). The mapping is not bound by it.
 pub const MAX_PE_SECTIONS: u64 = 1000;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use malkin_report::{Architecture, ImageRange};
+use malkin_report::{Architecture, Budget, ImageRange};
 
 use crate::detect;
 use crate::elf::{self, Elf, FrameSection};
@@ -13,23 +13,30 @@ use crate::macho::{self, MachO, Wanted};
 use crate::mapping::merge_areas;
 use crate::options::{Buffer, Input, LoadError, LoadOptions};
 use crate::pe::{self, Pe};
+use crate::sparse::Sparse;
 
 /// Maps an executable or a buffer.
 ///
 /// A file is mapped as its container says; an instruction set without a disassembler in SMDA is an error. A buffer stays
 /// as it is. In both cases an [`Image`] for anything but Intel code is mapped and named, not analysed.
 pub fn load(data: &[u8], options: &LoadOptions) -> Result<Image, LoadError> {
+    load_within(data, options, &Budget::for_size(data.len()))
+}
+
+/// As [`load`], on the account of a budget. When that ends, tables are read as far as it went, which the caller sees from the
+/// budget; the mapping is complete all the same.
+pub fn load_within(data: &[u8], options: &LoadOptions, budget: &Budget<'_>) -> Result<Image, LoadError> {
     match &options.input {
-        Input::File => file(data, options.max_image_size),
-        Input::Buffer(buffer) => memory(data, buffer),
+        Input::File => file(data, options.max_image_size, budget),
+        Input::Buffer(buffer) => memory(data, buffer, budget),
     }
 }
 
-fn file(data: &[u8], limit: u64) -> Result<Image, LoadError> {
+fn file(data: &[u8], limit: u64, budget: &Budget<'_>) -> Result<Image, LoadError> {
     match detect::format_of(data) {
-        Format::Pe => pe_file(data, limit),
-        Format::Elf => elf_file(data, limit),
-        Format::MachO => macho_file(data, limit),
+        Format::Pe => pe_file(data, limit, budget),
+        Format::Elf => elf_file(data, limit, budget),
+        Format::MachO => macho_file(data, limit, budget),
         Format::DelphiKb => Ok(knowledge_base(data)),
         Format::Dex => Ok(dex_file(data)),
         Format::Other => Err(LoadError::NotRecognized),
@@ -75,9 +82,9 @@ fn supported(machine: Option<(Architecture, u32)>) -> Result<(Architecture, u32)
     }
 }
 
-fn pe_file(data: &[u8], limit: u64) -> Result<Image, LoadError> {
+fn pe_file(data: &[u8], limit: u64, budget: &Budget<'_>) -> Result<Image, LoadError> {
     let mapped = pe::map(data, limit)?;
-    let parsed = Pe::parse(data);
+    let parsed = Pe::parse(data, budget);
     let architecture = pe::file_architecture(data, parsed.as_ref()).ok_or(LoadError::UnknownMachine)?;
     let mut image = bare(mapped, pe::base_address(data), pe::bitness(data), architecture);
     if let Some(pe) = &parsed {
@@ -86,8 +93,8 @@ fn pe_file(data: &[u8], limit: u64) -> Result<Image, LoadError> {
     Ok(finish(image, data, parsed.map(Container::Pe)))
 }
 
-fn elf_file(data: &[u8], limit: u64) -> Result<Image, LoadError> {
-    let elf = Elf::parse(data).ok_or(LoadError::UnknownMachine)?;
+fn elf_file(data: &[u8], limit: u64, budget: &Budget<'_>) -> Result<Image, LoadError> {
+    let elf = Elf::parse(data, budget).ok_or(LoadError::UnknownMachine)?;
     let mapped = elf::map(&elf, limit)?;
     let (architecture, bitness) = supported(elf::machine(&elf))?;
     let mut image = bare(mapped, elf::base_address(&elf), bitness, architecture);
@@ -96,8 +103,8 @@ fn elf_file(data: &[u8], limit: u64) -> Result<Image, LoadError> {
     Ok(finish(image, data, Some(Container::Elf(elf))))
 }
 
-fn macho_file(data: &[u8], limit: u64) -> Result<Image, LoadError> {
-    let file = macho::parse(data, Wanted::default()).ok_or(LoadError::UnknownMachine)?;
+fn macho_file(data: &[u8], limit: u64, budget: &Budget<'_>) -> Result<Image, LoadError> {
+    let file = macho::parse(data, Wanted::default(), budget).ok_or(LoadError::UnknownMachine)?;
     let mapped = macho::map(&file, data, limit)?;
     let (architecture, bitness) = supported(macho::machine(&file))?;
     let mut image = bare(mapped, macho::base_address(&file), bitness, architecture);
@@ -132,7 +139,7 @@ fn dex_file(data: &[u8]) -> Image {
     image
 }
 
-fn memory(data: &[u8], buffer: &Buffer) -> Result<Image, LoadError> {
+fn memory(data: &[u8], buffer: &Buffer, budget: &Budget<'_>) -> Result<Image, LoadError> {
     let declared = detect::declared_architecture(data);
     let architecture = match &buffer.architecture {
         Some(stated) => stated.clone(),
@@ -151,30 +158,32 @@ fn memory(data: &[u8], buffer: &Buffer) -> Result<Image, LoadError> {
         Architecture::Arm | Architecture::Dalvik => 32,
         _ => 0,
     });
-    let base = buffer.base_address.unwrap_or_else(|| header_base(data));
+    let base = buffer.base_address.unwrap_or_else(|| header_base(data, budget));
     let mut image = bare(data.to_vec(), base, bitness, architecture);
     image.is_buffer = true;
     image.code_areas = merge_areas(buffer.code_areas.clone());
     image.oep = buffer.entry_point;
-    let view = Elf::parse(data).as_ref().and_then(elf::unmap);
+    let view = Elf::parse(data, budget).as_ref().and_then(elf::unmap);
     let container = match detect::format_of(data) {
         Format::MachO => {
             let wanted = Wanted { bitness, architecture: Some(&image.architecture) };
-            macho::parse(data, wanted).map(Container::MachO)
+            macho::parse(data, wanted, budget).map(Container::MachO)
         }
-        Format::Elf => Elf::parse(view.as_deref().unwrap_or(data)).map(Container::Elf),
-        Format::Pe => Pe::parse(data).map(Container::Pe),
+        Format::Elf => Elf::parse(view.as_deref().unwrap_or(data), budget).map(Container::Elf),
+        Format::Pe => Pe::parse(data, budget).map(Container::Pe),
         _ => None,
     };
     Ok(finish(image, data, container))
 }
 
 /// Base address the header at the start of a buffer names, 0 without one.
-fn header_base(data: &[u8]) -> u64 {
+fn header_base(data: &[u8], budget: &Budget<'_>) -> u64 {
     match detect::format_of(data) {
         Format::Pe => pe::base_address(data),
-        Format::Elf => Elf::parse(data).map_or(0, |elf| elf::base_address(&elf)),
-        Format::MachO => macho::parse(data, Wanted::default()).map_or(0, |file| macho::base_address(&file)),
+        Format::Elf => Elf::parse(data, budget).map_or(0, |elf| elf::base_address(&elf)),
+        Format::MachO => {
+            macho::parse(data, Wanted::default(), budget).map_or(0, |file| macho::base_address(&file))
+        }
         _ => 0,
     }
 }
@@ -358,10 +367,12 @@ fn only(language: &'static str) -> Language {
 /// Fills the language evidence; answers names by rising rank.
 fn native_languages(image: &mut Image, evidence: &Evidence) -> [BTreeMap<u64, String>; 2] {
     let data = &image.data;
-    let table = go::find(data, evidence.go_hint);
+    let sparse = Sparse::new(data);
+    let table = go::find(&sparse, evidence.go_hint);
     let go_names = table.map(|table| go::functions(data, table, evidence.go_text)).unwrap_or_default();
     let view = delphi::View {
         image: data,
+        sparse: &sparse,
         base: image.base_addr,
         wide: image.bitness == 64,
         code_sections: evidence.code_sections.clone(),
@@ -373,13 +384,13 @@ fn native_languages(image: &mut Image, evidence: &Evidence) -> [BTreeMap<u64, St
         1..5 => 0.6,
         _ => 0.9,
     };
-    let delphi_score = language::delphi_hints(data).max(classes);
+    let delphi_score = language::delphi_hints(&sparse).max(classes);
     let scores = vec![
         ("c/asm", 0.1),
         ("delphi", delphi_score),
-        (".net", language::dot_net(data)),
-        ("visualbasic", language::visual_basic(data, evidence.imports_basic)),
-        ("go", language::go(data, table.is_some())),
+        (".net", language::dot_net(&sparse)),
+        ("visualbasic", language::visual_basic(&sparse, evidence.imports_basic)),
+        ("go", language::go(&sparse, table.is_some())),
         ("rust", if evidence.is_rust { 0.6 } else { 0.0 }),
         ("c++", evidence.cpp),
     ];

@@ -7,7 +7,7 @@ mod symbol;
 
 use std::collections::BTreeMap;
 
-use malkin_report::Architecture;
+use malkin_report::{Architecture, Budget};
 
 use crate::image::Tables;
 use crate::label::demangle::{self, Speller};
@@ -30,14 +30,14 @@ pub(crate) struct Wanted<'w> {
 }
 
 /// The thin file, or of a universal one the first slice that fits, else the first.
-pub(crate) fn parse<'a>(data: &'a [u8], wanted: Wanted<'_>) -> Option<MachO<'a>> {
+pub(crate) fn parse<'a>(data: &'a [u8], wanted: Wanted<'_>, budget: &'a Budget<'a>) -> Option<MachO<'a>> {
     if is_thin(data) {
-        return MachO::parse(data, 0);
+        return MachO::parse(data, 0, budget);
     }
     let parsed = |slice: &header::Slice| {
         let start = usize::try_from(slice.offset).ok()?;
         let end = start.checked_add(usize::try_from(slice.size).ok()?)?;
-        MachO::parse(data.get(start..end)?, slice.offset)
+        MachO::parse(data.get(start..end)?, slice.offset, budget)
     };
     let mut files: Vec<MachO<'a>> = slices(data)?.iter().filter_map(parsed).collect();
     let fits = files.iter().position(|file| {

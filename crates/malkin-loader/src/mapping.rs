@@ -33,6 +33,9 @@ pub(crate) fn blank_image(size: u64, limit: u64) -> Result<Vec<u8>, LoadError> {
     usize::try_from(size).map(|size| vec![0; size]).map_err(|_| too_large)
 }
 
+/// Bytes that are looked at together before they are cleared.
+const PAGE: usize = 4096;
+
 /// Writes `len` bytes at `at`: `content`, then zeros. Whatever leaves the image is dropped.
 pub(crate) fn place(image: &mut [u8], at: u64, content: &[u8], len: u64) {
     let Some(room) = usize::try_from(at).ok().and_then(|at| image.get_mut(at..)) else { return };
@@ -41,8 +44,11 @@ pub(crate) fn place(image: &mut [u8], at: u64, content: &[u8], len: u64) {
     if let (Some(target), Some(source)) = (room.get_mut(..copied), content.get(..copied)) {
         target.copy_from_slice(source);
     }
-    if let Some(rest) = room.get_mut(copied..len) {
-        rest.fill(0);
+    // What is zero already stays untouched: pages that a file only claims then take no memory.
+    for page in room.get_mut(copied..len).unwrap_or_default().chunks_mut(PAGE) {
+        if page.iter().any(|&byte| byte != 0) {
+            page.fill(0);
+        }
     }
 }
 

@@ -116,9 +116,10 @@ pub(crate) fn names<'a>(pe: &Pe<'a>, base: u64) -> Names<'a> {
 }
 
 fn exported_functions(raw: &[(u64, &str)]) -> BTreeMap<u64, String> {
+    let mut speller = Speller::new();
     raw.iter()
         .filter(|(_, name)| is_printable(name))
-        .map(|&(at, name)| (at, demangle::pe_name(name)))
+        .map(|&(at, name)| (at, speller.spell(name, demangle::pe_name)))
         .collect()
 }
 

@@ -8,6 +8,7 @@
 
 pub mod address;
 pub mod blockrefs;
+pub mod budget;
 pub mod cfg;
 pub mod entry;
 pub mod function;
@@ -24,6 +25,7 @@ pub mod version_gate;
 pub mod wire;
 
 pub use address::{ImageRange, Va};
+pub use budget::{Budget, Ended};
 pub use entry::{BlockOccurrence, FamilyEntry, FunctionEntry, FunctionLabel, SampleEntry};
 pub use function::{Block, Code, CodeBuilder, CodeError, Function, FunctionMetadata, Instruction};
 pub use hash::{BlockHash, MinHash, PicHash, Sha256};

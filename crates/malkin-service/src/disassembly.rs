@@ -4,10 +4,11 @@
 use std::time::{Duration, Instant};
 
 use malkin_disasm::{Limits, disassemble as recover};
-use malkin_loader::{LoadError, LoadOptions, load};
+use malkin_loader::{LoadError, LoadOptions, load_within};
 use malkin_report::{Report, Status};
 use sha2::Digest;
 
+use crate::allowance::{Allowance, within};
 use crate::clock::Clock;
 
 /// Time a file may take unless told otherwise (SMDA's default timeout).
@@ -65,9 +66,31 @@ pub(crate) fn disassemble_while(
     clock: &Clock,
     wanted: &dyn Fn() -> bool,
 ) -> Result<Report, DisassemblyError> {
+    disassemble_allowed(input, options, Limits::default(), Allowance::time(options.time), clock, wanted)
+}
+
+/// As [`disassemble`], within an allowance and limits of the recovery. A report that is cut off has the status `timeout`, and its
+/// message says which part of the allowance ended it.
+pub(crate) fn disassemble_allowed(
+    input: &[u8],
+    options: &DisassemblyOptions,
+    limits: Limits,
+    allowance: Allowance,
+    clock: &Clock,
+    wanted: &dyn Fn() -> bool,
+) -> Result<Report, DisassemblyError> {
     let started = Instant::now();
-    let image = load(input, &options.load)?;
-    let mut report = recover(&image, Limits::default(), &|| started.elapsed() < options.time && wanted());
+    let mut report = within(allowance, input.len(), wanted, |budget| {
+        let image = load_within(input, &options.load, budget)?;
+        let mut report = recover(&image, limits, &|| budget.poll());
+        if let Some(ended) = budget.ended().filter(|_| report.status != Status::Error) {
+            report.status = Status::Timeout;
+            if report.message.is_empty() {
+                report.message = format!("The disassembly ended early: {ended}.");
+            }
+        }
+        Ok::<_, LoadError>(report)
+    })?;
     if report.status == Status::Error {
         return Err(DisassemblyError::Refused(report.message));
     }

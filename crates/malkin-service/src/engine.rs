@@ -17,6 +17,7 @@ use sha2::Digest;
 use crate::access::Tokens;
 use crate::author;
 use crate::clock::Clock;
+use crate::desk::Desk;
 use crate::disassembly::hex;
 use crate::fetch::{Fetcher, IntelSettings};
 use crate::ingest::{IngestError, Ingested, ingest, read_report};
@@ -25,7 +26,6 @@ use crate::python_json;
 use crate::queue::{Board, live_since};
 use crate::request::{MatchArguments, Request};
 use crate::stage::{Stage, timed};
-use crate::triage::Desk;
 
 /// Time a comparison may take unless set otherwise. The widest sample of ten million functions takes seconds.
 pub const DEFAULT_MATCH_TIME: Duration = Duration::from_mins(10);

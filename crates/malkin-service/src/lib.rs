@@ -7,10 +7,13 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
 
 mod access;
+mod allowance;
 mod attribution;
 mod author;
 pub mod clock;
+mod desk;
 mod disassembly;
+mod ended;
 mod engine;
 mod export;
 pub mod fetch;
@@ -34,6 +37,7 @@ pub use access::Revoked;
 pub use author::working_for;
 pub use clock::Clock;
 pub use disassembly::{DEFAULT_TIME, DisassemblyError, DisassemblyOptions, disassemble, sha256_hex};
+pub use ended::{Budget, ended_counts, note_ended};
 pub use engine::{DEFAULT_MATCH_TIME, Engine, ServiceError, Submitted};
 pub use export::{Export, ExportError};
 pub use fetch::IntelSettings;

@@ -13,6 +13,7 @@ use malkin_store::Upload;
 use malkin_triage::yara::Rules;
 use serde_json::{Value, json};
 
+use crate::ended::{Budget, note_ended};
 use crate::engine::{Engine, ServiceError};
 use crate::queue::Cancelled;
 use crate::run::JobError;
@@ -22,6 +23,8 @@ use crate::stage::{Stage, timed};
 const FILE_TIME: Duration = Duration::from_secs(20);
 /// Time for all files.
 const TIME: Duration = Duration::from_mins(5);
+/// What is said of files for which there was no time.
+const LATE: &str = "time was up";
 /// Most files that are tried.
 const MAX_FILES: usize = 20_000;
 /// Most untried files that are named.
@@ -155,6 +158,7 @@ pub(crate) fn run(
 
 fn compile(source: &str) -> Result<Rules, String> {
     if Rules::are_too_heavy(source) {
+        note_ended(Budget::Memory);
         return Err("the rules have too many or too long repetitions and jumps".to_owned());
     }
     let rules = Rules::compile([("rules".to_owned(), source.to_owned())], FILE_TIME);
@@ -182,7 +186,7 @@ fn check(
             return Err(Cancelled.into());
         }
         if started.elapsed() >= time {
-            check.leave_out(file, "time was up");
+            check.leave_out(file, LATE);
             continue;
         }
         let Some(bytes) = engine.store().upload(file.upload.id)? else { continue };
@@ -204,6 +208,9 @@ fn check(
             sample: file.sample,
             rules: hits.into_iter().map(|hit| hit.rule).collect(),
         });
+    }
+    if check.untried.iter().any(|file| file.cause == LATE) {
+        note_ended(Budget::Time);
     }
     Ok(check)
 }

@@ -4,27 +4,32 @@
 //! points name these. In front of them stand the members that clients of the original service read, filled from the same
 //! evidence.
 
-use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use malkin_disasm::Limits;
 use malkin_intel::{HashKind, Kind, Record, summary};
 use malkin_matching::attribute;
 use malkin_report::{Report, Status, wire};
 use malkin_store::{NewAnalysis, StoreError, Timestamp};
 use malkin_triage::{Facts, FamilyKinship, Kinship, Options, Reputation, Verdict, examine, verdict};
 use malkin_triage::{archive, ioc};
-use parking_lot::{Condvar, Mutex};
 use serde_json::{Value, json};
 
+use crate::allowance::{Allowance, within};
 use crate::clock::micro_time;
-use crate::disassembly::{DisassemblyOptions, disassemble};
+use crate::desk::Guest;
+use crate::disassembly::{DisassemblyOptions, disassemble_allowed};
 use crate::engine::{Engine, ServiceError};
 use crate::request::MatchArguments;
 use crate::stage::{Stage, timed};
 
 /// Time the disassembly of an uploaded file may take: a client waits for the answer.
 const DISASSEMBLY_TIME: Duration = Duration::from_secs(30);
+/// Processor time of that for a file of any size, and for each further 64 KiB, so that those who send small files do not wait for
+/// other small files. Real programs take less than 100 ms for 64 KiB.
+const LEAST_DISASSEMBLY_TIME: Duration = Duration::from_secs(1);
+/// Time of the rest of an examination; 100 MB of an ordinary file take a few seconds.
+const EXAMINATION_TIME: Duration = Duration::from_secs(20);
 /// Time all members of an archive have together for disassembly and comparison. Those whose turn comes later are looked at
 /// without, and their records say so.
 const ARCHIVE_TIME: Duration = Duration::from_mins(1);
@@ -60,49 +65,6 @@ pub struct Analysed {
     pub document: String,
     /// Whether it was there already.
     pub was_known: bool,
-}
-
-/// Keeps triage within bounds: only so many files at once, and equal files one after the other, so that the second finds the
-/// record of the first.
-#[derive(Debug, Default)]
-pub(crate) struct Desk {
-    busy: Mutex<usize>,
-    free: Condvar,
-    under_way: Mutex<HashMap<String, Arc<Mutex<()>>>>,
-}
-
-impl Desk {
-    fn at_most<T>(&self, limit: usize, work: impl FnOnce() -> T) -> T {
-        struct Seat<'a>(&'a Desk);
-        impl Drop for Seat<'_> {
-            fn drop(&mut self) {
-                *self.0.busy.lock() -= 1;
-                self.0.free.notify_one();
-            }
-        }
-        let mut busy = self.busy.lock();
-        while *busy >= limit {
-            self.free.wait(&mut busy);
-        }
-        *busy += 1;
-        drop(busy);
-        let _seat = Seat(self);
-        work()
-    }
-
-    fn one_at_a_time<T>(&self, key: &str, work: impl FnOnce() -> T) -> T {
-        let lock = Arc::clone(self.under_way.lock().entry(key.to_owned()).or_default());
-        let value = {
-            let _guard = lock.lock();
-            work()
-        };
-        let mut under_way = self.under_way.lock();
-        // Two: this one and the one in the table.
-        if Arc::strong_count(&lock) <= 2 {
-            under_way.remove(key);
-        }
-        value
-    }
 }
 
 /// What a record says of similarity that was not wanted.
@@ -177,7 +139,8 @@ impl Engine {
         let (evidence, lookup) = std::thread::scope(|scope| {
             let asked =
                 self.knows_providers().then(|| scope.spawn(|| self.records(sha256, HashKind::Sha256)));
-            let evidence = self.desk().at_most(cores, || self.evidence(file, now, until));
+            let guest = Guest { size: file.bytes.len(), inside: until.is_some() };
+            let evidence = self.desk().seated(cores, guest, || self.evidence(file, now, until));
             // A look-up that panicked is one that told nothing; the panic is in the log.
             (evidence, asked.and_then(|asked| asked.join().ok()))
         });
@@ -231,12 +194,19 @@ impl Engine {
         };
         let time = DISASSEMBLY_TIME.min(left);
         let report = if without_code.is_none() { self.report_of(file, time) } else { None };
-        let options =
-            Options { report: report.as_ref(), now: Some(now.millis() / 1000), rules: self.rules() };
-        let mut facts = timed(Stage::Examine, || examine(file.bytes, &options));
+        let allowance = Allowance::time(EXAMINATION_TIME);
+        let mut facts = timed(Stage::Examine, || {
+            within(allowance, file.bytes.len(), &|| true, |budget| {
+                let now = Some(now.millis() / 1000);
+                let (report, rules) = (report.as_ref(), self.rules());
+                examine(file.bytes, &Options { report, now, rules, budget: Some(budget) })
+            })
+        });
         if let Some(report) = report.as_ref().filter(|report| report.status == Status::Timeout) {
-            let (seconds, count) = (time.as_secs_f64(), report.functions.len());
-            facts.unread.push(format!("code: stopped after {seconds:.1} s with {count} functions"));
+            let (seconds, count) = (report.execution_time.unwrap_or_default(), report.functions.len());
+            let part =
+                format!("code: stopped after {seconds:.1} s with {count} functions: {}", report.message);
+            facts.unread.push(part.trim_end_matches([' ', ':']).to_owned());
         }
         Evidence { facts, kinship: report.and_then(|report| self.kinship(report)), without_code }
     }
@@ -246,7 +216,13 @@ impl Engine {
         if !archive::is_archive(malkin_triage::kind::kind(file.bytes)) {
             return Ok(Children::default());
         }
-        let unpacked = archive::unpack(file.bytes);
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let guest = Guest { size: file.bytes.len(), inside: false };
+        let unpacked = self.desk().seated(cores, guest, || {
+            within(Allowance::time(ARCHIVE_TIME), file.bytes.len(), &|| true, |budget| {
+                archive::unpack(file.bytes, budget)
+            })
+        });
         let until = Instant::now() + ARCHIVE_TIME;
         // All at once: seats bound what is examined at the same time, and providers are asked for all of them within one deadline.
         let records: Vec<_> = std::thread::scope(|scope| {
@@ -287,7 +263,14 @@ impl Engine {
             return None;
         }
         let options = DisassemblyOptions { time, ..DisassemblyOptions::file(file.name) };
-        timed(Stage::Disassemble, || disassemble(file.bytes, &options, self.clock())).ok()
+        let parts = (file.bytes.len() / (64 << 10)) as u32;
+        let processor = LEAST_DISASSEMBLY_TIME.saturating_mul(parts.saturating_add(1)).min(time);
+        let allowance = Allowance { processor, ..Allowance::time(time) };
+        let limits = Limits::within_memory(allowance.memory);
+        timed(Stage::Disassemble, || {
+            disassemble_allowed(file.bytes, &options, limits, allowance, self.clock(), &|| true)
+        })
+        .ok()
     }
 
     /// What code a file shares with the corpus, in short and as told in the record. The file is not stored as a sample.
@@ -501,6 +484,8 @@ pub fn kind_name(text: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use malkin_store::SqliteStore;
 
     use super::*;
@@ -527,5 +512,53 @@ mod tests {
         );
         let asked = Uploaded { similarity: false, ..file };
         assert_eq!(engine.evidence(&asked, engine.now(), None).without_code, Some(SKIPPED));
+    }
+
+    /// A PE of 2 MB whose 20,000 section headers all show other parts of the same bytes.
+    fn hostile(number: u8) -> Vec<u8> {
+        const COUNT: usize = 20_000;
+        let mut bytes = vec![number; 0x138 + 40 * COUNT + (1 << 20)];
+        let mut put = |at: usize, part: &[u8]| bytes[at..at + part.len()].copy_from_slice(part);
+        put(0, b"MZ");
+        put(0x3c, &[0x40, 0, 0, 0]);
+        put(0x40, b"PE\0\0\x4c\x01\x20\x4e");
+        put(0x54, &[0xe0, 0]);
+        put(0x58, &[0x0b, 1]);
+        put(0x58 + 92, &[0; 132]);
+        for row in 0..COUNT {
+            let start = 0x200 * (row as u32 % 500);
+            for (field, value) in [(8, 0x1000), (12, 0x1000), (16, 1 << 20), (20, start)] {
+                put(0x138 + 40 * row + field, &u32::to_le_bytes(value));
+            }
+        }
+        bytes
+    }
+
+    #[test]
+    fn a_tiny_file_is_answered_while_hostile_ones_are_looked_at() {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+
+        const HOSTILE: usize = 16;
+        let engine = Engine::open(Arc::new(SqliteStore::open_in_memory().unwrap()), Clock::System).unwrap();
+        let uploaded =
+            |bytes| Uploaded { bytes, name: "a", hint: "", model: DEFAULT_MODEL, similarity: true };
+        let (started, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        std::thread::scope(|scope| {
+            for number in 0..HOSTILE {
+                let (engine, uploaded, started, done) = (&engine, &uploaded, &started, &done);
+                scope.spawn(move || {
+                    let bytes = hostile(number as u8);
+                    started.fetch_add(1, Ordering::SeqCst);
+                    let record = engine.analyse(&uploaded(&bytes), false).unwrap().document;
+                    done.fetch_add(1, Ordering::SeqCst);
+                    assert!(record.contains("is not measured"), "what was left out is said");
+                });
+            }
+            while started.load(Ordering::SeqCst) < HOSTILE {
+                std::thread::yield_now();
+            }
+            engine.analyse(&uploaded(b"#!/bin/sh\necho hello\n"), false).unwrap();
+            assert!(done.load(Ordering::SeqCst) < HOSTILE, "it waited for all of them");
+        });
     }
 }

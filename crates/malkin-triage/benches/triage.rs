@@ -80,7 +80,7 @@ fn facts(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("examine");
     group.sample_size(10).throughput(Throughput::Bytes(bytes.len() as u64));
     group.bench_function("without disassembly and rules", |bencher| {
-        bencher.iter(|| black_box(examine(&bytes, &Options { report: None, now: None, rules: None })));
+        bencher.iter(|| black_box(examine(&bytes, &Options::default())));
     });
 }
 

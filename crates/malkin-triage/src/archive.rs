@@ -6,6 +6,8 @@
 
 use std::io::{Cursor, Read};
 
+use malkin_report::Budget;
+
 use crate::kind::kind;
 
 /// The password of the trade.
@@ -48,21 +50,28 @@ pub fn is_archive(kind: &str) -> bool {
     matches!(kind, "zip" | "tar" | "gzip")
 }
 
-/// Opens an archive.
-pub fn unpack(bytes: &[u8]) -> Unpacked {
+/// Units of work of an entry, whatever it holds, and of trying the password on an encrypted one: 1,000 rounds of a hash.
+const ENTRY_WORK: u64 = 4 << 10;
+const PASSWORD_WORK: u64 = 1 << 20;
+/// Unfolded bytes for one unit of work: how many there are is bounded besides.
+const BYTES_PER_UNIT: u64 = 8;
+
+/// Opens an archive within a budget. What was left out when that ended is named.
+pub fn unpack(bytes: &[u8], budget: &Budget<'_>) -> Unpacked {
     let total = (bytes.len() as u64).saturating_mul(MAX_RATIO).clamp(FREE, MAX_TOTAL);
-    let mut opener = Opener { left: total, unpacked: Unpacked::default() };
+    let mut opener = Opener { left: total, budget, unpacked: Unpacked::default() };
     opener.open(bytes, "", 0);
     opener.unpacked
 }
 
-struct Opener {
+struct Opener<'b> {
+    budget: &'b Budget<'b>,
     /// Bytes that may still be unfolded.
     left: u64,
     unpacked: Unpacked,
 }
 
-impl Opener {
+impl Opener<'_> {
     fn open(&mut self, bytes: &[u8], path: &str, depth: usize) {
         match kind(bytes) {
             "zip" => self.zip(bytes, path, depth),
@@ -86,6 +95,20 @@ impl Opener {
         self.unpacked.members.len() >= MAX_MEMBERS
     }
 
+    /// Whether another entry may be opened; if not, that is noted.
+    fn goes_on(&mut self, path: &str, work: u64) -> bool {
+        if self.is_full() || self.left == 0 {
+            self.refuse(path, "the rest is left out");
+            return false;
+        }
+        if !self.budget.work(work) {
+            let cause = self.budget.ended().map_or_else(String::new, |ended| ended.to_string());
+            self.refuse(path, format_args!("the rest is left out: {cause}"));
+            return false;
+        }
+        true
+    }
+
     fn refuse(&mut self, path: &str, cause: impl std::fmt::Display) {
         if self.unpacked.refused.len() < MAX_MEMBERS {
             let place = if path.is_empty() { String::new() } else { format!("{path}: ") };
@@ -97,7 +120,8 @@ impl Opener {
     fn read(&mut self, path: &str, source: impl Read) -> Option<Vec<u8>> {
         let limit = self.left.min(MAX_MEMBER);
         let mut bytes = Vec::new();
-        match source.take(limit + 1).read_to_end(&mut bytes) {
+        let outcome = Metered { source: source.take(limit + 1), budget: self.budget }.read_to_end(&mut bytes);
+        match outcome {
             Ok(_) if bytes.len() as u64 > limit => {
                 // What was unfolded in vain counts as well: a thousand such members are no cheaper than one.
                 self.left = 0;
@@ -126,8 +150,8 @@ impl Opener {
             Err(error) => return self.refuse(outer, error),
         };
         for number in 0..archive.len() {
-            if self.is_full() || self.left == 0 {
-                self.refuse(outer, "the rest is left out");
+            let is_locked = archive.by_index_raw(number).is_ok_and(|entry| entry.encrypted());
+            if !self.goes_on(outer, if is_locked { PASSWORD_WORK } else { ENTRY_WORK }) {
                 return;
             }
             let member = archive.by_index_decrypt(number, PASSWORD);
@@ -155,8 +179,7 @@ impl Opener {
             Err(error) => return self.refuse(outer, error),
         };
         for entry in entries {
-            if self.is_full() || self.left == 0 {
-                self.refuse(outer, "the rest is left out");
+            if !self.goes_on(outer, ENTRY_WORK) {
                 return;
             }
             let mut entry = match entry {
@@ -178,6 +201,23 @@ impl Opener {
         if let Some(content) = self.read(&path, flate2::read::MultiGzDecoder::new(bytes)) {
             self.take(path, content, depth);
         }
+    }
+}
+
+/// A reader on the account of a budget.
+struct Metered<'b, R> {
+    source: R,
+    budget: &'b Budget<'b>,
+}
+
+impl<R: Read> Read for Metered<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.source.read(buffer)?;
+        if self.budget.work(count as u64 / BYTES_PER_UNIT) {
+            return Ok(count);
+        }
+        let cause = self.budget.ended().map_or_else(String::new, |ended| ended.to_string());
+        Err(std::io::Error::other(cause))
     }
 }
 
@@ -235,6 +275,10 @@ mod tests {
             builder.append(&header, *content).unwrap();
         }
         builder.into_inner().unwrap()
+    }
+
+    fn unpack(bytes: &[u8]) -> Unpacked {
+        super::unpack(bytes, &Budget::unlimited())
     }
 
     fn paths(unpacked: &Unpacked) -> Vec<&str> {
@@ -311,5 +355,21 @@ mod tests {
             let total: usize = unpack(&bytes).members.iter().map(|member| member.bytes.len()).sum();
             assert!(total as u64 <= FREE);
         }
+    }
+
+    #[test]
+    fn a_budget_ends_the_opening_and_is_named() {
+        let content = vec![b'x'; 1 << 20];
+        let archive = zip_of(&[("a", &content), ("b", &content)], None);
+        let budget = Budget::new(200 << 10, u64::MAX);
+        let opened = super::unpack(&archive, &budget);
+        assert_eq!(paths(&opened), ["a"]);
+        assert!(opened.refused.iter().any(|cause| cause.contains("more work")), "{:?}", opened.refused);
+        // Every try of the password is work, also where it is wrong.
+        let locked: Vec<(String, &[u8])> = (0..100).map(|number| (number.to_string(), &b"x"[..])).collect();
+        let locked: Vec<(&str, &[u8])> =
+            locked.iter().map(|(name, content)| (name.as_str(), *content)).collect();
+        let budget = Budget::new(9 << 20, u64::MAX);
+        assert!(super::unpack(&zip_of(&locked, Some(PASSWORD)), &budget).members.len() < 10);
     }
 }

@@ -116,6 +116,7 @@ mod tests {
 
     use super::*;
     use crate::native::{self, Native};
+    use malkin_report::Budget;
 
     fn this_program() -> Vec<u8> {
         std::fs::read(std::env::current_exe().unwrap()).unwrap()
@@ -139,15 +140,19 @@ mod tests {
             return;
         }
         let mut unread = Vec::new();
-        let expected = native::read(&whole, &mut unread).unwrap();
-        let bare = native::read(&without_sections(&whole).unwrap(), &mut unread).unwrap();
+        let expected = native::read(&whole, &Budget::unlimited(), &mut unread).unwrap();
+        let bare =
+            native::read(&without_sections(&whole).unwrap(), &Budget::unlimited(), &mut unread).unwrap();
         assert!(bare.sections.is_empty() && names(&expected)[1].len() > 20, "{expected:?}");
         assert_eq!(names(&bare), names(&expected));
         assert_eq!(unread, Vec::<String>::new());
         // Headers that lead nowhere are as good as none, but told.
         let mut astray = whole;
         astray[0x28..0x30].fill(0x7f);
-        assert_eq!(names(&native::read(&astray, &mut unread).unwrap()), names(&expected));
+        assert_eq!(
+            names(&native::read(&astray, &Budget::unlimited(), &mut unread).unwrap()),
+            names(&expected)
+        );
         assert_eq!(unread.len(), 1);
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use malkin_report::Report;
+use malkin_report::{Budget, Report};
 use serde::{Deserialize, Serialize};
 
 use crate::capability::{Capability, capabilities};
@@ -14,16 +14,18 @@ use crate::kind::kind;
 use crate::native::{self, Native};
 use crate::pe::{self, Pe, Section};
 use crate::stack::{StackText, stack_texts};
-use crate::strings::{Text, strings};
+use crate::strings::{MAX_STRINGS, Text, strings};
 use crate::yara::{Hit, Rules};
 
 /// Version of this layout; it grows when a member changes its meaning.
 pub const VERSION: u32 = 1;
+/// Units of work that each byte of any file costs, parts and texts aside.
+const WORK_PER_BYTE: u64 = 8;
 /// Texts that are kept in a record.
 const MAX_KEPT_STRINGS: usize = 2000;
 
 /// What is wanted beyond the bytes.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Options<'a> {
     /// The disassembly, if there is one: capabilities then name the functions that show them.
     pub report: Option<&'a Report>,
@@ -31,6 +33,8 @@ pub struct Options<'a> {
     pub now: Option<i64>,
     /// YARA rules to run.
     pub rules: Option<&'a Rules>,
+    /// What the examination may use; without it as much as a file of its size may.
+    pub budget: Option<&'a Budget<'a>>,
 }
 
 /// What a file is.
@@ -78,7 +82,14 @@ pub struct Facts {
 pub fn examine(bytes: &[u8], options: &Options<'_>) -> Facts {
     let mut unread = Vec::new();
     let kind = kind(bytes);
+    let own = Budget::for_size(bytes.len());
+    let budget = options.budget.unwrap_or(&own);
+    // Hashes, entropy, texts and marks: each looks at every byte once or a few times.
+    budget.work((bytes.len() as u64).saturating_mul(WORK_PER_BYTE));
     let mut texts = strings(bytes);
+    if texts.len() >= MAX_STRINGS {
+        unread.push(format!("strings: only the first {MAX_STRINGS} texts are looked at"));
+    }
     let mut facts = Facts {
         version: VERSION,
         size: bytes.len(),
@@ -86,8 +97,8 @@ pub fn examine(bytes: &[u8], options: &Options<'_>) -> Facts {
         hashes: hashes(bytes),
         entropy: round(entropy(bytes)),
         entropy_profile: profile(bytes),
-        pe: (kind == "pe").then(|| pe::read(bytes, &mut unread)).flatten(),
-        native: matches!(kind, "elf" | "macho").then(|| native::read(bytes, &mut unread)).flatten(),
+        pe: (kind == "pe").then(|| pe::read(bytes, budget, &mut unread)).flatten(),
+        native: matches!(kind, "elf" | "macho").then(|| native::read(bytes, budget, &mut unread)).flatten(),
         num_strings: texts.len(),
         stack_strings: options.report.map(stack_texts).unwrap_or_default(),
         ..Facts::default()
@@ -99,16 +110,19 @@ pub fn examine(bytes: &[u8], options: &Options<'_>) -> Facts {
         encoding: text.encoding,
         text: text.text.clone(),
     }));
-    facts.indicators = indicators(&texts);
+    facts.indicators = indicators(&texts, budget);
     texts.truncate(facts.num_strings);
     facts.findings = findings(&facts, bytes, options.now);
     facts.capabilities = capabilities(&apis(&facts, options.report));
-    if let Some(rules) = options.rules {
+    if let Some(rules) = options.rules.filter(|_| budget.poll()) {
         let (hits, failure) = rules.scan(bytes);
         facts.yara = hits;
         unread.extend(failure.map(|cause| format!("yara: {cause}")));
     }
     facts.strings = texts.into_iter().take(MAX_KEPT_STRINGS).collect();
+    if let Some(ended) = budget.ended() {
+        unread.push(format!("budget: the examination ended early: {ended}"));
+    }
     facts.unread = unread;
     facts
 }

@@ -5,17 +5,25 @@
 //! analyst who is shown a hundred of those stops reading.
 
 mod address;
+#[cfg(test)]
+mod definition;
 mod domain;
+mod spans;
 mod wallet;
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
+
+use malkin_report::Budget;
 
 use serde::{Deserialize, Serialize};
 
 use crate::strings::Text;
+use spans::Spans;
 
 /// Most indicators of one kind.
 const MAX_OF_KIND: usize = 500;
+/// Number of kinds.
+const KINDS: usize = Kind::EthereumAddress as usize + 1;
 /// Characters of context on each side.
 const CONTEXT: usize = 24;
 
@@ -51,10 +59,14 @@ pub struct Indicator {
     pub context: String,
 }
 
-/// Finds indicators in texts; each value once, where it stands first.
-pub fn indicators(texts: &[Text]) -> Vec<Indicator> {
+/// Finds indicators in texts; each value once, where it stands first. Ends early, with what was found by then, when the budget
+/// is used up; a byte of text is a unit of work.
+pub fn indicators(texts: &[Text], budget: &Budget<'_>) -> Vec<Indicator> {
     let mut found = Found::default();
     for text in texts {
+        if !budget.work(text.text.len() as u64) {
+            break;
+        }
         found.search(text);
     }
     found.all.sort_by_key(|indicator| (indicator.kind, indicator.offset));
@@ -64,17 +76,19 @@ pub fn indicators(texts: &[Text]) -> Vec<Indicator> {
 #[derive(Default)]
 struct Found {
     all: Vec<Indicator>,
-    seen: BTreeSet<(Kind, String)>,
+    /// Values of each kind in small letters, by the number of the kind.
+    seen: [HashSet<String>; KINDS],
 }
 
 impl Found {
     fn search(&mut self, text: &Text) {
         // What others passed on in a safe form is an indicator all the same.
-        let line = refang(&text.text);
-        let mut taken: Vec<(usize, usize)> = Vec::new();
-        for (start, end) in urls(&line) {
-            self.add(Kind::Url, text, &line, start, end);
-            taken.push((start, end));
+        let refanged = refanged(&text.text);
+        let line = refanged.as_deref().unwrap_or(&text.text);
+        let mut urls_at = Spans::default();
+        for (start, end) in urls(line) {
+            self.add(Kind::Url, text, line, start, end);
+            urls_at.push(start, end);
             // The host of a URL is an indicator of its own.
             let url = &line[start..end];
             let host_at = url.find("://").map_or(0, |at| at + 3);
@@ -83,57 +97,74 @@ impl Found {
             let host = host.split(':').next().unwrap_or(host);
             let at = start + url.rfind(host).unwrap_or(host_at);
             if address::is_ipv4(host) {
-                self.add(Kind::Ipv4, text, &line, at, at + host.len());
+                self.add(Kind::Ipv4, text, line, at, at + host.len());
             } else if domain::is_domain(host) {
-                self.add(Kind::Domain, text, &line, at, at + host.len());
+                self.add(Kind::Domain, text, line, at, at + host.len());
             }
         }
-        for (start, end) in emails(&line) {
-            if taken.iter().any(|(from, to)| start < *to && end > *from) {
+        let mut taken = urls_at.clone();
+        let mut last_end = 0;
+        for (start, end) in emails(line) {
+            // Of the emails before this one only the last can reach into it.
+            if start < last_end || urls_at.overlap(start, end) {
                 continue;
             }
-            self.add(Kind::Email, text, &line, start, end);
-            taken.push((start, end));
+            self.add(Kind::Email, text, line, start, end);
+            taken.push(start, end);
+            last_end = end;
         }
-        for (kind, start, end) in places(&line) {
-            self.add(kind, text, &line, start, end);
-            taken.push((start, end));
+        for (kind, start, end) in places(line) {
+            self.add(kind, text, line, start, end);
+            taken.push(start, end);
         }
-        for (start, end) in words(&line) {
-            if taken.iter().any(|(from, to)| start < *to && end > *from) {
-                continue;
-            }
+        let taken = taken.merged();
+        for (start, end) in words(line) {
             let word = &line[start..end];
-            let port = word
-                .rsplit_once(':')
-                .filter(|(_, port)| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()));
-            let host = port.map_or(word, |(host, _)| host);
-            if address::is_ipv4(host) && !address::is_version(&line, start) {
-                self.add(Kind::Ipv4, text, &line, start, start + host.len());
-            } else if address::is_ipv6(word) {
-                self.add(Kind::Ipv6, text, &line, start, end);
-            } else if domain::is_domain(host) {
-                self.add(Kind::Domain, text, &line, start, start + host.len());
+            // Hosts and addresses have one of these, wallets neither.
+            let is_host = word.contains(['.', ':']);
+            if !(is_host || wallet::may_be_wallet(word)) || taken.overlap(start, end) {
+                continue;
+            }
+            if is_host {
+                self.host(text, line, start, end);
             } else if wallet::is_bitcoin(word) {
-                self.add(Kind::BitcoinAddress, text, &line, start, end);
+                self.add(Kind::BitcoinAddress, text, line, start, end);
             } else if wallet::is_ethereum(word) {
-                self.add(Kind::EthereumAddress, text, &line, start, end);
+                self.add(Kind::EthereumAddress, text, line, start, end);
             }
         }
     }
 
+    /// A word with dots or colons.
+    fn host(&mut self, text: &Text, line: &str, start: usize, end: usize) {
+        let word = &line[start..end];
+        let port = word
+            .rsplit_once(':')
+            .filter(|(_, port)| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()));
+        let host = port.map_or(word, |(host, _)| host);
+        if address::is_ipv4(host) && !address::is_version(line, start) {
+            self.add(Kind::Ipv4, text, line, start, start + host.len());
+        } else if address::is_ipv6(word) {
+            self.add(Kind::Ipv6, text, line, start, end);
+        } else if !self.is_full(Kind::Domain) && domain::is_domain(host) {
+            self.add(Kind::Domain, text, line, start, start + host.len());
+        }
+    }
+
+    fn is_full(&self, kind: Kind) -> bool {
+        self.seen[kind as usize].len() >= MAX_OF_KIND
+    }
+
     fn add(&mut self, kind: Kind, text: &Text, line: &str, start: usize, end: usize) {
-        let value = line[start..end].to_owned();
-        if self.seen.iter().filter(|(seen, _)| *seen == kind).count() >= MAX_OF_KIND
-            || !self.seen.insert((kind, value.to_ascii_lowercase()))
-        {
+        let value = &line[start..end];
+        if self.is_full(kind) || !self.seen[kind as usize].insert(value.to_ascii_lowercase()) {
             return;
         }
         let before = line[..start].char_indices().rev().nth(CONTEXT - 1).map_or(0, |(at, _)| at);
         let after = line[end..].char_indices().nth(CONTEXT).map_or(line.len(), |(at, _)| end + at);
         let context = line[before..after].to_owned();
-        let defanged = defang(kind, &value);
-        self.all.push(Indicator { kind, value, defanged, offset: text.offset, context });
+        let defanged = defang(kind, value);
+        self.all.push(Indicator { kind, value: value.to_owned(), defanged, offset: text.offset, context });
     }
 }
 
@@ -156,10 +187,16 @@ pub fn defang(kind: Kind, value: &str) -> String {
 
 /// Undoes the usual ways to make an indicator safe.
 pub fn refang(text: &str) -> String {
-    if !text.contains(['[', '(', '{']) && !text.to_ascii_lowercase().contains("hxx") {
-        return text.to_owned();
+    refanged(text).unwrap_or_else(|| text.to_owned())
+}
+
+/// [`refang`]; `None` if the text has none of the marks, as nearly all have.
+fn refanged(text: &str) -> Option<String> {
+    let has_brackets = text.contains(['[', '(', '{']);
+    if !has_brackets && !contains_hxx(text.as_bytes()) {
+        return None;
     }
-    let mut plain = text.to_owned();
+    let mut plain = None;
     for (safe, meant) in [
         ("[.]", "."),
         ("(.)", "."),
@@ -174,9 +211,24 @@ pub fn refang(text: &str) -> String {
         ("hXXp", "http"),
         ("HXXP", "HTTP"),
     ] {
-        plain = plain.replace(safe, meant);
+        let now = plain.as_deref().unwrap_or(text);
+        if now.contains(safe) {
+            plain = Some(now.replace(safe, meant));
+        }
     }
-    exchanged(&plain, "hxxp", ['x', 't'], ['X', 'T'])
+    let now = plain.as_deref().unwrap_or(text);
+    if contains_hxx(now.as_bytes()) {
+        plain = Some(exchanged(now, "hxxp", ['x', 't'], ['X', 'T']));
+    }
+    plain
+}
+
+fn contains_hxx(text: &[u8]) -> bool {
+    memchr::memchr2_iter(b'x', b'X', text).any(|at| {
+        at > 0
+            && text[at - 1].eq_ignore_ascii_case(&b'h')
+            && text.get(at + 1).is_some_and(|x| x.eq_ignore_ascii_case(&b'x'))
+    })
 }
 
 /// The text with one letter in place of another, small and capital, wherever a word stands in whatever case.
@@ -204,34 +256,39 @@ fn is_url_char(letter: char) -> bool {
     letter.is_ascii_alphanumeric() || "-._~:/?#@!$&*+,;=%[]()".contains(letter)
 }
 
+/// Where schemes start and end in a text, ascending.
+fn schemes(line: &str) -> Vec<(usize, usize)> {
+    let bytes = line.as_bytes();
+    let ends = memchr::memmem::find_iter(bytes, b"://").map(|at| at + 3);
+    let scheme = |end: usize| {
+        let starts = SCHEMES.iter().filter_map(|scheme| {
+            let start = end.checked_sub(scheme.len())?;
+            bytes[start..end].eq_ignore_ascii_case(scheme.as_bytes()).then_some(start)
+        });
+        starts.min().map(|start| (start, end))
+    };
+    ends.filter_map(scheme).collect()
+}
+
 fn urls(line: &str) -> Vec<(usize, usize)> {
-    let lower = line.to_ascii_lowercase();
-    let mut found = Vec::new();
+    let schemes = schemes(line);
+    let mut found: Vec<(usize, usize)> = Vec::new();
     let (mut from, mut last_end) = (0, 0);
-    while let Some(at) = lower[from..].find("://").map(|at| from + at) {
-        from = at + 3;
-        let Some(start) = SCHEMES
-            .iter()
-            .filter_map(|scheme| {
-                let start = (at + 3).checked_sub(scheme.len())?;
-                let before = lower.get(..start)?.chars().next_back();
-                (lower.get(start..at + 3)? == *scheme
-                    && (start == last_end || !before.is_some_and(|letter| letter.is_ascii_alphanumeric())))
-                .then_some(start)
-            })
-            .min()
-        else {
+    for (number, &(start, host_at)) in schemes.iter().enumerate() {
+        let before = start.checked_sub(1).and_then(|at| line.as_bytes().get(at));
+        let is_free = start == last_end || !before.is_some_and(u8::is_ascii_alphanumeric);
+        // A scheme inside of the URL before it is a part of that.
+        if host_at - 3 < from || !is_free {
             continue;
-        };
-        let rest = &line[at + 3..];
-        let mut end = at + 3 + rest.find(|letter| !is_url_char(letter)).unwrap_or(rest.len());
-        // The next URL may follow without a gap, and a sentence ends with a dot.
-        if let Some(next) = SCHEMES.iter().filter_map(|scheme| lower[at + 3..end].find(scheme)).min() {
-            end = at + 3 + next;
         }
-        end = start
+        // The next URL may follow without a gap, and a sentence ends with a dot.
+        let limit = schemes.get(number + 1).map_or(line.len(), |next| next.0.max(host_at));
+        let rest = &line[host_at..limit];
+        let end = host_at + rest.find(|letter| !is_url_char(letter)).unwrap_or(rest.len());
+        let end = start
             + line[start..end].trim_end_matches(['.', ',', ';', ':', '!', '?', ')', ']', '*', '&']).len();
-        let host = line[at + 3..end.max(at + 3)].split(['/', '?', '#']).next().unwrap_or_default();
+        from = host_at;
+        let host = line[host_at..end.max(host_at)].split(['/', '?', '#']).next().unwrap_or_default();
         let host = host.rsplit('@').next().unwrap_or(host);
         let host = host.split(':').next().unwrap_or(host);
         let is_host =
@@ -270,6 +327,28 @@ fn emails(line: &str) -> Vec<(usize, usize)> {
 
 /// Registry keys, named objects and paths.
 fn places(line: &str) -> Vec<(Kind, usize, usize)> {
+    let mut found = if line.contains('\\') { places_of_windows(line) } else { Vec::new() };
+    if line.contains('/') {
+        found.extend(folder(line).map(|(start, end)| (Kind::Path, start, end)));
+    }
+    found
+}
+
+/// The first path that begins with a usual folder of Unix, at the start of the text or behind a blank.
+fn folder(line: &str) -> Option<(usize, usize)> {
+    const SPACED: [&str; 10] = [
+        " /etc/", " /tmp/", " /var/", " /dev/", " /proc/", " /usr/", " /bin/", " /home/", " /root/", " /opt/",
+    ];
+    SPACED.iter().find_map(|spaced| {
+        let root = &spaced[1..];
+        let start = if line.starts_with(root) { Some(0) } else { line.find(spaced).map(|at| at + 1) }?;
+        let rest = &line[start..];
+        let end = rest.find([' ', '"', '\'', '<', '>', '|', '\t', ':', ';', ',', ')']).unwrap_or(rest.len());
+        (end > root.len()).then_some((start, start + end))
+    })
+}
+
+fn places_of_windows(line: &str) -> Vec<(Kind, usize, usize)> {
     const HIVES: [&str; 10] = [
         "HKEY_LOCAL_MACHINE\\",
         "HKEY_CURRENT_USER\\",
@@ -280,7 +359,7 @@ fn places(line: &str) -> Vec<(Kind, usize, usize)> {
         "HKCU\\",
         "HKCR\\",
         "SOFTWARE\\",
-        "SYSTEM\\CurrentControlSet\\",
+        "SYSTEM\\CURRENTCONTROLSET\\",
     ];
     let mut found = Vec::new();
     let upper = line.to_ascii_uppercase();
@@ -289,7 +368,7 @@ fn places(line: &str) -> Vec<(Kind, usize, usize)> {
         start + rest.find(['"', '\'', '<', '>', '|', '\t', '*', ',', ';']).unwrap_or(rest.len())
     };
     for hive in HIVES {
-        if let Some(start) = upper.find(&hive.to_ascii_uppercase()) {
+        if let Some(start) = upper.find(hive) {
             let end = stop(start);
             let free = start == 0
                 || !line.as_bytes()[start - 1].is_ascii_alphanumeric() && line.as_bytes()[start - 1] != b'\\';
@@ -329,20 +408,6 @@ fn places(line: &str) -> Vec<(Kind, usize, usize)> {
     ] {
         if let Some(start) = upper.find(root) {
             found.push((Kind::Path, start, stop(start)));
-        }
-    }
-    for root in ["etc", "tmp", "var", "dev", "proc", "usr", "bin", "home", "root", "opt"] {
-        let root = format!("/{root}/");
-        let starts = line.starts_with(&root).then_some(0);
-        let spaced = || line.find(&format!(" {root}")).map(|at| at + 1);
-        if let Some(start) = starts.or_else(spaced) {
-            let rest = &line[start..];
-            let end =
-                rest.find([' ', '"', '\'', '<', '>', '|', '\t', ':', ';', ',', ')']).unwrap_or(rest.len());
-            if end > root.len() {
-                found.push((Kind::Path, start, start + end));
-                break;
-            }
         }
     }
     found

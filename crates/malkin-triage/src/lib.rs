@@ -6,8 +6,9 @@
 //! states are bounded by named limits, and a part that cannot be read is left out and named in `Facts::unread`.
 //!
 //! Modules: `hashes`, `entropy`, `pe`, `signature` (Authenticode), `native` (ELF and Mach-O), `dynamic` (ELF without section headers),
-//! `names` (bounds on them), `version_info`, `strings`, `stack` (texts that code puts together), `ioc`, `finding` (packers and
-//! anomalies), `capability` (APIs to ATT&CK), `archive`, `yara`, `kind` (first bytes), `facts` (all of it together), `verdict`.
+//! `names` (bounds on them), `parts` (entropy and hashes of parts, bounded), `sound` (questions before `object` reads a table),
+//! `version_info`, `strings`, `stack` (texts that code puts together), `ioc`, `finding` (packers and anomalies), `capability`
+//! (APIs to ATT&CK), `archive`, `yara`, `kind` (first bytes), `facts` (all of it together), `verdict`.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
@@ -23,8 +24,10 @@ pub mod ioc;
 pub mod kind;
 mod names;
 pub mod native;
+mod parts;
 pub mod pe;
 pub mod signature;
+mod sound;
 pub mod stack;
 pub mod strings;
 pub mod verdict;

@@ -5,14 +5,16 @@ use object::read::{NameOrOrdinal, Object, ObjectSection, ObjectSegment, ObjectSy
 use object::{Architecture, FileKind, SectionFlags, SegmentFlags, SymbolKind};
 use serde::{Deserialize, Serialize};
 
-use crate::dynamic::{self, Dynamic};
-use crate::entropy::{entropy, round};
-use crate::hashes::{hex, md5_hex, sha256_hex};
-use crate::names::Names;
-use crate::pe::{Library, Section};
+use malkin_report::Budget;
 
-/// Most sections, and names of each kind, that are kept.
-const MAX_SECTIONS: usize = 4096;
+use crate::dynamic::{self, Dynamic};
+use crate::hashes::hex;
+use crate::names::Names;
+use crate::parts::{Measured, Parts};
+use crate::pe::{Library, MAX_SECTIONS, Section};
+use crate::sound;
+
+/// Most names of each kind that are kept.
 const MAX_NAMES: usize = 65_536;
 /// Most libraries.
 const MAX_LIBRARIES: usize = 1024;
@@ -58,8 +60,8 @@ impl Native {
     }
 }
 
-/// Reads a file. Parts that cannot be read are named in `unread`.
-pub fn read(bytes: &[u8], unread: &mut Vec<String>) -> Option<Native> {
+/// Reads a file within a budget. Parts that cannot be read, or cost too much, are named in `unread`.
+pub fn read(bytes: &[u8], budget: &Budget<'_>, unread: &mut Vec<String>) -> Option<Native> {
     let (architectures, part) = match parts(bytes) {
         Ok(parts) => parts,
         Err(error) => {
@@ -77,6 +79,7 @@ pub fn read(bytes: &[u8], unread: &mut Vec<String>) -> Option<Native> {
             (bare.as_slice(), object::File::parse(bare.as_slice()).ok()?)
         }
     };
+    let mut measure = Parts::new(part, budget);
     let mut native = Native {
         architecture: told(file.architecture()),
         architectures,
@@ -86,22 +89,27 @@ pub fn read(bytes: &[u8], unread: &mut Vec<String>) -> Option<Native> {
         entry_point: file.entry(),
         sections: {
             let protections = protections(&file);
-            file.sections().take(MAX_SECTIONS).map(|section| section_facts(&section, &protections)).collect()
+            let sections = file.sections().take(MAX_SECTIONS);
+            sections.map(|section| section_facts(&section, &protections, &mut measure)).collect()
         },
         has_symbols: file.symbols().take(MAX_NAMES).any(|symbol| symbol.kind() == SymbolKind::Text),
-        build_id: file
-            .build_id()
-            .ok()
-            .flatten()
-            .or(file.mach_uuid().ok().flatten().as_ref().map(|id| &id[..]))
-            .map(hex),
         ..Native::default()
     };
+    measure.report("native", unread);
+    if file.sections().nth(MAX_SECTIONS).is_some() {
+        unread.push(format!("native.sections: only the first {MAX_SECTIONS} are read"));
+    }
+    native.build_id = build_id(&file, part.len(), budget, unread);
     if file.format() == object::BinaryFormat::Elf && file.sections().next().is_none() {
         match dynamic::read(part) {
             Ok(found) => native.take(found),
             Err(error) => unread.push(format!("native.dynamic: {error}")),
         }
+        return Some(native);
+    }
+    if !sound::versions(&file, budget) {
+        unread.push("native.imports: the versions of symbols are stated too often".to_owned());
+        native.take(dynamic::read(part).unwrap_or_default());
         return Some(native);
     }
     match file.imports() {
@@ -140,6 +148,10 @@ pub fn read(bytes: &[u8], unread: &mut Vec<String>) -> Option<Native> {
         }
         Err(error) => unread.push(format!("native.libraries: {error}")),
     }
+    if !sound::exports(&file, part, budget) {
+        unread.push("native.exports: the export trie is no tree".to_owned());
+        return Some(native);
+    }
     match file.exports() {
         Ok(exports) => {
             let mut names = Names::new();
@@ -153,6 +165,22 @@ pub fn read(bytes: &[u8], unread: &mut Vec<String>) -> Option<Native> {
         Err(error) => unread.push(format!("native.exports: {error}")),
     }
     Some(native)
+}
+
+/// Build id of an ELF, UUID of a Mach-O.
+fn build_id(
+    file: &object::File<'_>,
+    size: usize,
+    budget: &Budget<'_>,
+    unread: &mut Vec<String>,
+) -> Option<String> {
+    let stated = if sound::notes(file, size, budget) {
+        file.build_id().ok().flatten().map(hex)
+    } else {
+        unread.push("native.build_id: the notes lie over one another".to_owned());
+        None
+    };
+    stated.or_else(|| file.mach_uuid().ok().flatten().as_ref().map(|id| hex(&id[..])))
 }
 
 /// Most parts of a file for several instruction sets.
@@ -202,7 +230,11 @@ fn protections(file: &object::File<'_>) -> Vec<(Vec<u8>, String)> {
     file.segments().take(MAX_SEGMENTS).filter_map(told).collect()
 }
 
-fn section_facts<'a>(section: &impl ObjectSection<'a>, protections: &[(Vec<u8>, String)]) -> Section {
+fn section_facts<'a>(
+    section: &impl ObjectSection<'a>,
+    protections: &[(Vec<u8>, String)],
+    parts: &mut Parts<'_, '_>,
+) -> Section {
     let content = section.data().unwrap_or_default();
     let (offset, size) = section.file_range().unwrap_or_default();
     let flags = match section.flags() {
@@ -227,6 +259,7 @@ fn section_facts<'a>(section: &impl ObjectSection<'a>, protections: &[(Vec<u8>, 
             _ => "r".to_owned(),
         },
     };
+    let Measured { entropy, md5, sha256 } = parts.measure(content);
     Section {
         name: section.name_bytes().map(|name| String::from_utf8_lossy(name).into_owned()).unwrap_or_default(),
         address: section.address(),
@@ -234,8 +267,8 @@ fn section_facts<'a>(section: &impl ObjectSection<'a>, protections: &[(Vec<u8>, 
         offset,
         size,
         flags,
-        entropy: round(entropy(content)),
-        md5: md5_hex(content),
-        sha256: sha256_hex(content),
+        entropy,
+        md5,
+        sha256,
     }
 }

@@ -10,16 +10,22 @@ use object::read::pe::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::entropy::{entropy, round};
-use crate::hashes::{md5_hex, sha256_hex};
+use malkin_report::Budget;
+
+use crate::hashes::md5_hex;
 use crate::names::Names;
+use crate::parts::{Measured, Parts};
 use crate::signature::{self, Places, Signature};
 use crate::version_info;
 
+/// Most sections that are kept of a file of any format. Windows loads 96 at most; object files have some thousand.
+pub(crate) const MAX_SECTIONS: usize = 4096;
 /// Limits of what is read from one file.
 const MAX_LIBRARIES: usize = 4096;
 const MAX_FUNCTIONS: usize = 65_536;
 const MAX_RESOURCES: usize = 4096;
+/// Rows of directories of resources that are looked at, over all levels: three levels that name one another would be endless.
+const MAX_RESOURCE_ROWS: usize = 65_536;
 const MAX_CALLBACKS: usize = 256;
 const MAX_DEBUG: usize = 64;
 /// Offsets of sections in a file count in these, in bytes.
@@ -127,13 +133,14 @@ pub struct Pe {
     pub is_dotnet: bool,
 }
 
-/// Reads a PE of either width. Parts that cannot be read are named in `unread`.
-pub fn read(bytes: &[u8], unread: &mut Vec<String>) -> Option<Pe> {
+/// Reads a PE of either width within a budget. Parts that cannot be read, or cost too much, are named in `unread`.
+pub fn read(bytes: &[u8], budget: &Budget<'_>, unread: &mut Vec<String>) -> Option<Pe> {
+    let mut parts = Parts::new(bytes, budget);
     if let Ok(file) = PeFile::<pe::ImageNtHeaders32>::parse(bytes) {
-        return Some(facts(&file, 32, bytes, unread));
+        return Some(facts(&file, 32, bytes, &mut parts, unread));
     }
     match PeFile::<pe::ImageNtHeaders64>::parse(bytes) {
-        Ok(file) => Some(facts(&file, 64, bytes, unread)),
+        Ok(file) => Some(facts(&file, 64, bytes, &mut parts, unread)),
         Err(error) => {
             unread.push(format!("pe: {error}"));
             None
@@ -141,7 +148,13 @@ pub fn read(bytes: &[u8], unread: &mut Vec<String>) -> Option<Pe> {
     }
 }
 
-fn facts<H: ImageNtHeaders>(file: &PeFile<'_, H>, bits: u8, bytes: &[u8], unread: &mut Vec<String>) -> Pe {
+fn facts<H: ImageNtHeaders>(
+    file: &PeFile<'_, H>,
+    bits: u8,
+    bytes: &[u8],
+    parts: &mut Parts<'_, '_>,
+    unread: &mut Vec<String>,
+) -> Pe {
     let header = file.nt_headers().file_header();
     let optional = file.nt_headers().optional_header();
     let mut note = |part: &str, result: Result<(), String>| {
@@ -149,7 +162,9 @@ fn facts<H: ImageNtHeaders>(file: &PeFile<'_, H>, bits: u8, bytes: &[u8], unread
             unread.push(format!("pe.{part}: {error}"));
         }
     };
-    let told = |outcome: object::Result<()>| outcome.map_err(|error| error.to_string());
+    fn told<T>(outcome: object::Result<T>) -> Result<T, String> {
+        outcome.map_err(|error| error.to_string())
+    }
     let mut pe = Pe {
         machine: header.machine.get(LE).0,
         bits,
@@ -161,7 +176,7 @@ fn facts<H: ImageNtHeaders>(file: &PeFile<'_, H>, bits: u8, bytes: &[u8], unread
         image_base: optional.image_base(),
         dll_characteristics: optional.dll_characteristics().0,
         linker_version: format!("{}.{}", optional.major_linker_version(), optional.minor_linker_version()),
-        sections: sections(file, bytes),
+        sections: sections(file, bytes, parts),
         rich_hash: rich_hash(file, bytes),
         is_dotnet: directory(file, pe::IMAGE_DIRECTORY_ENTRY_COM_DESCRIPTOR).is_some(),
         ..Pe::default()
@@ -169,12 +184,26 @@ fn facts<H: ImageNtHeaders>(file: &PeFile<'_, H>, bits: u8, bytes: &[u8], unread
     note("imports", told(imports(file, &mut pe)));
     note("delay_imports", told(delay_imports(file, &mut pe)));
     pe.imphash = imphash(&pe.libraries);
-    note("exports", exports(file, &mut pe));
-    note("resources", told(resources(file, bytes, &mut pe)));
+    note("exports", exports(file, &mut pe, parts));
+    note(
+        "resources",
+        told(resources(file, bytes, &mut pe, parts)).and_then(|whole| {
+            whole.then_some(()).ok_or_else(|| "the directories have too many rows".to_owned())
+        }),
+    );
     debug_paths(file, bytes, &mut pe);
     tls_callbacks(file, bytes, &mut pe);
-    overlay(file, bytes, &mut pe);
-    note("signature", signature(file, bytes, &mut pe));
+    overlay(file, bytes, &mut pe, parts);
+    if parts.take(bytes.len()) {
+        note("signature", signature(file, bytes, &mut pe));
+    }
+    if file.section_table().len() > MAX_SECTIONS {
+        note(
+            "sections",
+            Err(format!("only the first {MAX_SECTIONS} of {} are read", file.section_table().len())),
+        );
+    }
+    parts.report("pe", unread);
     pe
 }
 
@@ -184,8 +213,12 @@ fn directory<H: ImageNtHeaders>(file: &PeFile<'_, H>, index: usize) -> Option<(u
     (address != 0 && size != 0).then_some((address, size))
 }
 
-fn sections<H: ImageNtHeaders>(file: &PeFile<'_, H>, bytes: &[u8]) -> Vec<Section> {
-    let rows = file.section_table().iter().take(usize::from(u16::MAX));
+fn sections<H: ImageNtHeaders>(
+    file: &PeFile<'_, H>,
+    bytes: &[u8],
+    parts: &mut Parts<'_, '_>,
+) -> Vec<Section> {
+    let rows = file.section_table().iter().take(MAX_SECTIONS);
     rows.map(|row| {
         // All that the file holds of the section, padding included, as other tools hash it. Loaders round the offset down.
         let start = (row.pointer_to_raw_data.get(LE) & !(SECTOR - 1)) as usize;
@@ -194,6 +227,7 @@ fn sections<H: ImageNtHeaders>(file: &PeFile<'_, H>, bytes: &[u8]) -> Vec<Sectio
         let characteristics = row.characteristics.get(LE).0;
         let flags =
             [(pe::IMAGE_SCN_MEM_READ, 'r'), (pe::IMAGE_SCN_MEM_WRITE, 'w'), (pe::IMAGE_SCN_MEM_EXECUTE, 'x')];
+        let Measured { entropy, md5, sha256 } = parts.measure(content);
         Section {
             name: String::from_utf8_lossy(row.raw_name()).into_owned(),
             address: u64::from(row.virtual_address.get(LE)),
@@ -205,9 +239,9 @@ fn sections<H: ImageNtHeaders>(file: &PeFile<'_, H>, bytes: &[u8]) -> Vec<Sectio
                 .filter(|(flag, _)| characteristics & flag.0 != 0)
                 .map(|(_, letter)| letter)
                 .collect(),
-            entropy: round(entropy(content)),
-            md5: md5_hex(content),
-            sha256: sha256_hex(content),
+            entropy,
+            md5,
+            sha256,
         }
     })
     .collect()
@@ -297,9 +331,17 @@ fn imphash(libraries: &[Library]) -> Option<String> {
 }
 
 /// Names of exports, wherever their tables lie: small linkers put them outside of the directory, and loaders do not mind.
-fn exports<H: ImageNtHeaders>(file: &PeFile<'_, H>, pe: &mut Pe) -> Result<(), String> {
+fn exports<H: ImageNtHeaders>(
+    file: &PeFile<'_, H>,
+    pe: &mut Pe,
+    parts: &Parts<'_, '_>,
+) -> Result<(), String> {
     let Some((address, _)) = directory(file, pe::IMAGE_DIRECTORY_ENTRY_EXPORT) else { return Ok(()) };
-    let at = |address: u32| file.section_table().pe_data_at(file.data(), address);
+    // Every address is looked for among all sections.
+    let rows = file.section_table().len() as u64;
+    let at = |address: u32| {
+        parts.budget().work(rows).then(|| file.section_table().pe_data_at(file.data(), address))?
+    };
     let number = |bytes: &[u8], place: usize| {
         Some(u32::from_le_bytes(bytes.get(place..place.checked_add(4)?)?.try_into().ok()?))
     };
@@ -318,6 +360,9 @@ fn exports<H: ImageNtHeaders>(file: &PeFile<'_, H>, pe: &mut Pe) -> Result<(), S
         let names = at(names).ok_or("the table of names is outside of the file")?;
         let addresses = (0..MAX_FUNCTIONS.min(count as usize)).map_while(|place| number(names, 4 * place));
         pe.exports.extend(addresses.filter_map(name_at).map_while(|name| texts.take(name)));
+    }
+    if let Some(ended) = parts.budget().ended() {
+        return Err(ended.to_string());
     }
     Ok(())
 }
@@ -358,44 +403,69 @@ const RESOURCE_TYPES: &[(u16, &str)] = &[
     (24, "MANIFEST"),
 ];
 
-fn resources<H: ImageNtHeaders>(file: &PeFile<'_, H>, bytes: &[u8], pe: &mut Pe) -> object::Result<()> {
+/// Reads the resources. False: some are left out.
+fn resources<H: ImageNtHeaders>(
+    file: &PeFile<'_, H>,
+    bytes: &[u8],
+    pe: &mut Pe,
+    parts: &mut Parts<'_, '_>,
+) -> object::Result<bool> {
     let sections = file.section_table();
     let Some(directory) = file.data_directories().resource_directory(file.data(), &sections)? else {
-        return Ok(());
+        return Ok(true);
     };
-    let label = |entry: &pe::ImageResourceDirectoryEntry| match entry.name_or_id() {
-        object::read::pe::ResourceNameOrId::Id(id) => id.to_string(),
-        object::read::pe::ResourceNameOrId::Name(name) => name.to_string_lossy(directory).unwrap_or_default(),
+    let mut texts = Names::new();
+    let mut label = |entry: &pe::ImageResourceDirectoryEntry| match entry.name_or_id() {
+        object::read::pe::ResourceNameOrId::Id(id) => Some(id.to_string()),
+        object::read::pe::ResourceNameOrId::Name(name) => {
+            let text = name.to_string_lossy(directory).unwrap_or_default();
+            texts.take(text.as_bytes())
+        }
     };
+    let mut left = MAX_RESOURCE_ROWS;
     for kind in directory.root()?.entries {
+        let Some(rest) = left.checked_sub(1) else { return Ok(false) };
+        left = rest;
         let ResourceDirectoryEntryData::Table(names) = kind.data(directory)? else { continue };
-        let number: Option<u16> = label(kind).parse().ok();
+        let Some(own_label) = label(kind) else { return Ok(false) };
+        let number: Option<u16> = own_label.parse().ok();
         let known = number.and_then(|number| RESOURCE_TYPES.iter().find(|row| row.0 == number));
-        let kind_label = known.map_or_else(|| label(kind), |row| row.1.to_owned());
+        let kind_label = known.map_or(own_label, |row| row.1.to_owned());
         for name in names.entries {
+            let Some(rest) = left.checked_sub(1) else { return Ok(false) };
+            left = rest;
             let ResourceDirectoryEntryData::Table(languages) = name.data(directory)? else { continue };
+            let Some(id) = label(name) else { return Ok(false) };
             for language in languages.entries {
+                let Some(rest) = left.checked_sub(1) else { return Ok(false) };
+                left = rest;
                 let ResourceDirectoryEntryData::Data(data) = language.data(directory)? else { continue };
-                if pe.resources.len() >= MAX_RESOURCES {
-                    return Ok(());
+                if pe.resources.len() >= MAX_RESOURCES || !parts.budget().work(sections.len() as u64) {
+                    return Ok(false);
                 }
                 let size = data.size.get(LE);
                 let content = sections.pe_data_at(bytes, data.offset_to_data.get(LE)).unwrap_or_default();
                 let content = content.get(..size as usize).unwrap_or(content);
-                if kind_label == "VERSION" && pe.version_info.is_empty() {
-                    pe.version_info = version_info::pairs(content);
+                // A version resource states its length in 16 bits.
+                let content_of_version = content.get(..usize::from(u16::MAX)).unwrap_or(content);
+                if kind_label == "VERSION"
+                    && pe.version_info.is_empty()
+                    && parts.take(content_of_version.len())
+                {
+                    pe.version_info = version_info::pairs(content_of_version);
                 }
+                let Some(language) = label(language) else { return Ok(false) };
                 pe.resources.push(Resource {
                     kind: kind_label.clone(),
-                    id: label(name),
-                    language: label(language),
+                    id: id.clone(),
+                    language,
                     size: u64::from(size),
-                    entropy: round(entropy(content)),
+                    entropy: parts.entropy(content),
                 });
             }
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 fn debug_paths<H: ImageNtHeaders>(file: &PeFile<'_, H>, bytes: &[u8], pe: &mut Pe) {
@@ -463,7 +533,7 @@ fn signature<H: ImageNtHeaders>(file: &PeFile<'_, H>, bytes: &[u8], pe: &mut Pe)
     Ok(())
 }
 
-fn overlay<H: ImageNtHeaders>(file: &PeFile<'_, H>, bytes: &[u8], pe: &mut Pe) {
+fn overlay<H: ImageNtHeaders>(file: &PeFile<'_, H>, bytes: &[u8], pe: &mut Pe, parts: &mut Parts<'_, '_>) {
     let ends = file.section_table().iter().map(|row| {
         u64::from(row.pointer_to_raw_data.get(LE)).saturating_add(u64::from(row.size_of_raw_data.get(LE)))
     });
@@ -481,7 +551,7 @@ fn overlay<H: ImageNtHeaders>(file: &PeFile<'_, H>, bytes: &[u8], pe: &mut Pe) {
     }
     if let Some(content) = bytes.get(end as usize..stop as usize).filter(|content| !content.is_empty()) {
         let size = content.len() as u64;
-        pe.overlay = Some(Overlay { offset: end, size, entropy: round(entropy(content)) });
+        pe.overlay = Some(Overlay { offset: end, size, entropy: parts.entropy(content) });
     }
 }
 
@@ -514,8 +584,8 @@ mod tests {
 
     fn exports_of(section: &[u8]) -> Pe {
         let mut unread = Vec::new();
-        let pe =
-            read(&with_directory(0, section), &mut unread).unwrap_or_else(|| panic!("no PE: {unread:?}"));
+        let pe = read(&with_directory(0, section), &Budget::unlimited(), &mut unread)
+            .unwrap_or_else(|| panic!("no PE: {unread:?}"));
         assert!(!unread.iter().any(|part| part.contains("exports")), "{unread:?}");
         pe
     }
@@ -565,7 +635,8 @@ mod tests {
         section.extend([0, 0]);
         section.extend(vec![b'a'; 4 << 20]);
         section.push(0);
-        let pe = read(&with_directory(1, &section), &mut Vec::new()).unwrap_or_default();
+        let pe =
+            read(&with_directory(1, &section), &Budget::unlimited(), &mut Vec::new()).unwrap_or_default();
         assert_eq!((pe.libraries.len(), pe.libraries[0].name.as_str()), (1, "x.dll"));
         let lengths: Vec<usize> = pe.libraries[0].functions.iter().map(String::len).collect();
         assert_eq!(lengths, [4096; 3], "60,000 names of 4 MiB would be 240 GB");

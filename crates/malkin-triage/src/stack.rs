@@ -66,7 +66,8 @@ struct Written {
 struct Frame {
     /// Size in bytes of what is pushed.
     word: usize,
-    bytes: BTreeMap<(Base, i64), Written>,
+    /// What is written relative to each base, by [`Base`].
+    bytes: [BTreeMap<i64, Written>; 2],
     /// How far pushes have moved the stack pointer.
     moved: i64,
     /// Constants in registers: value and width in bytes, by number.
@@ -75,7 +76,7 @@ struct Frame {
 
 impl Frame {
     fn new(word: usize) -> Self {
-        Self { word, bytes: BTreeMap::new(), moved: 0, registers: [None; 16] }
+        Self { word, bytes: [BTreeMap::new(), BTreeMap::new()], moved: 0, registers: [None; 16] }
     }
 
     fn read(mut self, function: &Function, found: &mut Vec<StackText>) {
@@ -88,7 +89,7 @@ impl Frame {
                 self.step(mnemonic, operands, (start, instruction.offset.get()), found);
             }
         }
-        self.harvest(start, None, found);
+        self.bytes.iter().for_each(|bytes| harvest(bytes, start, found));
         // A buffer that is written in two branches gives its text twice.
         let mut own = found.split_off(first);
         own.sort_by(|a, b| {
@@ -175,37 +176,37 @@ impl Frame {
         (function, by): (u64, u64),
         found: &mut Vec<StackText>,
     ) {
-        let span = (base, offset)..(base, offset.saturating_add(width as i64));
+        let span = offset..offset.saturating_add(width as i64);
         let bytes = value.map(u64::to_le_bytes);
         // Compilers let the last store reach back over what stands there already.
-        let same = |(&(_, place), written): (&(Base, i64), &Written)| {
+        let same = |(&place, written): (&i64, &Written)| {
             bytes.is_some_and(|bytes| bytes[(place - offset) as usize & 7] == written.byte)
         };
-        if !self.bytes.range(span).all(same) {
+        let known = &self.bytes[base as usize];
+        if !known.range(span).all(same) {
             // The place is used again: what stood there was complete. Arguments that are pushed end no text of the frame.
-            self.harvest(function, Some(base), found);
-            self.bytes.retain(|(other, _), _| *other != base);
+            harvest(known, function, found);
+            self.bytes[base as usize].clear();
         }
         for (place, byte) in (offset..).zip(bytes.into_iter().flatten().take(width)) {
-            self.bytes.entry((base, place)).or_insert(Written { byte, by });
+            self.bytes[base as usize].entry(place).or_insert(Written { byte, by });
         }
     }
+}
 
-    /// Takes the texts out of the bytes that lie side by side, relative to one base or to both.
-    fn harvest(&self, function: u64, only: Option<Base>, found: &mut Vec<StackText>) {
-        let mut run: Vec<Written> = Vec::new();
-        let mut next = None;
-        let wanted = |(place, _): &(&(Base, i64), &Written)| only.is_none_or(|only| place.0 == only);
-        for (&(base, offset), &written) in self.bytes.iter().filter(wanted) {
-            if next != Some((base, offset)) {
-                texts(function, &run, found);
-                run.clear();
-            }
-            run.push(written);
-            next = offset.checked_add(1).map(|offset| (base, offset));
+/// Takes the texts out of the bytes that lie side by side.
+fn harvest(bytes: &BTreeMap<i64, Written>, function: u64, found: &mut Vec<StackText>) {
+    let mut run: Vec<Written> = Vec::new();
+    let mut next = None;
+    for (&offset, &written) in bytes {
+        if next != Some(offset) {
+            texts(function, &run, found);
+            run.clear();
         }
-        texts(function, &run, found);
+        run.push(written);
+        next = offset.checked_add(1);
     }
+    texts(function, &run, found);
 }
 
 /// What a register holds after a constant of a width in bytes was written to it: writing half of it clears the rest.

@@ -77,8 +77,9 @@ fn damaged_executables_are_told_of_within_a_time() {
         let mut bytes = files[chance.below(files.len())].clone();
         mutate(&mut bytes, &mut chance);
         let started = Instant::now();
-        let facts = examine(&bytes, &Options { report: None, now: Some(1_800_000_000), rules: Some(&rules) });
-        archive::unpack(&bytes);
+        let facts =
+            examine(&bytes, &Options { now: Some(1_800_000_000), rules: Some(&rules), ..Options::default() });
+        archive::unpack(&bytes, &malkin_report::Budget::for_size(bytes.len()));
         assert_eq!(facts.size, bytes.len(), "mutant {number}");
         serde_json::to_string(&facts).unwrap_or_else(|error| panic!("mutant {number}: {error}"));
         let took = started.elapsed();

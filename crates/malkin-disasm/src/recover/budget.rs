@@ -7,7 +7,8 @@ pub struct Limits {
     pub max_decoded: u64,
     /// Most functions stored.
     pub max_functions: usize,
-    /// Most instructions stored; with about 60 bytes each this bounds the memory of the report.
+    /// Most instructions stored, and most entries of jump tables noted; with about 60 bytes each this bounds the memory of the
+    /// report.
     pub max_instructions: u64,
 }
 
@@ -19,6 +20,17 @@ impl Default for Limits {
     }
 }
 
+/// Memory that a stored instruction takes, in bytes, with its part of blocks and references.
+const INSTRUCTION_MEMORY: u64 = 64;
+
+impl Limits {
+    /// The default, with at most as many instructions as fit into so many bytes.
+    pub fn within_memory(bytes: u64) -> Self {
+        let default = Self::default();
+        Self { max_instructions: default.max_instructions.min(bytes / INSTRUCTION_MEMORY), ..default }
+    }
+}
+
 /// What is left of the ceilings, and whether the caller still wants the result.
 pub(crate) struct Budget<'a> {
     limits: Limits,
@@ -27,6 +39,7 @@ pub(crate) struct Budget<'a> {
     polled: u64,
     stored_functions: usize,
     stored_instructions: u64,
+    noted_entries: u64,
     exceeded: bool,
 }
 
@@ -52,6 +65,7 @@ impl<'a> Budget<'a> {
             polled: 0,
             stored_functions: 0,
             stored_instructions: 0,
+            noted_entries: 0,
             exceeded: false,
         }
     }
@@ -77,6 +91,12 @@ impl<'a> Budget<'a> {
         self.stored_instructions += instructions as u64;
         self.exceeded |= self.stored_functions >= self.limits.max_functions
             || self.stored_instructions >= self.limits.max_instructions;
+    }
+
+    /// Counts a noted entry of a jump table, those of dropped attempts included.
+    pub(crate) fn refer(&mut self) {
+        self.noted_entries += 1;
+        self.exceeded |= self.noted_entries >= self.limits.max_instructions;
     }
 
     /// Whether a ceiling was reached or the caller gave up.

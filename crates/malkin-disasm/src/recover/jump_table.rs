@@ -27,7 +27,7 @@ pub(super) fn table_starts(memory: &Memory<'_>) -> FxHashSet<u64> {
     let data = memory.data;
     let mut starts = FxHashSet::default();
     let mut skip_to = 0;
-    for at in memchr::memchr_iter(0x8d, data) {
+    for at in memory.sparse.bytes_iter(0x8d) {
         let Some(start) = at.checked_sub(1).filter(|&start| start >= skip_to) else { continue };
         let Some(length) = table_reference(&data[start..]) else { continue };
         skip_to = start + length;
@@ -118,6 +118,9 @@ impl Recovery<'_> {
         }
         for entry in 0..entries(bound) {
             let address = table.wrapping_add(entry * u64::from(width));
+            if !self.budget.spend(1) {
+                break;
+            }
             match self.memory.value(address, width) {
                 Some(target) if target != 0 && self.memory.is_code_pointer(target) => {
                     self.refer_table(state, search.address, address, width);
@@ -188,6 +191,9 @@ impl Recovery<'_> {
         }
         let origin = if base == 0 { table } else { base };
         for entry in 0..entries(bound) {
+            if !self.budget.spend(1) {
+                break;
+            }
             let address = first.wrapping_add(4 * entry);
             let Some(distance) = self.memory.value(address, 4) else { break };
             if entry > 0 && self.table_starts.contains(&table.wrapping_add(4 * entry)) {

@@ -50,7 +50,7 @@ impl Recovery<'_> {
     fn locate_calls(&mut self) {
         let memory = &self.memory;
         let (data, base, mask) = (memory.data, memory.base, memory.mask);
-        for offset in memchr::memchr_iter(0xe8, data) {
+        for offset in memory.sparse.clone().bytes_iter(0xe8) {
             let Some(distance) = data.get(offset + 1..).and_then(|rest| rest.first_chunk::<4>()) else {
                 break;
             };
@@ -68,8 +68,8 @@ impl Recovery<'_> {
 
     /// `jmp [slot]` and `call [slot]` of 32-bit code, wherever the two bytes stand.
     fn locate_slots(&mut self, form: u8) {
-        let (data, base) = (self.memory.data, self.memory.base);
-        for offset in memmem::find_iter(data, &[0xff, form]) {
+        let (sparse, base) = (self.memory.sparse.clone(), self.memory.base);
+        for offset in sparse.find_iter(&[0xff, form]) {
             let source = base.wrapping_add(offset as u64);
             let slot = self.memory.value(source.wrapping_add(2), 4);
             let Some(target) = slot.and_then(|slot| self.memory.value(slot, 4)) else { continue };
@@ -125,8 +125,8 @@ impl Recovery<'_> {
     }
 
     fn search_prologue(&mut self, pattern: &[u8]) {
-        let data = self.memory.data;
-        for found in memmem::find_iter(data, pattern) {
+        let sparse = self.memory.sparse.clone();
+        for found in sparse.find_iter(pattern) {
             if let Some(offset) = self.accept_prologue(found, pattern) {
                 let address = self.memory.base.wrapping_add(offset as u64) & self.memory.mask;
                 self.note(address, |candidate| candidate.initial = true);
@@ -183,8 +183,7 @@ impl Recovery<'_> {
         let data = self.memory.data;
         let head = form.head();
         let mut from = 0;
-        while let Some(found) = data.get(from..).and_then(|rest| memmem::find(rest, head)) {
-            let start = from + found;
+        while let Some(start) = self.memory.sparse.find_from(from, head) {
             let mut end = start;
             while form.matches(&data[end..]) {
                 end += form.length();

@@ -1,6 +1,8 @@
 //! The image as the recovery reads it: bytes by address, what is inside, what may be code, where functions are declared.
 
-use malkin_loader::{Format, Image};
+use malkin_loader::{Format, Image, Sparse};
+
+use super::extent::{Extent, Extents};
 
 /// Bytes and ranges of an image.
 #[derive(Debug)]
@@ -9,48 +11,42 @@ pub(crate) struct Memory<'a> {
     pub(crate) image: &'a Image,
     /// Mapped bytes.
     pub(crate) data: &'a [u8],
+    /// The same for searches, which pass over pages of zeros.
+    pub(crate) sparse: Sparse<'a>,
     /// Address of the first byte.
     pub(crate) base: u64,
     /// 32 or 64.
     pub(crate) bits: u32,
     /// Largest address.
     pub(crate) mask: u64,
-    /// Extents of the PE exception directory, sorted; with the highest end so far.
-    extents: Vec<(Extent, u64)>,
-}
-
-/// Declared extent of a function or of a part of one.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) struct Extent {
-    /// First address.
-    pub(crate) begin: u64,
-    /// First address behind.
-    pub(crate) end: u64,
-    /// Whether it continues another one.
-    pub(crate) chained: bool,
+    /// Extents of the PE exception directory.
+    extents: Extents,
+    /// Procedure linkage tables, joined and ascending.
+    linkage: Vec<(u64, u64)>,
 }
 
 impl<'a> Memory<'a> {
     /// A view of an image.
     pub(crate) fn new(image: &'a Image) -> Self {
         let bits = if image.bitness == 64 { 64 } else { 32 };
-        let records = image.exception_records.iter().filter(|record| record.trusted);
-        let mut sorted: Vec<Extent> = records
-            .map(|record| Extent { begin: record.begin, end: record.end, chained: record.chained })
-            .collect();
-        sorted.sort_unstable();
-        let mut reach = 0;
-        let extents = sorted.into_iter().map(|extent| {
-            reach = reach.max(extent.end);
-            (extent, reach)
+        let mut linkage: Vec<(u64, u64)> = image.plt_ranges.clone();
+        linkage.sort_unstable();
+        linkage.dedup_by(|next, last| {
+            let touches = next.0 <= last.1;
+            if touches {
+                last.1 = last.1.max(next.1);
+            }
+            touches
         });
         Self {
             image,
             data: &image.data,
+            sparse: Sparse::new(&image.data),
             base: image.base_addr,
             bits,
             mask: if bits == 64 { u64::MAX } else { u64::from(u32::MAX) },
-            extents: extents.collect(),
+            extents: Extents::new(image),
+            linkage,
         }
     }
 
@@ -119,22 +115,14 @@ impl<'a> Memory<'a> {
 
     /// The extent of the exception directory an address lies in: behind its begin, or at it if it is a continuation.
     pub(crate) fn extent_at(&self, address: u64) -> Option<Extent> {
-        let upto = self.extents.partition_point(|(extent, _)| extent.begin <= address);
-        for &(extent, reach) in self.extents[..upto].iter().rev() {
-            if reach <= address {
-                return None;
-            }
-            if address < extent.end && (extent.begin < address || extent.chained) {
-                return Some(extent);
-            }
-        }
-        None
+        self.extents.at(address)
     }
 
     /// The `.eh_frame` range an address lies inside of, not at its start.
     pub(crate) fn frame_range_at(&self, address: u64) -> Option<(u64, u64)> {
         let ranges = &self.image.eh_frame_ranges;
-        let upto = ranges.partition_point(|range| range.0 <= address);
+        // Ranges that start at the address do not hold it inside; there may be any number of them.
+        let upto = ranges.partition_point(|range| range.0 < address);
         for at in (0..upto).rev() {
             let (start, end) = ranges[at];
             if start < address && address < end {
@@ -149,6 +137,7 @@ impl<'a> Memory<'a> {
 
     /// Whether an address lies in a procedure linkage table.
     pub(crate) fn in_linkage_table(&self, address: u64) -> bool {
-        self.image.plt_ranges.iter().any(|range| range.0 <= address && address < range.1)
+        let after = self.linkage.partition_point(|range| range.0 <= address);
+        after.checked_sub(1).and_then(|at| self.linkage.get(at)).is_some_and(|range| address < range.1)
     }
 }

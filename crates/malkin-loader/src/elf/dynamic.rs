@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use crate::elf::header::{Elf, PT_DYNAMIC, SHT_DYNSYM, SHT_REL, SHT_RELA};
-use crate::limits::MAX_SYMBOLS;
+use crate::limits::{MAX_SYMBOLS, MAX_VERSIONS};
 
 /// Entries read from a dynamic table.
 const MAX_ENTRIES: u64 = 10_000;
@@ -167,9 +167,12 @@ impl<'e, 'a> Dynamic<'e, 'a> {
     fn needed_versions(&self, names: &mut HashMap<u16, &'a str>) -> Option<()> {
         let (bytes, strings) = (self.elf.bytes, self.strings()?);
         let mut at = self.offset(Tag::VerNeed)?;
+        // Rows may lie over one another, each with a list of its own.
+        let mut left = MAX_VERSIONS;
         for _ in 0..self.value(Tag::VerNeedCount)?.min(0xffff) {
             let mut auxiliary = at.checked_add(u64::from(bytes.u32(at.checked_add(8)?)?))?;
             for _ in 0..bytes.u16(at.checked_add(2)?)? {
+                left = left.checked_sub(1)?;
                 let version = bytes.u16(auxiliary.checked_add(6)?)? & 0x7fff;
                 let name = strings.checked_add(u64::from(bytes.u32(auxiliary.checked_add(8)?)?))?;
                 if let Some(name) = bytes.c_text(name) {

@@ -1,6 +1,8 @@
 //! Header, segments and sections of an ELF as lief 1.0 reads them.
 
-use crate::bytes::Bytes;
+use malkin_report::Budget;
+
+use crate::bytes::{Bytes, NameBudget};
 use crate::limits::{MAX_SECTIONS, MAX_SEGMENTS};
 
 /// A program header.
@@ -59,7 +61,7 @@ pub(crate) struct Elf<'a> {
 
 impl<'a> Elf<'a> {
     /// Reads the headers. `None` where lief refuses the file.
-    pub(crate) fn parse(data: &'a [u8]) -> Option<Self> {
+    pub(crate) fn parse(data: &'a [u8], budget: &'a Budget<'a>) -> Option<Self> {
         if data.get(..4)? != b"\x7fELF" {
             return None;
         }
@@ -67,7 +69,7 @@ impl<'a> Elf<'a> {
         let machine = Bytes::little(data).u16(18).unwrap_or(0);
         let wide = is_wide(byte(4), machine);
         let big_endian = byte(5) == 2 && !is_little_endian_machine(machine);
-        let bytes = Bytes::ordered(data, big_endian);
+        let bytes = Bytes::ordered(data, big_endian).within(budget);
         let at = |narrow: u64, wide_at: u64| if wide { wide_at } else { narrow };
         let half = |narrow: u64, wide_at: u64| bytes.u16(at(narrow, wide_at)).unwrap_or(0);
         let word = |narrow: u64, wide_at: u64| bytes.word(at(narrow, wide_at), wide).unwrap_or(0);
@@ -125,8 +127,10 @@ impl<'a> Elf<'a> {
         }
         let rows: Vec<(u32, SectionRow<'a>)> = table.rows(size).map_while(|at| self.section(at)).collect();
         let strings = usize::try_from(names).ok().and_then(|at| rows.get(at)).map(|(_, row)| row.offset);
+        let mut budget = NameBudget::of(self.bytes.len());
         let named = |(name, row): (u32, SectionRow<'a>)| {
-            let name = strings.and_then(|start| self.bytes.c_text(start.checked_add(u64::from(name))?));
+            let name = strings.and_then(|start| self.bytes.c_bytes(start.checked_add(u64::from(name))?));
+            let name = name.and_then(|name| budget.keep_text(name));
             SectionRow { name: name.unwrap_or_default(), ..row }
         };
         rows.into_iter().map(named).collect()

@@ -49,7 +49,7 @@ pub(crate) fn imports(
     let mut found = BTreeMap::new();
     // Many tables may lie over one another, and many entries may have one long name.
     let mut left = MAX_RELOCATIONS;
-    let mut names = NameBudget::new();
+    let mut names = NameBudget::of(elf.bytes.len());
     let mut insert = |table: &RelocationTable, replace: bool| {
         for entry in entries(elf, table) {
             left = left.checked_sub(1)?;

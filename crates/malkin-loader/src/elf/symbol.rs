@@ -84,7 +84,7 @@ pub(crate) fn dynamic_symbols<'a>(elf: &Elf<'a>, dynamic: &Dynamic<'_, 'a>) -> V
 
 fn read<'a>(elf: &Elf<'a>, offset: u64, count: u64, strings: u64) -> Vec<Symbol<'a>> {
     let size = symbol_size(elf);
-    let mut budget = NameBudget::new();
+    let mut budget = NameBudget::of(elf.bytes.len());
     (0..count.min(MAX_SYMBOLS as u64))
         .map_while(|index| symbol(elf, offset.checked_add(size * index)?, strings, &mut budget))
         .collect()

@@ -4,10 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use memchr::memmem;
-
 use crate::bytes::Bytes;
 use crate::mapping::{merge_areas, round_up};
+use crate::sparse::Sparse;
 
 /// Fields of a table before its fixed methods.
 const HEADER_FIELDS: u64 = 11;
@@ -25,6 +24,7 @@ const PROFILES: [(bool, u64, u64); 4] =
 /// What the scan needs to know of an image.
 pub(crate) struct View<'a> {
     pub(crate) image: &'a [u8],
+    pub(crate) sparse: &'a Sparse<'a>,
     pub(crate) base: u64,
     pub(crate) wide: bool,
     /// Offsets of sections with code; empty: the code areas count.
@@ -35,7 +35,7 @@ pub(crate) struct View<'a> {
 
 /// Methods of all classes with their names, where a method table states one.
 pub(crate) fn methods(view: &View<'_>) -> BTreeMap<u64, String> {
-    if memmem::find(view.image, b"TObject").is_none() {
+    if view.sparse.find_from(0, b"TObject").is_none() {
         return BTreeMap::new();
     }
     let mut scan = Scan {

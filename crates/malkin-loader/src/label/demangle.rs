@@ -16,14 +16,21 @@ const MAX_READABLE: usize = 1 << 16;
 /// What a name that cannot be read counts for in [`Speller`], in bytes.
 const FAILURE_COST: usize = 1 << 10;
 
+/// Bytes of readable names that any table may have, and further ones for each byte of a mangled name. Names of templates
+/// become ten times as long at most.
+const FREE_READABLE: usize = 4 << 20;
+const READABLE_PER_BYTE: usize = 32;
+
 /// Spells many names, with a bound on all of them together; behind it names stay as they are.
 pub(crate) struct Speller {
     left: usize,
+    /// The last name with its spelling: hostile tables repeat one that is costly to read.
+    last: Option<(String, String)>,
 }
 
 impl Speller {
     pub(crate) fn new() -> Self {
-        Self { left: MAX_NAME_BYTES }
+        Self { left: FREE_READABLE, last: None }
     }
 
     /// The name as `spelling` has it.
@@ -31,9 +38,16 @@ impl Speller {
         if !raw.starts_with(['_', '?']) || self.left == 0 {
             return raw.to_owned();
         }
-        let name = spelling(raw);
+        let name = match &self.last {
+            Some((known, name)) if known == raw => name.clone(),
+            _ => spelling(raw),
+        };
         let failed = name == raw && (raw.starts_with("_Z") || raw.starts_with("__Z") || raw.starts_with('?'));
-        self.left = self.left.saturating_sub(if failed { FAILURE_COST } else { name.len() });
+        // Short names may stand for long ones; how long all of them together become follows how long they are.
+        let credit = if failed { 0 } else { READABLE_PER_BYTE * raw.len() };
+        let cost = if failed { FAILURE_COST } else { name.len() };
+        self.left = self.left.saturating_add(credit).min(MAX_NAME_BYTES).saturating_sub(cost);
+        self.last = Some((raw.to_owned(), name.clone()));
         name
     }
 }

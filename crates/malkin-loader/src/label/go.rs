@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::bytes::Bytes;
-use crate::limits::{MAX_NAME_BYTES, MAX_SYMBOLS};
+use crate::bytes::{Bytes, NameBudget};
+use crate::limits::MAX_SYMBOLS;
+use crate::sparse::Sparse;
 
 /// Layout of a table.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -46,12 +47,13 @@ fn header(image: &[u8], offset: u64) -> Option<(Version, bool)> {
 /// The table of an image: at the offset the container hints at, if there is a header, else at the only header there is.
 ///
 /// The hint is a file offset and applied to the mapped image, as SMDA does; that is why it is checked.
-pub(crate) fn find(image: &[u8], hint: Option<u64>) -> Option<Table> {
+pub(crate) fn find(sparse: &Sparse<'_>, hint: Option<u64>) -> Option<Table> {
+    let image = sparse.data();
     if let Some(offset) = hint.filter(|&offset| header(image, offset).is_some()) {
         return Some(Table { offset });
     }
     let mut hits: Option<u64> = None;
-    for at in memchr::memchr_iter(0xff, image).map(|at| at as u64) {
+    for at in sparse.bytes_iter(0xff).map(|at| at as u64) {
         // The first of the four bytes is 0xff when the magic is big endian, else the byte behind it is.
         for offset in [at.checked_sub(1), Some(at)].into_iter().flatten() {
             if hits != Some(offset) && looks_like_header(image, offset) {
@@ -88,14 +90,19 @@ struct Names<'a> {
 
 impl Names<'_> {
     fn insert(&mut self, address: u64, name_offset: u64) {
-        let name = self.start.checked_add(name_offset).and_then(|at| Some((at, self.bytes.c_bytes(at)?)));
+        // Once nothing is left for names, they are not searched for either.
+        let start = if self.left == 0 { None } else { self.start.checked_add(name_offset) };
+        let name = start.and_then(|at| Some((at, self.bytes.c_bytes(at)?)));
         let (raw, ends) = match name {
             Some((at, raw)) => (raw, self.bytes.u8(at + raw.len() as u64) == Some(0)),
             None => (&[][..], false),
         };
         let raw = if ends { raw } else { raw.get(..MAX_OPEN_NAME).unwrap_or(raw) };
-        let raw = if raw.len() <= self.left { raw } else { &[] };
-        self.left -= raw.len();
+        let (raw, left) = match self.left.checked_sub(raw.len()) {
+            Some(left) => (raw, left),
+            None => (&[][..], 0),
+        };
+        self.left = left;
         self.found.insert(address, String::from_utf8_lossy(raw).replace('\u{b7}', "."));
     }
 }
@@ -112,8 +119,12 @@ fn read(image: &[u8], offset: u64, text: Option<u64>) -> Option<BTreeMap<u64, St
         Version::Go118 => (field(0)?, field(3)?, field(7)?, text.unwrap_or(field(2)?)),
     };
     let count = count.min(MAX_SYMBOLS as u64);
-    let mut found =
-        Names { bytes, start: offset.checked_add(names)?, left: MAX_NAME_BYTES, found: BTreeMap::new() };
+    let mut found = Names {
+        bytes,
+        start: offset.checked_add(names)?,
+        left: NameBudget::of(bytes.len()).left(),
+        found: BTreeMap::new(),
+    };
     let table = offset.checked_add(table)?;
     if version == Version::Go12 {
         for index in 0..count {

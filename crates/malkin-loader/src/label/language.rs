@@ -4,7 +4,8 @@ use memchr::memmem;
 
 use crate::bytes::Bytes;
 use crate::label::{demangle, rust};
-use crate::limits::MAX_CPP_ATTEMPTS;
+use crate::limits::{MAX_CPP_ATTEMPTS, MAX_CPP_BYTES};
+use crate::sparse::{Sparse, leading_zeros};
 
 /// Shortest and longest printable run that counts as a string, in bytes; longer runs are cut into several.
 const STRING: std::ops::RangeInclusive<usize> = 6..=128;
@@ -20,11 +21,11 @@ fn is_printable(byte: u8) -> bool {
 }
 
 /// Occurrences of `needle` with the start of the string they are in, when printable runs are cut into strings.
-fn occurrences<'i>(image: &'i [u8], needle: &'i [u8]) -> impl Iterator<Item = (usize, usize)> + 'i {
+fn occurrences<'i>(image: &'i Sparse<'i>, needle: &'i [u8]) -> impl Iterator<Item = (usize, usize)> + 'i {
     // Known from the occurrence before: nothing is walked over twice.
     let (mut known_until, mut known_start) = (0, 0);
-    memmem::find_iter(image, needle).map(move |at| {
-        let fresh = image.get(known_until..at).unwrap_or_default();
+    image.find_iter(needle).map(move |at| {
+        let fresh = image.data().get(known_until..at).unwrap_or_default();
         if let Some(last) = fresh.iter().rposition(|&byte| !is_printable(byte)) {
             known_start = known_until + last + 1;
         }
@@ -34,20 +35,20 @@ fn occurrences<'i>(image: &'i [u8], needle: &'i [u8]) -> impl Iterator<Item = (u
 }
 
 /// Whether some string contains `needle` whole.
-fn any_string_contains(image: &[u8], needle: &[u8]) -> bool {
+fn any_string_contains(image: &Sparse<'_>, needle: &[u8]) -> bool {
     occurrences(image, needle).any(|(at, start)| at - start + needle.len() <= *STRING.end())
 }
 
 /// Whether some string is exactly `needle`.
-fn any_string_is(image: &[u8], needle: &[u8]) -> bool {
+fn any_string_is(image: &Sparse<'_>, needle: &[u8]) -> bool {
     occurrences(image, needle).any(|(at, start)| {
-        let ends = image.get(at + needle.len()).is_none_or(|&byte| !is_printable(byte));
+        let ends = image.data().get(at + needle.len()).is_none_or(|&byte| !is_printable(byte));
         ends && start == at
     })
 }
 
 /// Score of Go: its build mark, or a readable function table.
-pub(crate) fn go(image: &[u8], has_table: bool) -> f64 {
+pub(crate) fn go(image: &Sparse<'_>, has_table: bool) -> f64 {
     match (has_table, any_string_contains(image, b"Go build ID")) {
         (true, _) => 0.9,
         (false, true) => 0.6,
@@ -56,7 +57,7 @@ pub(crate) fn go(image: &[u8], has_table: bool) -> f64 {
 }
 
 /// Score of Visual Basic: its runtime as an import, or its name as a string.
-pub(crate) fn visual_basic(image: &[u8], imports_runtime: bool) -> f64 {
+pub(crate) fn visual_basic(image: &Sparse<'_>, imports_runtime: bool) -> f64 {
     if imports_runtime {
         0.9
     } else if any_string_is(image, b"MSVBVM60.DLL") {
@@ -67,16 +68,16 @@ pub(crate) fn visual_basic(image: &[u8], imports_runtime: bool) -> f64 {
 }
 
 /// Score of .NET.
-pub(crate) fn dot_net(image: &[u8]) -> f64 {
+pub(crate) fn dot_net(image: &Sparse<'_>) -> f64 {
     let mut score: f64 = 0.0;
     if any_string_is(image, b"mscorelib.dll") || any_string_is(image, b"mscoree.dll") {
         score = 0.35;
     }
-    let bytes = Bytes::little(image);
+    let bytes = Bytes::little(image.data());
     if !has_pe_header(bytes) {
         return score;
     }
-    let section = memmem::find(image, b"text\0\0\0").map(|at| at as u64 + 11);
+    let section = image.find_from(0, b"text\0\0\0").map(|at| at as u64 + 11);
     if let Some(start) = section.and_then(|at| bytes.u32(at)) {
         if start == 0x2000 {
             score = score.max(0.8);
@@ -94,24 +95,24 @@ fn has_pe_header(bytes: Bytes<'_>) -> bool {
 }
 
 /// Score of Delphi by strings and time stamp; class tables are counted by the caller.
-pub(crate) fn delphi_hints(image: &[u8]) -> f64 {
-    let bytes = Bytes::little(image);
+pub(crate) fn delphi_hints(image: &Sparse<'_>) -> f64 {
+    let bytes = Bytes::little(image.data());
     let stamp = bytes.u32(0x3c).and_then(|at| bytes.u32(u64::from(at) + 8));
     let mut score: f64 = 0.0;
     if has_borland_locales(image) || stamp == Some(DELPHI_TIME_STAMP) {
         score = 0.25;
     }
-    if delphi_strings(image) > DELPHI_STRINGS {
+    if delphi_strings(image.data()) > DELPHI_STRINGS {
         score = 0.35;
     }
     score
 }
 
-fn has_borland_locales(image: &[u8]) -> bool {
-    memchr::memchr_iter(b'\\', image).any(|at| {
+fn has_borland_locales(image: &Sparse<'_>) -> bool {
+    image.bytes_iter(b'\\').any(|at| {
         let start = at.checked_sub(7);
         start
-            .and_then(|start| image.get(start..at + 8))
+            .and_then(|start| image.data().get(start..at + 8))
             .is_some_and(|text| text.eq_ignore_ascii_case(b"borland\\locales"))
     })
 }
@@ -128,7 +129,7 @@ fn delphi_strings(image: &[u8]) -> usize {
             at += 4 + length + 1;
         } else {
             // In a run of zeros only its last bytes can be in front of a text.
-            let zeros = text.iter().take_while(|&&byte| byte == 0).count();
+            let zeros = leading_zeros(text);
             at += zeros.max(1);
         }
     }
@@ -139,8 +140,14 @@ fn delphi_strings(image: &[u8]) -> usize {
 pub(crate) fn cpp<'n>(names: impl Iterator<Item = &'n str>) -> f64 {
     let mut found: Vec<&str> = Vec::new();
     let mangled = names.filter(|name| name.starts_with(['_', '?']) && name.contains(['Z', '?']));
+    let mut left = MAX_CPP_BYTES;
     for name in mangled.take(MAX_CPP_ATTEMPTS) {
-        if !found.contains(&name) && !rust::is_evidence(name) && demangle::is_cpp(name) {
+        if found.contains(&name) || rust::is_evidence(name) {
+            continue;
+        }
+        let Some(rest) = left.checked_sub(name.len()) else { break };
+        left = rest;
+        if demangle::is_cpp(name) {
             found.push(name);
             if found.len() >= CPP_NAMES {
                 return 0.8;

@@ -5,13 +5,19 @@ use std::collections::BTreeMap;
 
 use crate::bytes::{Bytes, NameBudget, sleb128, uleb128};
 use crate::image::ApiName;
-use crate::limits::{MAX_LOOKUP_SEGMENTS, MAX_RELOCATIONS};
+use crate::limits::{MAX_BOUND_SLOTS, MAX_LOOKUP_SEGMENTS};
 use crate::macho::header::MachO;
 
 /// Slot to imported symbol. Addresses are those of the file plus `adjustment`.
 pub(crate) fn bindings(file: &MachO<'_>, adjustment: u64) -> BTreeMap<u64, ApiName> {
-    let mut found =
-        Found { file, adjustment, slots: BTreeMap::new(), left: MAX_RELOCATIONS, names: NameBudget::new() };
+    let pointer = if file.wide { 8 } else { 4 };
+    let mut found = Found {
+        file,
+        adjustment,
+        slots: BTreeMap::new(),
+        left: (file.bytes.len() / pointer).min(MAX_BOUND_SLOTS),
+        names: NameBudget::of(file.bytes.len()),
+    };
     for (kind, &(offset, size)) in file.link_edit.binds.iter().enumerate() {
         let _ = opcodes(file, file.bytes.upto(offset, size), kind == 2, &mut found);
     }
@@ -54,7 +60,10 @@ fn opcodes(file: &MachO<'_>, data: &[u8], lazy: bool, found: &mut Found<'_, '_>)
     let pointer = if file.wide { 8 } else { 4 };
     let mut at = 0;
     let (mut ordinal, mut name, mut address): (i64, &[u8], u64) = (0, &[], 0);
+    // Where the slots of the present segment end: no opcode binds beyond it, whatever its count.
+    let mut end = 0;
     loop {
+        file.bytes.work(1).then_some(())?;
         let byte = *data.get(at)?;
         at += 1;
         let immediate = byte & 15;
@@ -75,10 +84,12 @@ fn opcodes(file: &MachO<'_>, data: &[u8], lazy: bool, found: &mut Found<'_, '_>)
                 sleb128(data, &mut at)?;
             }
             7 => {
-                let start = file.segments.get(usize::from(immediate))?.address;
-                address = start.wrapping_add(uleb128(data, &mut at)?);
+                let segment = file.segments.get(usize::from(immediate))?;
+                address = segment.address.wrapping_add(uleb128(data, &mut at)?);
+                end = segment.address.saturating_add(segment.memory_size);
             }
             8 => address = address.wrapping_add(uleb128(data, &mut at)?),
+            9..=11 if address >= end => return None,
             9 => {
                 found.insert(address, ordinal, name)?;
                 address = address.wrapping_add(pointer);
@@ -95,6 +106,9 @@ fn opcodes(file: &MachO<'_>, data: &[u8], lazy: bool, found: &mut Found<'_, '_>)
                 let count = uleb128(data, &mut at)?;
                 let skip = uleb128(data, &mut at)?;
                 for _ in 0..count {
+                    if address >= end {
+                        return None;
+                    }
                     found.insert(address, ordinal, name)?;
                     address = address.wrapping_add(skip).wrapping_add(pointer);
                 }
@@ -106,7 +120,7 @@ fn opcodes(file: &MachO<'_>, data: &[u8], lazy: bool, found: &mut Found<'_, '_>)
 
 /// Imports of chained fixups with the slots their chains reach.
 fn chained(file: &MachO<'_>, offset: u64, size: u64, found: &mut Found<'_, '_>) -> Option<()> {
-    let fixups = Bytes::little(file.bytes.exact(offset, size)?);
+    let fixups = file.bytes.part(file.bytes.exact(offset, size)?);
     let starts = u64::from(fixups.u32(4)?);
     let segments = u64::from(fixups.u32(starts)?);
     for index in 0..segments.min(file.segments.len() as u64) {

@@ -1,5 +1,7 @@
 //! Header, load commands, segments and sections of a Mach-O, thin or as a slice of a universal file.
 
+use malkin_report::Budget;
+
 use crate::bytes::{Bytes, until_nul};
 use crate::limits::{MAX_COMMANDS, MAX_SECTIONS};
 
@@ -80,7 +82,7 @@ pub(crate) const CPU_POWERPC64: u32 = 0x0100_0012;
 
 impl<'a> MachO<'a> {
     /// Reads a thin Mach-O that is the part of a file from `slice_offset`.
-    pub(crate) fn parse(data: &'a [u8], slice_offset: u64) -> Option<Self> {
+    pub(crate) fn parse(data: &'a [u8], slice_offset: u64, budget: &'a Budget<'a>) -> Option<Self> {
         let (wide, big_endian) = match data.get(..4)? {
             b"\xce\xfa\xed\xfe" => (false, false),
             b"\xcf\xfa\xed\xfe" => (true, false),
@@ -88,7 +90,7 @@ impl<'a> MachO<'a> {
             b"\xfe\xed\xfa\xcf" => (true, true),
             _ => return None,
         };
-        let bytes = Bytes::ordered(data, big_endian);
+        let bytes = Bytes::ordered(data, big_endian).within(budget);
         let mut file = Self {
             bytes,
             slice_offset,
@@ -165,6 +167,10 @@ impl<'a> MachO<'a> {
         self.segments.push(segment);
         let (header, row) = if wide { (72, 80) } else { (56, 68) };
         for index in 0..u64::from(half(48, 64)?).min(MAX_SECTIONS) {
+            // Commands may state rows over one another: all of them together are bounded.
+            if self.sections.len() as u64 >= MAX_SECTIONS {
+                break;
+            }
             let Some(section) = self.section(at + header + row * index, wide, &segment) else { break };
             self.sections.push(section);
         }

@@ -142,10 +142,11 @@ pub(crate) fn stub_ranges(file: &MachO<'_>, adjustment: u64) -> Vec<(u64, u64)> 
 pub(crate) fn stubs(file: &MachO<'_>, adjustment: u64) -> impl Iterator<Item = u64> {
     /// Section type of symbol stubs.
     const SYMBOL_STUBS: u32 = 8;
-    /// Stubs read from one section.
-    const MAX_STUBS: u64 = 1_000_000;
+    /// Stubs read from all sections, which may lie over one another. Large programs have some thousand.
+    const MAX_STUBS: u64 = 262_144;
+    let most = (file.bytes.len() / 2).min(MAX_STUBS);
     let sections = file.sections.iter().filter(|row| row.flags & 0xff == SYMBOL_STUBS && row.stub_size != 0);
-    sections.flat_map(move |row| {
+    let stubs = sections.flat_map(move |row| {
         let step = u64::from(row.stub_size);
         let size = if section_content(file, row).is_empty() { 0 } else { row.size };
         let row = *row;
@@ -153,5 +154,6 @@ pub(crate) fn stubs(file: &MachO<'_>, adjustment: u64) -> impl Iterator<Item = u
             let address = row.address.checked_add(step * index)?;
             (address != 0).then(|| address.wrapping_add(adjustment))
         })
-    })
+    });
+    stubs.take(usize::try_from(most).unwrap_or(usize::MAX))
 }

@@ -32,13 +32,13 @@ pub(crate) fn symbols<'a>(file: &MachO<'a>, exports: &[String]) -> Vec<Symbol<'a
 fn table<'a>(file: &MachO<'a>) -> Vec<Symbol<'a>> {
     let (offset, count) = file.link_edit.symbols;
     let size = if file.wide { 16 } else { 12 };
-    let strings = Bytes::little(file.bytes.upto(file.link_edit.strings.0, file.link_edit.strings.1));
+    let strings = file.bytes.part(file.bytes.upto(file.link_edit.strings.0, file.link_edit.strings.1));
     let rows = (0..count.min(MAX_SYMBOLS as u64)).map_while(|index| {
         let at = offset.checked_add(size * index)?;
         file.bytes.exact(at, size)?;
         Some((file.bytes.u32(at)?, file.bytes.word(at + 8, file.wide)?))
     });
-    let mut budget = NameBudget::new();
+    let mut budget = NameBudget::of(file.bytes.len());
     rows.map(|(name, value)| {
         let name =
             strings.c_bytes(u64::from(name)).and_then(|name| budget.keep_text(name)).unwrap_or_default();
@@ -53,11 +53,16 @@ const MAX_DEPTH: usize = 256;
 const MAX_EXPORT_NAME: usize = 1 << 14;
 /// Bytes of names an export trie may spell out, over all exports.
 const MAX_EXPORT_BYTES: usize = 64 << 20;
+/// Bytes they may spell out for each byte of the trie, and what every trie may: a trie saves the common starts of names.
+const SPELLED_PER_BYTE: usize = 64;
+/// See [`SPELLED_PER_BYTE`].
+const MIN_EXPORT_BYTES: usize = 1 << 20;
 
 /// Names in the export trie, depth first; not those of other libraries.
 pub(crate) fn exports(file: &MachO<'_>) -> Vec<String> {
     let (offset, size) = file.link_edit.exports;
     let mut walk = Walk {
+        bytes: file.bytes,
         data: file.bytes.upto(offset, size),
         found: Vec::new(),
         visits: size.min(file.bytes.len()),
@@ -69,6 +74,7 @@ pub(crate) fn exports(file: &MachO<'_>) -> Vec<String> {
 }
 
 struct Walk<'d> {
+    bytes: Bytes<'d>,
     data: &'d [u8],
     found: Vec<String>,
     visits: u64,
@@ -92,7 +98,9 @@ impl Walk<'_> {
         at += 1;
         for _ in 0..children {
             let rest = self.data.get(at..)?;
-            let end = memchr::memchr(0, rest)?;
+            // Edges may lie over one another: what is searched counts.
+            let end = memchr::memchr(0, rest.get(..=MAX_EXPORT_NAME).unwrap_or(rest))?;
+            self.bytes.work(1 + end as u64).then_some(())?;
             let length = name.len();
             name.extend_from_slice(rest.get(..end)?);
             at += end + 1;
@@ -109,7 +117,8 @@ impl Walk<'_> {
         const REEXPORT: u64 = 8;
         let flags = uleb128(self.data, &mut at)?;
         self.spelled += name.len();
-        if flags & REEXPORT == 0 && self.spelled <= MAX_EXPORT_BYTES {
+        let most = self.data.len().saturating_mul(SPELLED_PER_BYTE).clamp(MIN_EXPORT_BYTES, MAX_EXPORT_BYTES);
+        if flags & REEXPORT == 0 && self.spelled <= most {
             self.found.push(String::from_utf8(name.to_vec()).ok()?);
         }
         Some(())

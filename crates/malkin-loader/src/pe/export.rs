@@ -55,7 +55,7 @@ fn names<'a>(pe: &Pe<'a>, names_rva: u32, ordinals_rva: u32, count: u32) -> BTre
     let names = table(pe, names_rva, count, 4);
     let ordinals = table(pe, ordinals_rva, count, 2);
     let mut found = BTreeMap::new();
-    let mut budget = NameBudget::new();
+    let mut budget = NameBudget::of(pe.bytes.len());
     for row in 0..names.count.min(ordinals.count) {
         let (Some(name), Some(index)) =
             (pe.bytes.u32(names.start + 4 * row), pe.bytes.u16(ordinals.start + 2 * row))

@@ -1,6 +1,8 @@
 //! Headers and section table of a PE, read as leniently as lief 1.0 does (the library SMDA looks through): a truncated
 //! section table gives the sections that are there, and the optional header's stated size only moves the section table.
 
+use malkin_report::Budget;
+
 use crate::bytes::{Bytes, until_nul};
 use crate::limits::MAX_PE_SECTIONS;
 
@@ -56,13 +58,15 @@ pub(crate) struct Pe<'a> {
 
 /// Size of the COFF header with its signature.
 const COFF: u64 = 24;
+/// Sections that are compared for one unit of work.
+const ROWS_PER_UNIT: u64 = 4;
 /// Most data directories a header has.
 const MAX_DIRECTORIES: u32 = 16;
 
 impl<'a> Pe<'a> {
     /// Reads the headers. `None` where lief refuses the file.
-    pub(crate) fn parse(data: &'a [u8]) -> Option<Self> {
-        let bytes = Bytes::little(data);
+    pub(crate) fn parse(data: &'a [u8], budget: &'a Budget<'a>) -> Option<Self> {
+        let bytes = Bytes::little(data).within(budget);
         if bytes.upto(0, 2) != b"MZ" || bytes.len() < 64 {
             return None;
         }
@@ -113,6 +117,8 @@ impl<'a> Pe<'a> {
     /// File offset of an RVA: through the first section holding it, with raw offsets rounded up to the file alignment; an
     /// RVA in no section is its own offset.
     pub(crate) fn offset(&self, rva: u64) -> u64 {
+        // All sections may have to be looked at; once the budget has ended, whatever is read there is nothing.
+        self.bytes.work(1 + self.sections.len() as u64 / ROWS_PER_UNIT);
         let holder = self.sections.iter().find(|section| {
             let start = u64::from(section.virtual_address);
             start <= rva && rva < start + u64::from(section.virtual_size.max(section.raw_size))

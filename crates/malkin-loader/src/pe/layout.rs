@@ -4,7 +4,7 @@
 use malkin_report::Architecture;
 
 use crate::bytes::Bytes;
-use crate::mapping::{blank_image, place};
+use crate::mapping::{Budget, blank_image, place};
 use crate::options::LoadError;
 
 /// Offset of the PE header; 0 when there is none.
@@ -99,9 +99,13 @@ pub(crate) fn map(data: &[u8], limit: u64) -> Result<Vec<u8>, LoadError> {
     let first_raw = sections.iter().map(|row| row.raw_offset).filter(|&offset| offset >= 0x200).min();
     let header = bytes.upto(0, first_raw.unwrap_or(u64::from(u32::MAX)));
     place(&mut image, 0, header, header.len() as u64);
+    // A table has up to 65,535 rows, which may all show the whole file.
+    let mut budget = Budget::new(image.len());
     for row in &sections {
         let content = bytes.upto(row.raw_offset, row.raw_size);
-        place(&mut image, row.virtual_address, content, content.len() as u64);
+        if budget.spend(row.virtual_address, content.len() as u64) {
+            place(&mut image, row.virtual_address, content, content.len() as u64);
+        }
     }
     Ok(image)
 }

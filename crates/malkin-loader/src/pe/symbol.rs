@@ -27,7 +27,7 @@ pub(crate) fn symbols<'a>(pe: &Pe<'a>) -> Vec<Symbol<'a>> {
     let start = u64::from(pe.symbol_table);
     let strings = string_table(pe, start + RECORD * u64::from(pe.symbol_count));
     let mut found = Vec::new();
-    let mut budget = NameBudget::new();
+    let mut budget = NameBudget::of(pe.bytes.len());
     let mut index = 0;
     while index < u64::from(pe.symbol_count) && found.len() < MAX_SYMBOLS {
         let Some((mut symbol, auxiliary)) = symbol(pe, start + RECORD * index, strings) else { break };
@@ -41,7 +41,7 @@ pub(crate) fn symbols<'a>(pe: &Pe<'a>) -> Vec<Symbol<'a>> {
 /// The string table behind the symbols, its size in front; empty when it is cut.
 fn string_table<'a>(pe: &Pe<'a>, at: u64) -> Bytes<'a> {
     let size = pe.bytes.u32(at).map_or(0, u64::from);
-    Bytes::little(pe.bytes.exact(at, size).unwrap_or_default())
+    pe.bytes.part(pe.bytes.exact(at, size).unwrap_or_default())
 }
 
 fn symbol<'a>(pe: &Pe<'a>, at: u64, strings: Bytes<'a>) -> Option<(Symbol<'a>, u64)> {

@@ -12,13 +12,17 @@ pub(super) fn is_ipv4(text: &str) -> bool {
 
 /// Whether what looks like an address at `start` is a version: words around it say so, or it has the form of one.
 pub(super) fn is_version(line: &str, start: usize) -> bool {
-    let before = line.get(..start).unwrap_or_default().to_ascii_lowercase();
-    let before = before.trim_end_matches([' ', '=', ':', '"', '\'', '(', '/', 'v']);
+    let before = line.get(..start).unwrap_or_default();
+    let before = before.trim_end_matches([' ', '=', ':', '"', '\'', '(', '/', 'v', 'V']).as_bytes();
     let marks = [
         "version", "ver", "release", "assembly", "revision", "build", "chrome", "safari", "edge", "opera",
         "firefox", "upx",
     ];
-    marks.iter().any(|mark| before.ends_with(mark)) || start > 0 && line.as_bytes()[start - 1] == b'v'
+    let ends_with = |mark: &&str| {
+        let end = before.len().checked_sub(mark.len()).and_then(|at| before.get(at..));
+        end.is_some_and(|end| end.eq_ignore_ascii_case(mark.as_bytes()))
+    };
+    marks.iter().any(|mark| ends_with(mark)) || start > 0 && line.as_bytes()[start - 1] == b'v'
 }
 
 /// Whether a text is an IPv6 address that somebody could talk to.

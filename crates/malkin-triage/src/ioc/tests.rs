@@ -87,7 +87,8 @@ fn precision_and_recall_on_the_labelled_set_are_above_95_percent() {
     let mut wrong = Vec::new();
     for (line, labels) in LABELLED {
         let text = Text { offset: 0, encoding: Encoding::Ascii, text: (*line).to_owned() };
-        let values: Vec<String> = indicators(&[text]).into_iter().map(|indicator| indicator.value).collect();
+        let values: Vec<String> =
+            indicators(&[text], &Budget::unlimited()).into_iter().map(|indicator| indicator.value).collect();
         wanted += labels.len();
         found += values.len();
         right += values.iter().filter(|value| labels.contains(&value.as_str())).count();
@@ -102,10 +103,10 @@ fn precision_and_recall_on_the_labelled_set_are_above_95_percent() {
 #[test]
 fn indicators_are_told_once_with_place_and_safe_form() {
     let text = |offset, text: &str| Text { offset, encoding: Encoding::Ascii, text: text.to_owned() };
-    let found = indicators(&[
-        text(100, "open http://evil.example.com/a now"),
-        text(200, "http://EVIL.example.com/a"),
-    ]);
+    let found = indicators(
+        &[text(100, "open http://evil.example.com/a now"), text(200, "http://EVIL.example.com/a")],
+        &Budget::unlimited(),
+    );
     assert_eq!(found[0].kind, Kind::Url);
     assert_eq!(found[0].defanged, "hxxp://evil[.]example[.]com/a");
     assert_eq!(found[0].offset, 100);
@@ -116,17 +117,58 @@ fn indicators_are_told_once_with_place_and_safe_form() {
     }
 }
 
+fn equals_the_definition(line: String) {
+    let texts = [Text { offset: 0, encoding: Encoding::Ascii, text: line.clone() }];
+    assert_eq!(indicators(&texts, &Budget::unlimited()), definition::indicators(&texts), "{line:?}");
+    assert_eq!(refang(&line), definition::refang(&line));
+}
+
+/// Pieces of which indicators, and what only looks like them, are made.
+const PIECES: &str = "(http://|HTTPS://|ftp://|wss://|://|hxxp|hXxPs://|\\[.\\]|\\(dot\\)|\\[at\\]|@|\\.|:|/| |,|\t|\"|\\\\|8\\.8\\.8\\.8|1\\.2\\.3\\.4:80|v|version |Chrome/|evil|example|com|co|uk|ru|a-b|-|x|Foo|C:\\\\|%TEMP%\\\\|HKLM\\\\|SOFTWARE\\\\|Global\\\\|/etc/| /tmp/|2001:db8::1|1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa|bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4|0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed|w3\\.org|é|www|0|9|!|\\)|_)";
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(4000))]
+    #[test]
+    fn the_quick_search_finds_what_the_definition_finds(pieces in proptest::collection::vec(PIECES, 0..40)) {
+        equals_the_definition(pieces.concat());
+    }
+}
+
+#[test]
+fn many_values_of_a_kind_are_cut_where_the_definition_cuts() {
+    let texts: Vec<Text> = (0..600)
+        .map(|number| {
+            format!(
+                "http://h{number}.example.com/x 8.8.{}.{} a{number}@b.org d{number}.net",
+                number / 200,
+                number % 200 + 1
+            )
+        })
+        .map(|text| Text { offset: text.len(), encoding: Encoding::Ascii, text })
+        .collect();
+    assert_eq!(indicators(&texts, &Budget::unlimited()), definition::indicators(&texts));
+}
+
+#[test]
+fn a_budget_ends_the_search_with_what_was_found() {
+    let text = |offset| Text { offset, encoding: Encoding::Ascii, text: format!("a{offset}.example.com") };
+    let texts: Vec<Text> = (0..10).map(text).collect();
+    let budget = Budget::new(70, u64::MAX);
+    assert_eq!(indicators(&texts, &budget).len(), 5);
+    assert!(budget.ended().is_some());
+}
+
 proptest::proptest! {
     #[test]
     fn any_text_is_searched(line in ".{0,200}") {
         let text = Text { offset: 0, encoding: Encoding::Ascii, text: line };
-        indicators(&[text]);
+        indicators(&[text], &Budget::unlimited());
     }
 
     #[test]
     fn text_of_separators_is_searched(line in "[a-z:/.@\\\\\\[\\]%0-9]{0,80}") {
         let text = Text { offset: 0, encoding: Encoding::Ascii, text: line };
-        indicators(&[text]);
+        indicators(&[text], &Budget::unlimited());
     }
 }
 

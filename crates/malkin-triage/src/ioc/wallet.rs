@@ -7,6 +7,16 @@ pub(super) fn is_bitcoin(text: &str) -> bool {
     is_base58_check(text) || is_bech32(text)
 }
 
+/// Whether a text has the start and the length of a wallet's address of either kind: a cheap question in front of those below.
+pub(super) fn may_be_wallet(text: &str) -> bool {
+    match text.as_bytes() {
+        [b'1' | b'3', ..] => (26..=35).contains(&text.len()),
+        [b'b' | b'B', b'c' | b'C', b'1', ..] => (14..=90).contains(&text.len()),
+        [b'0', b'x', ..] => text.len() == 42,
+        _ => false,
+    }
+}
+
 fn is_base58_check(text: &str) -> bool {
     const ALPHABET: &[u8; 58] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
     if !(26..=35).contains(&text.len()) || !text.starts_with(['1', '3']) {
