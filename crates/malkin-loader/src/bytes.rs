@@ -22,6 +22,11 @@ impl<'a> Bytes<'a> {
         Self { data, big_endian }
     }
 
+    /// Other bytes in the same order.
+    pub(crate) fn with<'o>(self, data: &'o [u8]) -> Bytes<'o> {
+        Bytes { data, big_endian: self.big_endian }
+    }
+
     pub(crate) fn data(self) -> &'a [u8] {
         self.data
     }
