@@ -188,7 +188,6 @@ mod tests {
             (r"?f@@YAXAAY02H@Z", r"void __cdecl f(int (&)[3])"),
             (r"?f@@YAXP6AHH@Z@Z", r"void __cdecl f(int (__cdecl *)(int))"),
             (r"?f@@YAXP6GXPAX@Z0@Z", r"void __cdecl f(void (__stdcall *)(void *), void *)"),
-            (r"?x@@3PBDB", r"char const *x"),
             (r"?x@@3QBDB", r"char const *const x"),
             (r"?x@@3PAP6AXXZA", r"void (__cdecl **x)(void)"),
             (r"?g@?$vec@H@@QAEAAHI@Z", r"public: int & __thiscall vec<int>::g(unsigned int)"),
@@ -202,15 +201,9 @@ mod tests {
             ),
             (r"?h@@YAXAAV?$vec@ABVBase12@@@@@Z", r"void __cdecl h(class vec<class Base12 const &> &)"),
             (r"?m@@YAXP8A@@AEHH@Z@Z", r"void __cdecl m(int (__thiscall A::*)(int))"),
-            (r"?m@@YAXPQA@@H@Z", r"void __cdecl m(int A::*)"),
-            (r"?m@@YAXPRA@@H@Z", r"void __cdecl m(int const A::*)"),
             (r"?op@@YA?AV?$a@$0A@@@XZ", r"class a<0> __cdecl op(void)"),
             (r"??4A@@QAEAAV0@ABV0@@Z", r"public: class A & __thiscall A::operator=(class A const &)"),
             (r"??BA@@QBEPBDXZ", r"public: char const * __thiscall A::operator char const *(void) const"),
-            (
-                r"?v@@YAXPCHPDHAIBH@Z",
-                r"void __cdecl v(int volatile *, int const volatile *, int const &__restrict)",
-            ),
             (r"?r@@YAX$$QAVBase12@@@Z", r"void __cdecl r(class Base12 &&)"),
             (r"?r@@YAX$$QBVBase12@@@Z", r"void __cdecl r(class Base12 const &&)"),
             (r"?c@@YAXABW4E@@@Z", r"void __cdecl c(enum E const &)"),
@@ -227,14 +220,9 @@ mod tests {
             (r"?t@@YAXV?$T@$$A6AHH@Z@@@Z", r"void __cdecl t(class T<int __cdecl(int)>)"),
             (r"?s@@YAXABQAVBase12@@@Z", r"void __cdecl s(class Base12 *const &)"),
             (r"?s@@YAXABQBVBase12@@@Z", r"void __cdecl s(class Base12 const *const &)"),
-            (r"?s@A@@2PBVBase12@@B", r"public: static class Base12 const *A::s"),
             (r"?s@A@@2ABVBase12@@A", r"public: static class Base12 const &A::s"),
             (r"?q@A@@QHAEXXZ", r"public: void __thiscall A::q(void) &&"),
             (r"?q@A@@QGBAXXZ", r"public: void __cdecl A::q(void) const &"),
-            (
-                r"?q@A@@SAPEBV1@PEIBX@Z",
-                r"public: static class A const * __cdecl A::q(void const *__restrict)",
-            ),
         ];
         let wrong: Vec<_> = cases
             .iter()
