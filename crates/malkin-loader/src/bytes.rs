@@ -23,7 +23,7 @@ impl<'a> Bytes<'a> {
     }
 
     /// Other bytes in the same order.
-    pub(crate) fn with<'o>(self, data: &'o [u8]) -> Bytes<'o> {
+    pub(crate) fn with(self, data: &[u8]) -> Bytes<'_> {
         Bytes { data, big_endian: self.big_endian }
     }
 

@@ -96,8 +96,8 @@ fn slot_size(pe: &Pe<'_>) -> u64 {
 /// holds lead out of the file and give no name.
 fn function_name(pe: &Pe<'_>, value: u64, library: &str) -> Option<String> {
     let flag = if pe.wide { 1 << 63 } else { 1 << 31 };
-    if value & flag != 0 && value & !flag <= u64::from(u16::MAX) {
-        let number = value as u16;
+    let number = if value & flag == 0 { None } else { u16::try_from(value & !flag).ok() };
+    if let Some(number) = number {
         return Some(ordinal::name(library, number).map_or_else(|| format!("#{number}"), str::to_owned));
     }
     let name = pe.bytes.c_bytes(pe.offset(value).checked_add(2)?)?;
