@@ -44,6 +44,14 @@ impl<'a> Bytes<'a> {
         self.budget.is_none_or(|budget| budget.work(units))
     }
 
+    /// Other bytes in the same order.
+    pub(crate) fn with<'b>(self, data: &'b [u8]) -> Bytes<'b>
+    where
+        'a: 'b,
+    {
+        Bytes { data, ..self }
+    }
+
     pub(crate) fn data(self) -> &'a [u8] {
         self.data
     }

@@ -10,6 +10,7 @@ use memchr::memmem;
 use crate::bytes::Bytes;
 use crate::elf::{self, Elf};
 use crate::image::Format;
+use crate::machine;
 use crate::macho::{self, Wanted};
 use crate::pe;
 
@@ -70,6 +71,70 @@ pub(crate) fn format_of(data: &[u8]) -> Format {
     } else {
         Format::Other
     }
+}
+
+/// Files that hold code, or look as if they did, and are no executables.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Known {
+    /// `ar` archive of object files, as `.a` and `.lib` files are.
+    StaticLibrary,
+    /// COFF object file for the named machine.
+    CoffObject(&'static str),
+    /// Object file or import library with the anonymous header of MSVC (`/bigobj`, `/GL`, import libraries).
+    AnonymousObject,
+    /// LLVM bitcode.
+    LlvmBitcode,
+    /// Java class file.
+    JavaClass,
+    /// WebAssembly module.
+    WebAssembly,
+}
+
+impl std::fmt::Display for Known {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::StaticLibrary => f.write_str("static library archive"),
+            Self::CoffObject(machine) => write!(f, "COFF object file for {machine}"),
+            Self::AnonymousObject => f.write_str("COFF object file or import library of MSVC"),
+            Self::LlvmBitcode => f.write_str("file of LLVM bitcode"),
+            Self::JavaClass => f.write_str("Java class file"),
+            Self::WebAssembly => f.write_str("WebAssembly module"),
+        }
+    }
+}
+
+/// Names a file that is none of the executables.
+pub(crate) fn known(data: &[u8]) -> Option<Known> {
+    let bytes = Bytes::little(data);
+    if data.starts_with(b"!<arch>\n") || data.starts_with(b"!<thin>\n") {
+        return Some(Known::StaticLibrary);
+    }
+    if data.starts_with(b"\0\0\xff\xff") && bytes.u16(4)? <= 2 {
+        return Some(Known::AnonymousObject);
+    }
+    if data.starts_with(b"BC\xc0\xde") || data.starts_with(b"\xde\xc0\x17\x0b") {
+        return Some(Known::LlvmBitcode);
+    }
+    if data.starts_with(b"\xca\xfe\xba\xbe") {
+        return Some(Known::JavaClass);
+    }
+    if data.starts_with(b"\0asm\x01\0\0\0") {
+        return Some(Known::WebAssembly);
+    }
+    is_coff_object(bytes).then(|| Known::CoffObject(machine::coff(bytes.u16(0).unwrap_or(0))))
+}
+
+/// A COFF header has no magic: the machine is a known one, there is no optional header, and the section table and the symbols
+/// lie in the file.
+fn is_coff_object(bytes: Bytes<'_>) -> bool {
+    let half = |at: u64| u64::from(bytes.u16(at).unwrap_or(0));
+    let word = |at: u64| u64::from(bytes.u32(at).unwrap_or(u32::MAX));
+    let (sections, symbols) = (half(2), word(8));
+    let table_end = 20 + 40 * sections;
+    let symbols_fit = symbols == 0 || (symbols >= table_end && symbols + 18 * word(12) <= bytes.len());
+    let named = !machine::coff(bytes.u16(0).unwrap_or(0)).is_empty();
+    named && sections > 0 && half(16) == 0 && table_end <= bytes.len() && symbols_fit
 }
 
 /// Whether the bytes begin with a plausible DEX header of a supported version.

@@ -18,13 +18,14 @@ pub mod image;
 mod label;
 pub mod limits;
 mod load;
+mod machine;
 mod macho;
 mod mapping;
 pub mod options;
 mod pe;
 mod sparse;
 
-pub use detect::{Detected, detect};
+pub use detect::{Detected, Known, detect};
 pub use malkin_report::Architecture;
 
 pub use image::{ApiName, ExceptionRecord, Format, Image, Language, Section, Tables};

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use malkin_report::{Architecture, Budget, ImageRange};
 
+use crate::bytes::Bytes;
 use crate::detect;
 use crate::elf::{self, Elf, FrameSection};
 use crate::header;
 use crate::image::{Format, Image, Language, Tables, in_areas};
 use crate::label::{delphi, delphi_kb, go, language, rust};
+use crate::machine;
 use crate::macho::{self, MachO, Wanted};
 use crate::mapping::merge_areas;
 use crate::options::{Buffer, Input, LoadError, LoadOptions};
@@ -39,7 +41,9 @@ fn file(data: &[u8], limit: u64, budget: &Budget<'_>) -> Result<Image, LoadError
         Format::MachO => macho_file(data, limit, budget),
         Format::DelphiKb => Ok(knowledge_base(data)),
         Format::Dex => Ok(dex_file(data)),
-        Format::Other => Err(LoadError::NotRecognized),
+        Format::Other => {
+            Err(detect::known(data).map_or(LoadError::NotRecognized, LoadError::NotAnExecutable))
+        }
     }
 }
 
@@ -74,9 +78,12 @@ fn bare(data: Vec<u8>, base_addr: u64, bitness: u32, architecture: Architecture)
 }
 
 /// A machine with a disassembler in SMDA.
-fn supported(machine: Option<(Architecture, u32)>) -> Result<(Architecture, u32), LoadError> {
+fn supported(
+    machine: Option<(Architecture, u32)>,
+    unknown: LoadError,
+) -> Result<(Architecture, u32), LoadError> {
     match machine {
-        None => Err(LoadError::UnknownMachine),
+        None => Err(unknown),
         Some((Architecture::Other(name), _)) => Err(LoadError::UnsupportedArchitecture(name)),
         Some(known) => Ok(known),
     }
@@ -85,7 +92,7 @@ fn supported(machine: Option<(Architecture, u32)>) -> Result<(Architecture, u32)
 fn pe_file(data: &[u8], limit: u64, budget: &Budget<'_>) -> Result<Image, LoadError> {
     let mapped = pe::map(data, limit)?;
     let parsed = Pe::parse(data, budget);
-    let architecture = pe::file_architecture(data, parsed.as_ref()).ok_or(LoadError::UnknownMachine)?;
+    let architecture = pe::file_architecture(data, parsed.as_ref()).ok_or_else(|| pe_refusal(data))?;
     let mut image = bare(mapped, pe::base_address(data), pe::bitness(data), architecture);
     if let Some(pe) = &parsed {
         image.code_areas = pe::code_areas(pe, image.base_addr);
@@ -93,10 +100,54 @@ fn pe_file(data: &[u8], limit: u64, budget: &Budget<'_>) -> Result<Image, LoadEr
     Ok(finish(image, data, parsed.map(Container::Pe)))
 }
 
+/// Why a file with the magic of a PE names no instruction set.
+fn pe_refusal(data: &[u8]) -> LoadError {
+    match pe::machine(data) {
+        Some(machine) => LoadError::UnknownMachine {
+            field: "PE machine",
+            value: u32::from(machine),
+            name: machine::coff(machine),
+        },
+        None => match pe::header_offset(data) {
+            at if at != 0 && at + 6 > data.len() as u64 => LoadError::Truncated {
+                container: "PE",
+                part: "COFF header",
+                offset: at,
+                size: data.len() as u64,
+            },
+            at => LoadError::NoPeHeader { offset: at },
+        },
+    }
+}
+
+/// Why an ELF has no layout.
+fn elf_refusal(data: &[u8]) -> LoadError {
+    let bytes = Bytes::little(data);
+    match (bytes.u8(4), bytes.u16(18)) {
+        (Some(class), Some(machine)) => LoadError::UnknownElfClass { class, machine },
+        _ => LoadError::Truncated { container: "ELF", part: "header", offset: 0, size: data.len() as u64 },
+    }
+}
+
 fn elf_file(data: &[u8], limit: u64, budget: &Budget<'_>) -> Result<Image, LoadError> {
-    let elf = Elf::parse(data, budget).ok_or(LoadError::UnknownMachine)?;
+    let elf = Elf::parse(data, budget).ok_or_else(|| elf_refusal(data))?;
     let mapped = elf::map(&elf, limit)?;
-    let (architecture, bitness) = supported(elf::machine(&elf))?;
+    let truncated = || LoadError::Truncated {
+        container: "ELF",
+        part: if (data.len() as u64) < elf.header_size() {
+            "header"
+        } else {
+            "table of sections or segments"
+        },
+        offset: if (data.len() as u64) < elf.header_size() { 0 } else { elf.first_table() },
+        size: data.len() as u64,
+    };
+    if mapped.is_empty() && elf.is_truncated() {
+        return Err(truncated());
+    }
+    let value = u32::from(elf.machine);
+    let unknown = LoadError::UnknownMachine { field: "ELF machine", value, name: machine::elf(elf.machine) };
+    let (architecture, bitness) = supported(elf::machine(&elf), unknown)?;
     let mut image = bare(mapped, elf::base_address(&elf), bitness, architecture);
     image.code_areas = elf::code_areas(&elf);
     elf::abi(&elf).clone_into(&mut image.abi);
@@ -104,9 +155,16 @@ fn elf_file(data: &[u8], limit: u64, budget: &Budget<'_>) -> Result<Image, LoadE
 }
 
 fn macho_file(data: &[u8], limit: u64, budget: &Budget<'_>) -> Result<Image, LoadError> {
-    let file = macho::parse(data, Wanted::default(), budget).ok_or(LoadError::UnknownMachine)?;
+    let truncated =
+        LoadError::Truncated { container: "Mach-O", part: "header", offset: 0, size: data.len() as u64 };
+    let file = macho::parse(data, Wanted::default(), budget).ok_or(truncated)?;
     let mapped = macho::map(&file, data, limit)?;
-    let (architecture, bitness) = supported(macho::machine(&file))?;
+    let unknown = LoadError::UnknownMachine {
+        field: "Mach-O CPU type",
+        value: file.cpu,
+        name: machine::macho(file.cpu),
+    };
+    let (architecture, bitness) = supported(macho::machine(&file), unknown)?;
     let mut image = bare(mapped, macho::base_address(&file), bitness, architecture);
     image.code_areas = macho::code_areas(&file);
     Ok(finish(image, data, Some(Container::MachO(file))))

@@ -68,9 +68,47 @@ pub enum LoadError {
         "input is no PE, ELF, Mach-O, DEX or Delphi knowledge base; a memory dump needs its base address"
     )]
     NotRecognized,
-    /// The container is recognised but its machine is not one with a name.
-    #[error("the container names no instruction set with a disassembler")]
-    UnknownMachine,
+    /// A file of a known format that holds code but is no executable.
+    #[error("input is a {0}, not an executable")]
+    NotAnExecutable(crate::detect::Known),
+    /// The file ends inside a header or before a table that its header states.
+    #[error(
+        "{container} {part} at 0x{offset:x} reaches beyond the {size} bytes of the file (truncated file?)"
+    )]
+    Truncated {
+        /// Name of the format.
+        container: &'static str,
+        /// Structure that is not whole, in the words of the format's specification.
+        part: &'static str,
+        /// Its file offset.
+        offset: u64,
+        /// Size of the file in bytes.
+        size: u64,
+    },
+    /// `MZ` without a PE header: a DOS program, or a damaged file.
+    #[error("MZ file without a PE header at 0x{offset:x} (DOS program?)")]
+    NoPeHeader {
+        /// `e_lfanew`.
+        offset: u64,
+    },
+    /// The header states no layout that can be read.
+    #[error("ELF class {class} and machine 0x{machine:x} name no layout of the header")]
+    UnknownElfClass {
+        /// `EI_CLASS`.
+        class: u8,
+        /// `e_machine`.
+        machine: u16,
+    },
+    /// The container is recognised but its machine has no disassembler.
+    #[error("{field} 0x{value:x}{} has no disassembler", in_brackets(name))]
+    UnknownMachine {
+        /// Format and field.
+        field: &'static str,
+        /// Stated value.
+        value: u32,
+        /// Its name, empty for unnamed ones.
+        name: &'static str,
+    },
     /// The container names an instruction set nothing here disassembles.
     #[error("there is no disassembler for {0}")]
     UnsupportedArchitecture(String),
@@ -85,4 +123,8 @@ pub enum LoadError {
         /// Allowed size in bytes.
         limit: u64,
     },
+}
+
+fn in_brackets(name: &str) -> String {
+    if name.is_empty() { String::new() } else { format!(" ({name})") }
 }

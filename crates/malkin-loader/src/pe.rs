@@ -19,7 +19,7 @@ use header::Directory;
 
 pub(crate) use exception::carved as carve_exception_records;
 pub(crate) use header::Pe;
-pub(crate) use layout::{architecture, base_address, bitness, map};
+pub(crate) use layout::{architecture, base_address, bitness, machine, map, pe_offset as header_offset};
 
 /// Architecture of a PE file: a CLR header makes it CIL whatever the machine says.
 pub(crate) fn file_architecture(data: &[u8], pe: Option<&Pe<'_>>) -> Option<Architecture> {

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use malkin_loader::{Architecture, Buffer, Format, Input, LoadError, LoadOptions, detect, limits, load};
+use malkin_loader::{
+    Architecture, Buffer, Format, Input, Known, LoadError, LoadOptions, detect, limits, load,
+};
 use malkin_testkit::{files_in, fixture, gunzip_file, json, shared};
 use proptest::prelude::*;
 
@@ -244,7 +246,8 @@ fn a_tiny_elf_names_its_abi_and_entry() {
 fn instruction_sets_without_disassembler_are_named() {
     let named = |machine: u16| load(&tiny_elf(machine, &[(0, 0x40_0000, 0x1000)]), &LoadOptions::file());
     assert_eq!(named(8), Err(LoadError::UnsupportedArchitecture("mips".to_owned())));
-    assert_eq!(named(9999), Err(LoadError::UnknownMachine));
+    let unnamed = LoadError::UnknownMachine { field: "ELF machine", value: 9999, name: "" };
+    assert_eq!(named(9999), Err(unnamed));
     assert_eq!(named(183).map(|image| image.architecture), Ok(Architecture::Aarch64));
     assert_eq!(load(b"text", &LoadOptions::file()), Err(LoadError::NotRecognized));
     let mips = b"\x03\xe0\x00\x08\0\0\0\0".repeat(64);
@@ -311,5 +314,42 @@ fn a_tiny_macho_is_mapped_thin_and_as_a_slice() {
     assert_eq!((&slice.symbols, slice.data.len()), (&image.symbols, image.data.len()));
     assert_eq!(slice.xheader, image.xheader);
     let java = b"\xca\xfe\xba\xbe\0\0\0\x34\0\x10".repeat(8);
-    assert_eq!(load(&java, &LoadOptions::file()), Err(LoadError::NotRecognized));
+    assert_eq!(load(&java, &LoadOptions::file()), Err(LoadError::NotAnExecutable(Known::JavaClass)));
+}
+
+/// What each file is called that cannot be disassembled.
+#[test]
+fn messages_name_what_the_input_is() {
+    let message = |data: &[u8]| load(data, &LoadOptions::file()).expect_err("no executable").to_string();
+    assert_eq!(message(b"!<arch>\n/               "), "input is a static library archive, not an executable");
+    let mut object = vec![0x64, 0x86, 1, 0];
+    object.resize(20 + 40, 0);
+    assert_eq!(message(&object), "input is a COFF object file for AMD64, not an executable");
+    let mut foreign = tiny_pe(0x10, 0x1000, 0x200, 0x200);
+    foreign[0x44..0x46].copy_from_slice(&0x5064_u16.to_le_bytes());
+    assert_eq!(message(&foreign), "PE machine 0x5064 (RISC-V 64) has no disassembler");
+    assert_eq!(
+        message(b"\x7fELF\x02\x01"),
+        "ELF header at 0x0 reaches beyond the 6 bytes of the file (truncated file?)"
+    );
+    let mut cut = tiny_elf(62, &[(0, 0x40_0000, 0x1000)]);
+    cut.truncate(70);
+    assert_eq!(
+        message(&cut),
+        "ELF table of sections or segments at 0x40 reaches beyond the 70 bytes of the file (truncated file?)"
+    );
+}
+
+/// Linux runs a program whose `EI_CLASS` and `EI_DATA` say anything: `e_machine` decides.
+#[test]
+fn a_changed_class_or_byte_order_hides_no_code() {
+    let whole = load(&tiny_elf(62, &[(0, 0x40_0000, 0x1000)]), &LoadOptions::file()).expect("a valid file");
+    for (class, order) in [(1, 1), (0, 0), (2, 2), (7, 9), (1, 2)] {
+        let mut changed = tiny_elf(62, &[(0, 0x40_0000, 0x1000)]);
+        changed[4] = class;
+        changed[5] = order;
+        let image = load(&changed, &LoadOptions::file()).expect("the machine has one layout");
+        assert_eq!((image.code_areas, image.oep), (whole.code_areas.clone(), whole.oep), "{class} {order}");
+        assert_eq!(image.data.len(), whole.data.len());
+    }
 }

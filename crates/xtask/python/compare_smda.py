@@ -73,6 +73,12 @@ def run(command):
     return child.returncode == 0, words.decode(errors="replace").strip(), usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
+def read(path):
+    """The content of a file, unpacked when its name says so."""
+    with (gzip.open if path.endswith(".gz") else open)(path, "rb") as fin:
+        return fin.read()
+
+
 def load(path):
     try:
         with open(path) as fin:

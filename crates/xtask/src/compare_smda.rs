@@ -7,6 +7,8 @@ use std::process::Command;
 use crate::{process, python_env};
 
 /// `cargo xtask compare-smda [--seconds S] [--worst N] [--keep FOLDER] [FILE or FOLDER...]`; the default is the golden binaries.
+///
+/// With `--patched N [--seed S]` both read N copies of the files, each with one to three header fields changed.
 pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     let (options, paths) = parse(arguments)?;
     let mut files = Vec::new();
@@ -15,7 +17,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     }
     process::run(process::cargo().args(["build", "--release", "--quiet", "--package", "malkin"]))?;
     let mut script = Command::new(python_env::ensure()?);
-    script.arg(python_env::scripts().join("compare_smda.py"));
+    let patched = options.iter().any(|option| option == "--patched");
+    script.arg(python_env::scripts().join(if patched { "compare_patched.py" } else { "compare_smda.py" }));
     script.arg("--malkin").arg(crate::target_dir().join("release/malkin")).args(options).args(files);
     // One thread each.
     script.env("RAYON_NUM_THREADS", "1").env("PYTHONDONTWRITEBYTECODE", "1");
@@ -27,7 +30,7 @@ fn parse(arguments: &[String]) -> Result<(Vec<String>, Vec<PathBuf>), String> {
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
         match argument.as_str() {
-            "--seconds" | "--worst" | "--keep" => {
+            "--seconds" | "--worst" | "--keep" | "--patched" | "--seed" => {
                 let value = rest.next().ok_or_else(|| format!("{argument} needs a value"))?;
                 options.extend([argument.clone(), value.clone()]);
             }

@@ -100,7 +100,7 @@ const COMMANDS: &[Command] = &[
     Command {
         name: "compare-smda",
         run: compare_smda::run,
-        help: "disassembly against SMDA, every field, time and memory: [--seconds S] [--worst N] [--keep FOLDER] [PATH...]",
+        help: "disassembly against SMDA, every field, time and memory: [--patched N] [--seed S] [--seconds S] [--worst N] [--keep FOLDER] [PATH...]",
     },
 ];
 

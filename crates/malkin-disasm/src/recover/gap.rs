@@ -87,6 +87,16 @@ impl Recovery<'_> {
         self.gaps.retained = None;
         loop {
             let pointer = self.gaps.pointer;
+            if pointer < self.memory.base {
+                // A code area may begin below the image, as section headers over the ELF header state: the scan goes on with
+                // the next gap.
+                let next = self.next_gap(true);
+                if next <= pointer {
+                    return None;
+                }
+                self.gaps.pointer = next;
+                continue;
+            }
             self.memory.offset(pointer)?;
             if !self.budget.spend(1) {
                 return None;

@@ -13,7 +13,7 @@ use self::bound::{index_key, table_bound};
 use super::Recovery;
 use super::memory::Memory;
 use super::state::{Row, State};
-use super::text::{Line, family, first_literal, is_name, is_register, without_segment};
+use super::text::{Line, family, first_address, first_literal, is_name, is_register, without_segment};
 
 /// Instructions looked at.
 const WINDOW: usize = 50;
@@ -110,7 +110,7 @@ impl Recovery<'_> {
 
     /// `jmp dword ptr [register*4 + table]`: pointers until the first that is none.
     fn pointer_table(&mut self, search: &Search<'_>, bound: u64, state: &mut State) -> Vec<u64> {
-        let table = first_literal(search.operand) as u64;
+        let table = first_address(search.operand).unwrap_or(0);
         let width = self.memory.bits / 8;
         let mut targets = Vec::new();
         if table == 0 || !self.memory.contains(table) {
@@ -134,9 +134,9 @@ impl Recovery<'_> {
 
     /// `mov register, [index*4 + table]; jmp register`.
     fn loaded_table(&mut self, search: &Search<'_>, bound: u64, state: &mut State) -> Vec<u64> {
-        let Some((line, table, width)) = search.loaded_address() else { return Vec::new() };
-        state.refer_literal(line, table, width);
-        self.direct_table(search, bound, table as u64, width, state)
+        let Some((line, operands, width)) = search.loaded_address() else { return Vec::new() };
+        state.refer_literal(line, first_literal(operands), width);
+        self.direct_table(search, bound, first_address(operands).unwrap_or(0), width, state)
     }
 
     /// Absolute pointers of a given width; sorted.
@@ -259,19 +259,18 @@ impl Search<'_> {
         newest.join("-")
     }
 
-    /// Instruction, address and entry width of the newest table load or table addition.
-    fn loaded_address(&self) -> Option<(u64, i64, u32)> {
+    /// Instruction, operands with the table's address, and entry width of the newest table load or table addition.
+    fn loaded_address(&self) -> Option<(u64, &str, u32)> {
         let register = self.operand.to_lowercase();
         for line in self.lines.iter().rev() {
             if line.mnemonic == "mov" {
                 let wide = is_scaled_load(&line.operands);
                 if wide || is_narrow_load(&line.operands) {
-                    let table = first_literal(&line.operands);
-                    return Some((line.address, table, if wide { 8 } else { 4 }));
+                    return Some((line.address, &line.operands, if wide { 8 } else { 4 }));
                 }
             }
             if line.mnemonic == "add" && line.operands.starts_with(&register) {
-                return Some((line.address, first_literal(&line.operands), 4));
+                return Some((line.address, &line.operands, 4));
             }
         }
         None

@@ -92,6 +92,13 @@ pub(crate) fn first_literal(text: &str) -> i64 {
     if text[..at].trim_end().ends_with('-') { value.wrapping_neg() } else { value }
 }
 
+/// The first hex literal as an address. `None` without one, or when it is subtracted: the reference keeps the sign of a
+/// displacement, and so finds no table behind `[rax*8 - 0x7fffe000]`, which images in the topmost 2 GB use.
+pub(crate) fn first_address(text: &str) -> Option<u64> {
+    let at = text.find("0x")?;
+    (!text[..at].trim_end().ends_with('-')).then(|| first_literal(text) as u64)
+}
+
 /// A whole text that is one number: a hex literal, or one decimal digit.
 pub(crate) fn number(text: &str) -> Option<u64> {
     match text.strip_prefix("0x") {

@@ -3,11 +3,16 @@
 
 use std::collections::HashMap;
 
-use crate::elf::header::{Elf, PT_DYNAMIC, SHT_DYNSYM, SHT_REL, SHT_RELA};
-use crate::limits::{MAX_SYMBOLS, MAX_VERSIONS};
+use crate::bytes::Bytes;
+use crate::elf::header::{Elf, PT_DYNAMIC, SHT_DYNSYM, SHT_REL, SHT_RELA, Segment};
+use crate::limits::MAX_VERSIONS;
 
 /// Entries read from a dynamic table.
 const MAX_ENTRIES: u64 = 10_000;
+/// Dynamic symbols that a section header or a hash table may state (lief's `NB_MAX_SYMBOLS`).
+const MAX_COUNT: u64 = 1_000_000;
+/// Symbols a section header or a hash table may add to those that relocations name (lief's `DELTA_NB_SYMBOLS`).
+const MAX_RAISE: u64 = 3000;
 
 /// Tags of dynamic entries.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -22,6 +27,8 @@ pub(crate) enum Tag {
     RelSize = 18,
     PltRel = 20,
     JmpRel = 23,
+    RelrSize = 35,
+    Relr = 36,
     GnuHash = 0x6fff_fef5,
     VerSym = 0x6fff_fff0,
     VerDef = 0x6fff_fffc,
@@ -50,15 +57,14 @@ impl<'e, 'a> Dynamic<'e, 'a> {
     pub(crate) fn read(elf: &'e Elf<'a>) -> Self {
         let segment = elf.segments.iter().find(|segment| segment.kind == PT_DYNAMIC);
         let mut values = HashMap::new();
-        // By address rather than by offset, and to the end mark rather than to the stated size.
-        let offset = segment.map(|segment| elf.offset(segment.address).unwrap_or(segment.offset));
+        let (bytes, offset) = segment.map_or((elf.bytes, None), |segment| table_place(elf, segment));
         let entry = 2 * elf.pointer();
         for index in 0..MAX_ENTRIES {
             let Some(offset) = offset else { break };
             let Some(at) = offset.checked_add(entry * index) else { break };
-            let Some(tag) = elf.bytes.word(at, elf.wide) else { break };
+            let Some(tag) = bytes.word(at, elf.wide) else { break };
             // Behind a tag that is there, and so no overflow.
-            let Some(value) = elf.bytes.word(at + elf.pointer(), elf.wide) else { break };
+            let Some(value) = bytes.word(at + elf.pointer(), elf.wide) else { break };
             if tag == 0 {
                 break;
             }
@@ -86,6 +92,12 @@ impl<'e, 'a> Dynamic<'e, 'a> {
         self.offset(Tag::SymTab)
     }
 
+    /// Whether relative relocations stand in a table of their own. They name no symbols.
+    pub(crate) fn has_relative_relocations(&self) -> bool {
+        self.offset(Tag::Relr).is_some()
+            && self.value(Tag::RelrSize).is_some_and(|size| size >= self.elf.pointer())
+    }
+
     /// The dynamic relocation tables: general ones, then those of the PLT.
     pub(crate) fn relocation_tables(&self) -> Vec<RelocationTable> {
         let table = |at: Tag, size: Tag, with_addend: bool| {
@@ -105,23 +117,33 @@ impl<'e, 'a> Dynamic<'e, 'a> {
         .collect()
     }
 
-    /// Number of dynamic symbols: the largest that relocations, section headers and hash tables know of.
+    /// Number of dynamic symbols, weighed like lief: what the hash table and the section header agree on; else the relocations,
+    /// raised to a count of the other two that lies within [`MAX_RAISE`] of it.
     pub(crate) fn symbol_count(&self) -> u64 {
-        let by_relocation =
-            self.relocation_tables().iter().filter_map(|table| self.highest_symbol(table)).max();
+        let by_relocation = self.relocation_tables().iter().map(|table| self.highest_symbol(table) + 1).max();
         let section = self.elf.sections.iter().find(|row| row.kind == SHT_DYNSYM);
-        let by_section = section.map(|row| row.size / symbol_size(self.elf));
-        let counts = [
-            by_relocation.map(|index| index + 1),
-            by_section,
-            self.count_by_hash(),
-            self.count_by_gnu_hash(),
-        ];
-        counts.into_iter().flatten().filter(|&count| count < MAX_SYMBOLS as u64).max().unwrap_or(0)
+        let by_section = section.map_or(0, |row| row.size / symbol_size(self.elf));
+        let by_hash = match self.value(Tag::Hash) {
+            Some(_) => self.count_by_hash(),
+            None => self.count_by_gnu_hash(),
+        };
+        let by_hash = by_hash.unwrap_or(0);
+        if by_hash > 0 && by_hash == by_section {
+            return by_hash;
+        }
+        let mut count = by_relocation.unwrap_or(0);
+        for other in [by_section, by_hash] {
+            if other < MAX_COUNT && other > count && other - count < MAX_RAISE {
+                count = other;
+            }
+        }
+        count
     }
 
-    fn highest_symbol(&self, table: &RelocationTable) -> Option<u64> {
-        crate::elf::relocation::entries(self.elf, table).map(|entry| u64::from(entry.symbol)).max()
+    /// Highest symbol index of a table, 0 when it has no entries.
+    fn highest_symbol(&self, table: &RelocationTable) -> u64 {
+        let entries = crate::elf::relocation::entries(self.elf, table);
+        entries.map(|entry| u64::from(entry.symbol)).max().unwrap_or(0)
     }
 
     fn count_by_hash(&self) -> Option<u64> {
@@ -170,25 +192,39 @@ impl<'e, 'a> Dynamic<'e, 'a> {
         // Rows may lie over one another, each with a list of its own.
         let mut left = MAX_VERSIONS;
         for _ in 0..self.value(Tag::VerNeedCount)?.min(0xffff) {
-            let mut auxiliary = at.checked_add(u64::from(bytes.u32(at.checked_add(8)?)?))?;
-            for _ in 0..bytes.u16(at.checked_add(2)?)? {
-                left = left.checked_sub(1)?;
-                let version = bytes.u16(auxiliary.checked_add(6)?)? & 0x7fff;
-                let name = strings.checked_add(u64::from(bytes.u32(auxiliary.checked_add(8)?)?))?;
-                if let Some(name) = bytes.c_text(name) {
-                    names.insert(version, name);
-                }
-                let next = u64::from(bytes.u32(auxiliary.checked_add(12)?)?);
-                if next == 0 {
-                    break;
-                }
-                auxiliary = auxiliary.checked_add(next)?;
-            }
+            // A broken list of one library leaves those of the others.
+            let _ = self.needed_of(at, strings, &mut left, names);
             let next = u64::from(bytes.u32(at.checked_add(12)?)?);
             if next == 0 {
                 break;
             }
             at = at.checked_add(next)?;
+        }
+        Some(())
+    }
+
+    /// Versions needed of one library; takes them from what is `left` for all libraries.
+    fn needed_of(
+        &self,
+        at: u64,
+        strings: u64,
+        left: &mut usize,
+        names: &mut HashMap<u16, &'a str>,
+    ) -> Option<()> {
+        let bytes = self.elf.bytes;
+        let mut auxiliary = at.checked_add(u64::from(bytes.u32(at.checked_add(8)?)?))?;
+        for _ in 0..bytes.u16(at.checked_add(2)?)? {
+            *left = left.checked_sub(1)?;
+            let version = bytes.u16(auxiliary.checked_add(6)?)? & 0x7fff;
+            let name = strings.checked_add(u64::from(bytes.u32(auxiliary.checked_add(8)?)?))?;
+            if let Some(name) = bytes.c_text(name) {
+                names.insert(version, name);
+            }
+            let next = u64::from(bytes.u32(auxiliary.checked_add(12)?)?);
+            if next == 0 {
+                break;
+            }
+            auxiliary = auxiliary.checked_add(next)?;
         }
         Some(())
     }
@@ -213,15 +249,29 @@ impl<'e, 'a> Dynamic<'e, 'a> {
     }
 }
 
+/// Where the entries are: inside the content of the loaded segment that holds the table's address; without such a segment in
+/// the file, at the table's offset. A segment without file bytes therefore has no dynamic table.
+fn table_place<'a>(elf: &Elf<'a>, table: &Segment) -> (Bytes<'a>, Option<u64>) {
+    match elf.load_at(table.address) {
+        Some(holder) => {
+            let content = crate::elf::layout::segment_content(elf, holder);
+            (elf.bytes.with(content), Some(table.address - holder.address))
+        }
+        None => (elf.bytes, Some(table.offset)),
+    }
+}
+
 /// Size of a symbol record in bytes.
 pub(crate) fn symbol_size(elf: &Elf<'_>) -> u64 {
     if elf.wide { 24 } else { 16 }
 }
 
-/// Relocation tables by section header, in order.
-pub(crate) fn section_relocation_tables(elf: &Elf<'_>) -> Vec<RelocationTable> {
+/// Relocation tables by section header, in order; `only_unloaded` leaves out those that are part of the image.
+pub(crate) fn section_relocation_tables(elf: &Elf<'_>, only_unloaded: bool) -> Vec<RelocationTable> {
+    const SHF_ALLOC: u64 = 2;
     let tables = elf.sections.iter().filter(|row| matches!(row.kind, SHT_REL | SHT_RELA));
     tables
+        .filter(|row| !only_unloaded || row.flags & SHF_ALLOC == 0)
         .map(|row| RelocationTable { offset: row.offset, size: row.size, with_addend: row.kind == SHT_RELA })
         .collect()
 }

@@ -57,6 +57,8 @@ pub(crate) struct Elf<'a> {
     pub(crate) entry: u64,
     pub(crate) segments: Vec<Segment>,
     pub(crate) sections: Vec<SectionRow<'a>>,
+    /// Segments and sections as the header states them.
+    tables: [Table; 2],
 }
 
 impl<'a> Elf<'a> {
@@ -66,10 +68,10 @@ impl<'a> Elf<'a> {
             return None;
         }
         let byte = |at: usize| data.get(at).copied().unwrap_or(0);
-        let machine = Bytes::little(data).u16(18).unwrap_or(0);
-        let wide = is_wide(byte(4), machine);
-        let big_endian = byte(5) == 2 && !is_little_endian_machine(machine);
+        let big_endian = is_big_endian(data);
         let bytes = Bytes::ordered(data, big_endian).within(budget);
+        let machine = bytes.u16(18).unwrap_or(0);
+        let wide = is_wide(byte(4), Bytes::little(data).u16(16).unwrap_or(0), machine)?;
         let at = |narrow: u64, wide_at: u64| if wide { wide_at } else { narrow };
         let half = |narrow: u64, wide_at: u64| bytes.u16(at(narrow, wide_at)).unwrap_or(0);
         let word = |narrow: u64, wide_at: u64| bytes.word(at(narrow, wide_at), wide).unwrap_or(0);
@@ -82,13 +84,33 @@ impl<'a> Elf<'a> {
             entry: word(24, 24),
             segments: Vec::new(),
             sections: Vec::new(),
+            tables: [Table::default(); 2],
         };
         let segments = Table { start: word(28, 32), count: u64::from(half(44, 56)).min(MAX_SEGMENTS) };
         let sections = Table { start: word(32, 40), count: u64::from(half(48, 60)).min(MAX_SECTIONS) };
         let names = u64::from(half(50, 62));
         elf.segments = elf.read_segments(&segments);
         elf.sections = elf.read_sections(&sections, names);
+        elf.tables = [segments, sections];
         Some(elf)
+    }
+
+    /// Size of the header in bytes.
+    pub(crate) fn header_size(&self) -> u64 {
+        if self.wide { 64 } else { 52 }
+    }
+
+    /// Offset of the table that comes first of those the header states, 0 without any.
+    pub(crate) fn first_table(&self) -> u64 {
+        self.tables.iter().filter(|table| table.start != 0).map(|table| table.start).min().unwrap_or(0)
+    }
+
+    /// Whether the header or a table it states is not whole in the file.
+    pub(crate) fn is_truncated(&self) -> bool {
+        let sizes = if self.wide { [56, 64] } else { [32, 40] };
+        let mut ends = self.tables.iter().zip(sizes).filter(|(table, _)| table.start != 0);
+        self.bytes.len() < self.header_size()
+            || ends.any(|(table, size)| table.start.saturating_add(size * table.count) > self.bytes.len())
     }
 
     /// Size of a pointer in bytes.
@@ -159,32 +181,103 @@ impl<'a> Elf<'a> {
         self.sections.iter().find(|row| row.name == name)
     }
 
-    /// File offset of a virtual address, through the loaded segments that lie in the file.
-    pub(crate) fn offset(&self, address: u64) -> Option<u64> {
+    /// The loaded segment whose memory holds a virtual address.
+    pub(crate) fn load_at(&self, address: u64) -> Option<&Segment> {
         let mut loads = self.segments.iter().filter(|segment| segment.kind == PT_LOAD);
-        let holder = loads.find(|segment| {
-            let inside = segment.address <= address && address - segment.address < segment.file_size;
-            inside && self.bytes.exact(segment.offset, segment.file_size).is_some()
-        })?;
+        loads.find(|segment| {
+            let end = segment.address.wrapping_add(segment.memory_size);
+            segment.address <= address && address < end
+        })
+    }
+
+    /// File offset of a virtual address, through the loaded segment that holds it. Like lief, this does not check that the
+    /// segment has so many bytes in the file.
+    pub(crate) fn offset(&self, address: u64) -> Option<u64> {
+        let holder = self.load_at(address)?;
         (address - holder.address).checked_add(holder.offset)
     }
 }
 
-/// A class that is neither 1 nor 2 is decided by the machine.
-fn is_wide(class: u8, machine: u16) -> bool {
-    match class {
-        1 => false,
-        2 => true,
-        _ => !matches!(machine, 3 | 40 | 8 | 20 | 2),
+/// [Machines](https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html) that exist in one byte order only.
+const BIG_ENDIAN_ONLY: [u16; 6] = [
+    2,  // EM_SPARC
+    4,  // EM_68K
+    22, // EM_S390
+    43, // EM_SPARCV9
+    46, // EM_H8_300
+    92, // EM_OPENRISC
+];
+/// See [`BIG_ENDIAN_ONLY`].
+const LITTLE_ENDIAN_ONLY: [u16; 8] = [
+    3,      // EM_386
+    50,     // EM_IA_64
+    62,     // EM_X86_64
+    76,     // EM_CRIS
+    113,    // EM_ALTERA_NIOS2
+    164,    // EM_HEXAGON
+    258,    // EM_LOONGARCH
+    0x9026, // EM_ALPHA
+];
+/// Machines of either byte order: the order in which `e_machine` reads as one of them counts.
+const EITHER_ENDIAN: [u16; 8] = [
+    8,   // EM_MIPS
+    20,  // EM_PPC
+    21,  // EM_PPC64
+    40,  // EM_ARM
+    42,  // EM_SH
+    93,  // EM_ARC
+    94,  // EM_XTENSA
+    183, // EM_AARCH64
+];
+
+/// Byte order of the header. `e_machine` decides where it can, before `EI_DATA`: Linux does not look at `EI_DATA` of
+/// executables, so a changed byte there hides nothing.
+fn is_big_endian(data: &[u8]) -> bool {
+    let little = Bytes::little(data).u16(18).unwrap_or(0);
+    let swapped = little.swap_bytes();
+    let by_machine = |machine: u16| {
+        if BIG_ENDIAN_ONLY.contains(&machine) {
+            Some(true)
+        } else if LITTLE_ENDIAN_ONLY.contains(&machine) {
+            Some(false)
+        } else {
+            None
+        }
+    };
+    by_machine(little).or_else(|| by_machine(swapped)).unwrap_or_else(|| {
+        if EITHER_ENDIAN.contains(&little) {
+            false
+        } else if EITHER_ENDIAN.contains(&swapped) {
+            true
+        } else {
+            data.get(5) == Some(&2)
+        }
+    })
+}
+
+/// Whether the file has the 64-bit layout. A machine of one width overrules `EI_CLASS` (the kernel goes by the machine),
+/// except in relocatable objects. `None` when neither says it.
+fn is_wide(class: u8, kind: u16, machine: u16) -> Option<bool> {
+    const ET_REL: u16 = 1;
+    let by_class = match class {
+        1 => Some(false),
+        2 => Some(true),
+        _ => None,
+    };
+    let by_machine = match machine {
+        // EM_PPC64, EM_SPARCV9, EM_IA_64, EM_X86_64, EM_AARCH64.
+        21 | 43 | 50 | 62 | 183 => Some(true),
+        // EM_386, EM_PPC, EM_ARM.
+        3 | 20 | 40 => Some(false),
+        _ => None,
+    };
+    match (by_class, by_machine) {
+        (Some(class), Some(_)) if kind == ET_REL => Some(class),
+        (class, machine) => machine.or(class),
     }
 }
 
-/// x86, x64, AArch64 and ARM machines as read little endian: they overrule a data encoding that says big endian for the
-/// two that have no big-endian form, as lief does.
-fn is_little_endian_machine(machine: u16) -> bool {
-    matches!(machine, 3 | 62 | 183 | 40)
-}
-
+#[derive(Clone, Copy, Debug, Default)]
 struct Table {
     start: u64,
     count: u64,

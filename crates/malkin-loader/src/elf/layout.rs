@@ -57,7 +57,7 @@ pub(crate) fn abi(elf: &Elf<'_>) -> &'static str {
         15 => "AROS",
         16 => "FENIXOS",
         17 => "CLOUDABI",
-        64 => "C6000_ELFABI",
+        64 => "AMDGPU_HSA",
         65 => "C6000_LINUX",
         97 => "ARM",
         255 => "STANDALONE",
@@ -156,7 +156,7 @@ fn map_sections(elf: &Elf<'_>, image: &mut [u8], base: u64, mut sections: Vec<&S
 }
 
 /// Content of a segment; none of it when it does not lie in the file as a whole, unless it begins where the file does.
-fn segment_content<'a>(elf: &Elf<'a>, segment: &Segment) -> &'a [u8] {
+pub(crate) fn segment_content<'a>(elf: &Elf<'a>, segment: &Segment) -> &'a [u8] {
     match elf.bytes.exact(segment.offset, segment.file_size) {
         Some(content) => content,
         None if segment.offset == 0 => elf.bytes.data(),

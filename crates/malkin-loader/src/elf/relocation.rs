@@ -30,7 +30,7 @@ pub(crate) fn entries<'e>(elf: &'e Elf<'_>, table: &RelocationTable) -> impl Ite
 }
 
 /// Slot to imported function: undefined function symbols that relocations name. Tables found through the dynamic table
-/// count first, section headers add what is missing there; only then symbols can be static ones.
+/// count first; section headers add what is not loaded, or everything when there is no dynamic relocation.
 pub(crate) fn imports(
     elf: &Elf<'_>,
     dynamic: &Dynamic<'_, '_>,
@@ -63,9 +63,14 @@ pub(crate) fn imports(
         }
         Some(())
     };
-    let complete = dynamic.relocation_tables().iter().all(|table| insert(table, true).is_some());
+    let (mut complete, mut any) = (true, dynamic.has_relative_relocations());
+    for table in dynamic.relocation_tables() {
+        any |= entries(elf, &table).next().is_some();
+        complete = complete && insert(&table, true).is_some();
+    }
     if complete {
-        let _ = section_relocation_tables(elf).iter().try_for_each(|table| insert(table, false));
+        let tables = section_relocation_tables(elf, any);
+        let _ = tables.iter().try_for_each(|table| insert(table, false));
     }
     found
 }

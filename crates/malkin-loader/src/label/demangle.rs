@@ -117,7 +117,7 @@ fn llvm_spelling(name: &str) -> String {
 fn msvc_name(raw: &str) -> String {
     let unreadable = raw.bytes().any(|c| c < b' ' || c == 0x7f) || is_malformed(raw) || may_explode(raw);
     let name = if unreadable { None } else { msvc_demangler::demangle(raw, DemangleFlags::llvm()).ok() };
-    name.map(|name| spelling::msvc(&llvm_spelling(&name)))
+    name.map(|name| spelling::spaced_types(raw, &spelling::msvc(&llvm_spelling(&name))))
         .filter(|name| name.len() <= 8 * raw.len() + 256)
         .unwrap_or_else(|| raw.to_owned())
 }
@@ -176,4 +176,73 @@ fn is_msvc_cpp(raw: &str) -> bool {
     let function = tail.len() >= 2 && raw.ends_with('Z');
     let data = tail.len() >= 2 && tail.starts_with(|c: char| c.is_ascii_digit());
     scoped && !tail.contains('\n') && (function || data)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Names and what the reference prints for them.
+    #[test]
+    fn decorated_names_are_spelled_as_the_reference_does() {
+        let cases = [
+            (
+                r"?f@Base12@@QBEABV1@ABV1@@Z",
+                r"public: class Base12 const & __thiscall Base12::f(class Base12 const &) const",
+            ),
+            (r"?f@@YAXABVBase12@@@Z", r"void __cdecl f(class Base12 const &)"),
+            (
+                r"?f@@YAXAEBVBase12@@PEBU1@AEAV1@@Z",
+                r"void __cdecl f(class Base12 const &, struct Base12 const *, class Base12 &)",
+            ),
+            (
+                r"?f@@YAXPBHPAHQAHQBHRAH@Z",
+                r"void __cdecl f(int const *, int *, int *const, int const *const, int *volatile)",
+            ),
+            (r"?f@@YAXAAY02H@Z", r"void __cdecl f(int (&)[3])"),
+            (r"?f@@YAXP6AHH@Z@Z", r"void __cdecl f(int (__cdecl *)(int))"),
+            (r"?f@@YAXP6GXPAX@Z0@Z", r"void __cdecl f(void (__stdcall *)(void *), void *)"),
+            (r"?x@@3QBDB", r"char const *const x"),
+            (r"?x@@3PAP6AXXZA", r"void (__cdecl **x)(void)"),
+            (r"?g@?$vec@H@@QAEAAHI@Z", r"public: int & __thiscall vec<int>::g(unsigned int)"),
+            (
+                r"?g@?$vec@PBD@@QAEABPBDI@Z",
+                r"public: char const *const & __thiscall vec<char const *>::g(unsigned int)",
+            ),
+            (
+                r"?g@?$vec@V?$pair@HPBD@@@@QAEABV?$pair@HPBD@@I@Z",
+                r"public: class pair<int, char const *> const & __thiscall vec<class pair<int, char const *>>::g(unsigned int)",
+            ),
+            (r"?h@@YAXAAV?$vec@ABVBase12@@@@@Z", r"void __cdecl h(class vec<class Base12 const &> &)"),
+            (r"?m@@YAXP8A@@AEHH@Z@Z", r"void __cdecl m(int (__thiscall A::*)(int))"),
+            (r"?op@@YA?AV?$a@$0A@@@XZ", r"class a<0> __cdecl op(void)"),
+            (r"??4A@@QAEAAV0@ABV0@@Z", r"public: class A & __thiscall A::operator=(class A const &)"),
+            (r"??BA@@QBEPBDXZ", r"public: char const * __thiscall A::operator char const *(void) const"),
+            (r"?r@@YAX$$QAVBase12@@@Z", r"void __cdecl r(class Base12 &&)"),
+            (r"?r@@YAX$$QBVBase12@@@Z", r"void __cdecl r(class Base12 const &&)"),
+            (r"?c@@YAXABW4E@@@Z", r"void __cdecl c(enum E const &)"),
+            (
+                r"?n@@YAXABN_J_KABJ@Z",
+                r"void __cdecl n(double const &, __int64, unsigned __int64, long const &)",
+            ),
+            (r"?n@@YAXAB_J@Z", r"void __cdecl n(__int64 const &)"),
+            (r"?n@@YAXAA_N@Z", r"void __cdecl n(bool &)"),
+            (r"?arr@@3QAY01HA", r"int (*const arr)[2]"),
+            (r"?fn@@YAP6AHH@ZD@Z", r"int (__cdecl * __cdecl fn(char))(int)"),
+            (r"?fn@@YAABQBDH@Z", r"char const *const & __cdecl fn(int)"),
+            (r"?t@@YAABV?$T@$$BY01H@@XZ", r"class T<int[2]> const & __cdecl t(void)"),
+            (r"?t@@YAXV?$T@$$A6AHH@Z@@@Z", r"void __cdecl t(class T<int __cdecl(int)>)"),
+            (r"?s@@YAXABQAVBase12@@@Z", r"void __cdecl s(class Base12 *const &)"),
+            (r"?s@@YAXABQBVBase12@@@Z", r"void __cdecl s(class Base12 const *const &)"),
+            (r"?s@A@@2ABVBase12@@A", r"public: static class Base12 const &A::s"),
+            (r"?q@A@@QHAEXXZ", r"public: void __thiscall A::q(void) &&"),
+            (r"?q@A@@QGBAXXZ", r"public: void __cdecl A::q(void) const &"),
+        ];
+        let wrong: Vec<_> = cases
+            .iter()
+            .filter(|(raw, want)| msvc_name(raw) != *want)
+            .map(|(raw, want)| (msvc_name(raw), *want))
+            .collect();
+        assert!(wrong.is_empty(), "{wrong:#?}");
+    }
 }

@@ -41,6 +41,39 @@ pub(crate) fn msvc(text: &str) -> String {
     spelled
 }
 
+/// Blanks that the crate leaves out after a type whose name ends in a digit or an underscore: `Base12const&` is
+/// `Base12 const &`. Words that the mangled name holds as they are stay whole.
+pub(crate) fn spaced_types(raw: &str, text: &str) -> String {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '$');
+    let mut spelled = String::with_capacity(text.len() + 8);
+    let mut rest = text;
+    while let Some(start) = rest.find(is_word) {
+        let (before, found) = rest.split_at(start);
+        let end = found.find(|c: char| !is_word(c)).unwrap_or(found.len());
+        let (word, after) = found.split_at(end);
+        spelled.push_str(before);
+        let qualifier = ["const", "volatile"].into_iter().find(|qualifier| {
+            let name = word.strip_suffix(qualifier).unwrap_or_default();
+            name.ends_with(|c: char| c.is_ascii_digit() || c == '_')
+                && (raw.contains(name) || name.starts_with("__int"))
+                && !raw.contains(word)
+        });
+        let name = qualifier.and_then(|qualifier| word.strip_suffix(qualifier)).unwrap_or(word);
+        spelled.push_str(name);
+        if let Some(qualifier) = qualifier {
+            spelled.push(' ');
+            spelled.push_str(qualifier);
+        }
+        let ends_odd = name.ends_with(|c: char| c.is_ascii_digit() || c == '_') || qualifier.is_some();
+        if ends_odd && after.starts_with(['&', '*']) {
+            spelled.push(' ');
+        }
+        rest = after;
+    }
+    spelled.push_str(rest);
+    spelled
+}
+
 /// What compilers append to the name of a function they split off: GNU's demangler prints ` [clone .cold.1]` for each
 /// piece, LLVM's ` (.cold.1)` for all of them.
 pub(crate) fn llvm_suffix(text: &str) -> String {

@@ -24,8 +24,67 @@ pub(crate) fn bindings(file: &MachO<'_>, adjustment: u64) -> BTreeMap<u64, ApiNa
     let (offset, size) = file.link_edit.chained_fixups;
     if size != 0 {
         let _ = chained(file, offset, size, &mut found);
+    } else if !file.link_edit.has_dyld_info {
+        let _ = indirect(file, &mut found);
     }
     found.slots
+}
+
+/// Stubs and pointers by the indirect symbol table, as in files of linkers that write no bind opcodes (Go's among them).
+/// Each entry of the table is the index of a symbol; a section has one entry for each stub or pointer, from `reserved1` on.
+/// `None` where a section leaves the table: nothing after it counts.
+///
+/// [Mach-O loader.h](https://github.com/apple-oss-distributions/xnu/blob/main/EXTERNAL_HEADERS/mach-o/loader.h)
+fn indirect(file: &MachO<'_>, found: &mut Found<'_, '_>) -> Option<()> {
+    let table = indirect_symbols(file);
+    for section in &file.sections {
+        let step = match section.flags & 0xff {
+            S_SYMBOL_STUBS => u64::from(section.stub_size),
+            S_NON_LAZY_SYMBOL_POINTERS
+            | S_LAZY_SYMBOL_POINTERS
+            | S_LAZY_DYLIB_SYMBOL_POINTERS
+            | S_THREAD_LOCAL_VARIABLE_POINTERS => {
+                if file.wide {
+                    8
+                } else {
+                    4
+                }
+            }
+            _ => 0,
+        };
+        let first = u64::from(section.first_indirect);
+        for index in 0..section.size.checked_div(step).unwrap_or(0) {
+            let entry = usize::try_from(first.checked_add(index)?).ok()?;
+            if let Some((name, ordinal)) = *table.get(entry)? {
+                found.insert(section.address.wrapping_add(step * index), ordinal, name)?;
+            }
+        }
+    }
+    Some(())
+}
+
+const S_NON_LAZY_SYMBOL_POINTERS: u32 = 6;
+const S_LAZY_SYMBOL_POINTERS: u32 = 7;
+const S_SYMBOL_STUBS: u32 = 8;
+const S_LAZY_DYLIB_SYMBOL_POINTERS: u32 = 0x10;
+const S_THREAD_LOCAL_VARIABLE_POINTERS: u32 = 0x14;
+
+/// Name and library ordinal of each indirect symbol; `None` for local and absolute ones. Indices that no symbol has are left
+/// out, so that later ones move up, as with lief.
+fn indirect_symbols<'a>(file: &MachO<'a>) -> Vec<Option<(&'a [u8], i64)>> {
+    const INDIRECT_SYMBOL_LOCAL: u32 = 0x8000_0000;
+    const INDIRECT_SYMBOL_ABS: u32 = 0x4000_0000;
+    let (offset, count) = file.link_edit.indirect_symbols;
+    (0..count.min(MAX_BOUND_SLOTS as u64))
+        .map_while(|index| file.bytes.u32(offset.checked_add(4 * index)?))
+        .filter_map(|index| {
+            if matches!(index, INDIRECT_SYMBOL_LOCAL | INDIRECT_SYMBOL_ABS) {
+                return Some(None);
+            }
+            let (name, description) = crate::macho::symbol::record(file, u64::from(index))?;
+            Some(Some((name, i64::from(description >> 8))))
+        })
+        .collect()
 }
 
 struct Found<'f, 'a> {

@@ -26,7 +26,9 @@ pub(crate) struct SectionRow<'a> {
     /// Power of two, as stated.
     pub(crate) alignment: u32,
     pub(crate) flags: u32,
-    /// Size of a stub, for stub sections.
+    /// First entry of the indirect symbol table, for sections of stubs and pointers (`reserved1`).
+    pub(crate) first_indirect: u32,
+    /// Size of a stub, for stub sections (`reserved2`).
     pub(crate) stub_size: u32,
     /// Offset and size in the file of the segment the section is of.
     pub(crate) segment: (u64, u64),
@@ -49,6 +51,10 @@ pub(crate) struct LinkEdit {
     pub(crate) binds: [(u64, u64); 3],
     pub(crate) exports: (u64, u64),
     pub(crate) chained_fixups: (u64, u64),
+    /// Offset and number of entries of the indirect symbol table.
+    pub(crate) indirect_symbols: (u64, u64),
+    /// Whether there is dyld info, even without bindings.
+    pub(crate) has_dyld_info: bool,
 }
 
 /// A Mach-O whose header is readable. Offsets are relative to the slice.
@@ -103,16 +109,20 @@ impl<'a> MachO<'a> {
             entry: None,
             link_edit: LinkEdit::default(),
         };
-        let count = bytes.u32(16)?.min(MAX_COMMANDS);
         let mut at = if wide { 32 } else { 28 };
+        // Commands that do not fit into the file are none.
+        let fit = at + u64::from(file.commands_size) <= bytes.len();
+        let count = if fit { bytes.u32(16)?.min(MAX_COMMANDS) } else { 0 };
         for _ in 0..count {
             let (Some(command), Some(size)) = (bytes.u32(at), bytes.u32(at + 4)) else { break };
             let size = u64::from(size);
-            if size < 8 || bytes.exact(at, size).is_none() {
+            // A command whose fields leave the file is passed over. Its stated size only says where the next one begins: the fields
+            // are there in any case.
+            let _ = file.command(command, at, size);
+            // lief reads a command of size 0 again and again; once more gives nothing new.
+            if size == 0 {
                 break;
             }
-            // A command whose fields leave the file is passed over.
-            let _ = file.command(command, at, size);
             at += size;
         }
         Some(file)
@@ -128,15 +138,17 @@ impl<'a> MachO<'a> {
         let field = |offset: u64| bytes.u32(at + offset);
         let range = |offset: u64| Some((u64::from(field(offset)?), u64::from(field(offset + 4)?)));
         match command & 0x7fff_ffff {
-            0x1 => self.segment(at, false)?,
-            0x19 => self.segment(at, true)?,
+            // Either command has the layout of the file's class.
+            0x1 | 0x19 => self.segment(at, self.wide)?,
             0x2 => {
                 self.link_edit.symbols = range(8)?;
                 self.link_edit.strings = range(16)?;
             }
             0x5 => self.thread(at, size)?,
             0x28 => self.entry = Some(Entry::Main(bytes.u64(at + 8)?)),
+            0xb => self.link_edit.indirect_symbols = range(56)?,
             0x22 => {
+                self.link_edit.has_dyld_info = true;
                 self.link_edit.binds = [range(16)?, range(24)?, range(32)?];
                 if self.link_edit.exports.1 == 0 {
                     self.link_edit.exports = range(40)?;
@@ -144,7 +156,8 @@ impl<'a> MachO<'a> {
             }
             0x33 => self.link_edit.exports = range(8)?,
             0x34 => self.link_edit.chained_fixups = range(8)?,
-            0xc | 0xd | 0x18 | 0x1f | 0x20 | 0x23 => {
+            // Not LC_ID_DYLIB: library ordinals do not count the file itself.
+            0xc | 0x18 | 0x1f | 0x20 | 0x23 => {
                 self.libraries.push(bytes.c_bytes(at.checked_add(u64::from(field(8)?))?).unwrap_or_default());
             }
             _ => {}
@@ -187,6 +200,7 @@ impl<'a> MachO<'a> {
             offset: u64::from(bytes.u32(tail)?),
             alignment: bytes.u32(tail + 4)?,
             flags: bytes.u32(tail + 16)?,
+            first_indirect: bytes.u32(tail + 20)?,
             stub_size: bytes.u32(tail + 24)?,
             segment: (segment.offset, segment.file_size),
         })

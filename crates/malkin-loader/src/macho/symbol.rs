@@ -29,10 +29,16 @@ pub(crate) fn symbols<'a>(file: &MachO<'a>, exports: &[String]) -> Vec<Symbol<'a
     found
 }
 
+/// The string table; empty when it is not whole in the file.
+fn strings<'a>(file: &MachO<'a>) -> Bytes<'a> {
+    let (offset, size) = file.link_edit.strings;
+    file.bytes.part(file.bytes.exact(offset, size).unwrap_or_default())
+}
+
 fn table<'a>(file: &MachO<'a>) -> Vec<Symbol<'a>> {
     let (offset, count) = file.link_edit.symbols;
     let size = if file.wide { 16 } else { 12 };
-    let strings = file.bytes.part(file.bytes.upto(file.link_edit.strings.0, file.link_edit.strings.1));
+    let strings = strings(file);
     let rows = (0..count.min(MAX_SYMBOLS as u64)).map_while(|index| {
         let at = offset.checked_add(size * index)?;
         file.bytes.exact(at, size)?;
@@ -45,6 +51,18 @@ fn table<'a>(file: &MachO<'a>) -> Vec<Symbol<'a>> {
         Symbol { name, value, exported: false }
     })
     .collect()
+}
+
+/// Raw name and description of a row of the symbol table.
+pub(crate) fn record<'a>(file: &MachO<'a>, index: u64) -> Option<(&'a [u8], u16)> {
+    let (offset, count) = file.link_edit.symbols;
+    let size = if file.wide { 16 } else { 12 };
+    let at = offset.checked_add(size * index).filter(|_| index < count)?;
+    file.bytes.exact(at, size)?;
+    let strings = strings(file);
+    let name = u64::from(file.bytes.u32(at)?);
+    let name = if name == 0 { None } else { strings.c_bytes(name) };
+    Some((name.unwrap_or_default(), file.bytes.u16(at + 6)?))
 }
 
 /// Deepest nesting of an export trie.

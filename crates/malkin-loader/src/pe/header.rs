@@ -12,6 +12,7 @@ pub(crate) enum Directory {
     Export = 0,
     Import = 1,
     Exception = 3,
+    ImportAddress = 12,
     DelayImport = 13,
     ClrHeader = 14,
 }

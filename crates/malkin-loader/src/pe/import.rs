@@ -30,9 +30,12 @@ struct Descriptor<'a> {
 
 /// Valid rows of the import directory; rows with an unusable library name are skipped.
 fn descriptors<'a>(pe: &Pe<'a>) -> impl Iterator<Item = Descriptor<'a>> {
-    let rva = pe.directory(Directory::Import).map_or(0, |(rva, _)| rva);
+    // lief reads no imports when the header ends before the directory of the address table, whatever that one holds.
+    let present = pe.directory(Directory::ImportAddress).and_then(|_| pe.directory(Directory::Import));
+    let (rva, size) = present.unwrap_or_default();
     let start = pe.offset(u64::from(rva));
-    let rows = if rva == 0 { 0 } else { MAX_IMPORTS as u64 };
+    // The last row may begin inside the directory and end after it.
+    let rows = if rva == 0 { 0 } else { u64::from(size).div_ceil(20).min(MAX_IMPORTS as u64) };
     (0..rows)
         .map_while(move |index| {
             let row = start.checked_add(20 * index)?;
@@ -87,13 +90,17 @@ fn slot_size(pe: &Pe<'_>) -> u64 {
 }
 
 /// Name of an import: by ordinal, or from its hint/name entry. `None` for names lief rejects.
+///
+/// An [ordinal](https://learn.microsoft.com/en-us/windows/win32/debug/pe-format#import-lookup-table) has nothing set between
+/// its flag and its 16 bits. Anything else is the RVA of a name, with all bits it has: values that a damaged or bound table
+/// holds lead out of the file and give no name.
 fn function_name(pe: &Pe<'_>, value: u64, library: &str) -> Option<String> {
-    let by_ordinal = if pe.wide { value >> 63 != 0 } else { value >> 31 != 0 };
-    if by_ordinal {
-        let number = value as u16;
+    let flag = if pe.wide { 1 << 63 } else { 1 << 31 };
+    let number = if value & flag == 0 { None } else { u16::try_from(value & !flag).ok() };
+    if let Some(number) = number {
         return Some(ordinal::name(library, number).map_or_else(|| format!("#{number}"), str::to_owned));
     }
-    let name = pe.bytes.c_bytes(pe.offset(value & 0x7fff_ffff).checked_add(2)?)?;
+    let name = pe.bytes.c_bytes(pe.offset(value).checked_add(2)?)?;
     let valid =
         !name.is_empty() && name.len() <= MAX_IMPORT_NAME && name.iter().all(|&c| (0x20..0x7f).contains(&c));
     if valid { String::from_utf8(name.to_vec()).ok() } else { None }
@@ -123,7 +130,7 @@ fn delay_import_table(pe: &Pe<'_>, base: u64, found: &mut BTreeMap<u64, ApiName>
         return;
     }
     let start = pe.offset(u64::from(rva));
-    for index in 0..u64::from(size) / 32 {
+    for index in 0..u64::from(size).div_ceil(32) {
         let row = start.saturating_add(32 * index);
         if !delay_descriptor(pe, row, base, found, budget).unwrap_or(false) {
             return;
@@ -139,11 +146,10 @@ fn delay_descriptor(
     found: &mut BTreeMap<u64, ApiName>,
     budget: &mut usize,
 ) -> Option<bool> {
-    pe.bytes.exact(row, 32)?;
     let name_rva = pe.bytes.u32(row + 4)?;
     let address_rva = u64::from(pe.bytes.u32(row + 12)?);
     let names_rva = u64::from(pe.bytes.u32(row + 16)?);
-    if name_rva == 0 {
+    if pe.bytes.exact(row, 32)?.iter().all(|&byte| byte == 0) {
         return Some(false);
     }
     let library = pe.name_at(u64::from(name_rva))?;
@@ -152,7 +158,8 @@ fn delay_descriptor(
     }
     let library = lower(library);
     let mut index = 0;
-    for value in thunks(pe, names_rva, address_rva) {
+    // Only the name table counts: the address table of a delayed import holds addresses of code.
+    for value in thunks(pe, names_rva, 0) {
         if *budget == 0 {
             return Some(false);
         }

@@ -12,6 +12,11 @@ fn header_offset(bytes: Bytes<'_>) -> u64 {
     if bytes.len() < 0x40 { 0 } else { bytes.u32(0x3c).map_or(0, u64::from) }
 }
 
+/// Offset of the PE header in a file; 0 when there is none.
+pub(crate) fn pe_offset(data: &[u8]) -> u64 {
+    header_offset(Bytes::little(data))
+}
+
 /// COFF machine, if a PE signature is in front of it.
 pub(crate) fn machine(data: &[u8]) -> Option<u16> {
     let bytes = Bytes::little(data);
