@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use malkin_service::stage_times;
+use malkin_service::{ended_counts, stage_times};
 use malkin_store::JobState;
 
 use crate::answer::Answer;
@@ -82,6 +82,7 @@ pub(crate) fn metrics(app: &App, _: &Call) -> Result<Answer, Answer> {
         }
     }
     write_stages(&mut text);
+    write_budgets(&mut text);
     header(&mut text, "malkin_store_bytes", "gauge", "Size of the database, without its log");
     let _ = writeln!(text, "malkin_store_bytes {}", app.engine.store().size().map_err(failed)?);
     if let Some(bytes) = resident() {
@@ -107,6 +108,15 @@ fn write_stages(text: &mut String) {
     for time in &stages {
         let (name, seconds) = (time.stage.name(), time.took.as_secs_f64());
         let _ = writeln!(text, "malkin_stage_seconds_total{{stage=\"{name}\"}} {seconds}");
+    }
+}
+
+/// What budgets ended or refused since the start.
+fn write_budgets(text: &mut String) {
+    let name = "malkin_requests_ended_by_budget_total";
+    header(text, name, "counter", "Requests and jobs that a budget ended or refused");
+    for (budget, count) in ended_counts() {
+        let _ = writeln!(text, "{name}{{budget=\"{}\"}} {count}", budget.name());
     }
 }
 
