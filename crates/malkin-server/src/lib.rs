@@ -10,14 +10,17 @@ mod answer;
 mod api;
 mod app;
 mod call;
+mod delivery;
 mod describe;
 mod events;
 mod intake;
 mod listen;
 mod metrics;
+mod patience;
 mod query;
 mod rate;
 mod route;
+mod share;
 mod stream;
 mod triage;
 

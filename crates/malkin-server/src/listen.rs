@@ -19,6 +19,8 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
+use crate::patience::{PATIENCE, Patient};
+
 /// A head that has not arrived after this time ends its connection; so does one that was kept open without a request.
 const HEAD_TIME: Duration = Duration::from_mins(1);
 /// Largest head, in bytes: a cross comparison of 1,000 samples names them in its path. Larger ones are answered 431.
@@ -76,7 +78,8 @@ async fn run_with<F, R>(
             let answer = respond(request.map(Body::new), peer);
             async move { Ok::<_, Infallible>(answer.await) }
         });
-        let connection = graceful.watch(protocol.serve_connection(TokioIo::new(stream), service));
+        let stream = TokioIo::new(Patient::new(stream, PATIENCE));
+        let connection = graceful.watch(protocol.serve_connection(stream, service));
         tokio::spawn(async move {
             let _room = room;
             if let Err(error) = connection.await {
