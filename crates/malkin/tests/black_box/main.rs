@@ -21,5 +21,6 @@ mod search;
 mod server;
 mod shown;
 mod triage;
+mod unread;
 mod upkeep;
 mod verify;
