@@ -2,13 +2,13 @@
 //! never reaches one (`mcrit-api.md` 1.2).
 
 use std::fmt;
-use std::io::{self, Write};
 
 use axum::body::Body;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::stream::{self, Producer};
+use crate::delivery::Later;
+use crate::stream::{Framed, FromFn, Pieces};
 
 /// An answer: status, body, further headers. The content type is JSON unless it says otherwise.
 #[derive(Debug)]
@@ -30,20 +30,17 @@ const JSON: &str = "application/json";
 pub(crate) enum Payload {
     /// These bytes.
     Bytes(Vec<u8>),
-    /// What is written while it is sent.
-    Stream(Producer),
+    /// What is made piece by piece while it is sent.
+    Pieces(Box<dyn Pieces>),
+    /// What is made when there is room for it.
+    Later(Later),
     /// What is told as it happens.
     Events(Box<dyn FnOnce() -> Body + Send>),
 }
 
-impl Payload {
-    /// The body to send. Streams need the runtime.
-    pub(crate) fn into_body(self) -> Body {
-        match self {
-            Self::Bytes(bytes) => Body::from(bytes),
-            Self::Stream(producer) => stream::body(producer),
-            Self::Events(body) => body(),
-        }
+impl Default for Payload {
+    fn default() -> Self {
+        Self::Bytes(Vec::new())
     }
 }
 
@@ -51,7 +48,8 @@ impl fmt::Debug for Payload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bytes(bytes) => write!(f, "{} bytes", bytes.len()),
-            Self::Stream(_) => f.write_str("a stream"),
+            Self::Pieces(_) => f.write_str("pieces"),
+            Self::Later(later) => write!(f, "{} bytes later", later.size),
             Self::Events(_) => f.write_str("events"),
         }
     }
@@ -80,16 +78,31 @@ impl Answer {
         Self::new(StatusCode::OK, body)
     }
 
-    /// Success with a payload that is written while it is sent. A failure then breaks the answer off.
-    pub(crate) fn streamed_data(
-        payload: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static,
+    /// Success with a payload that is made piece by piece, between a beginning and an end.
+    pub(crate) fn pieces(head: &[u8], pieces: impl Pieces, tail: &[u8]) -> Self {
+        let (head, tail) = ([SUCCESS.0, head].concat(), [tail, SUCCESS.1].concat());
+        let pieces: Box<dyn Pieces> = Box::new(Framed { head, pieces, tail });
+        Self { body: Payload::Pieces(pieces), ..Self::new(StatusCode::OK, Vec::new()) }
+    }
+
+    /// The same with pieces that a function makes; it answers false with the last one.
+    pub(crate) fn pieces_from(
+        head: &[u8],
+        next: impl FnMut(&mut Vec<u8>) -> Result<bool, Self> + Send + 'static,
+        tail: &[u8],
     ) -> Self {
-        let producer: Producer = Box::new(move |out| {
-            out.write_all(SUCCESS.0)?;
-            payload(out)?;
-            out.write_all(SUCCESS.1)
-        });
-        Self { body: Payload::Stream(producer), ..Self::new(StatusCode::OK, Vec::new()) }
+        Self::pieces(head, FromFn(next), tail)
+    }
+
+    /// An answer that takes `size` bytes to make, and is made when there is room for them.
+    pub(crate) fn later(size: usize, make: impl FnOnce() -> Result<Self, Self> + Send + 'static) -> Self {
+        let later = Later { size, make: Box::new(make) };
+        Self { body: Payload::Later(later), ..Self::new(StatusCode::OK, Vec::new()) }
+    }
+
+    /// A handler panicked: a defect of ours, told without detail. The panic's message and place are in the log.
+    pub(crate) fn crashed() -> Self {
+        Self::framework(StatusCode::INTERNAL_SERVER_ERROR, "500 Internal Server Error", None)
     }
 
     /// Server-sent events; the body is made where the runtime is.

@@ -10,6 +10,7 @@ mod functions;
 mod hashes;
 mod instance;
 mod jobs;
+mod listing;
 mod maintenance;
 mod matches;
 mod numbers;

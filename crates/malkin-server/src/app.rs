@@ -8,17 +8,16 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::Request;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use malkin_service::{Engine, working_for};
-use tokio::sync::Semaphore;
 
 use crate::access::{self, Caller};
 use crate::answer::Answer;
 use crate::api;
 use crate::call::Call;
 use crate::control::{self, Readiness};
-use crate::events;
+use crate::delivery::{Delivery, LIMITS};
 use crate::head;
 use crate::host::Host;
 use crate::intake::{self, Intake, Taken};
@@ -86,8 +85,8 @@ pub(crate) struct App {
     site: Site,
     intake: Intake,
     limiter: Limiter,
-    /// Seats for listeners to events.
-    pub(crate) seats: Arc<Semaphore>,
+    /// How answers are sent.
+    pub(crate) delivery: Delivery,
 }
 
 impl App {
@@ -119,11 +118,11 @@ pub async fn serve(
 ) -> std::io::Result<()> {
     let intake = Intake::new(settings.body_limit);
     let limiter = Limiter::new(settings.rate_limit);
-    let seats = Arc::new(Semaphore::new(events::LISTENERS));
+    let delivery = Delivery::new(LIMITS);
     let site = Site::new(listener.local_addr()?, &settings.host_names);
     let bounds = Bounds::new(settings.connections_per_address);
     let (requests, readiness) = (Requests::default(), Readiness::default());
-    let app = Arc::new(App { engine, requests, readiness, settings, site, intake, limiter, seats });
+    let app = Arc::new(App { engine, requests, readiness, settings, site, intake, limiter, delivery });
     listen::run(bounds, listener, move |request, peer| respond(Arc::clone(&app), request, peer), shutdown)
         .await;
     Ok(())
@@ -135,10 +134,11 @@ async fn respond(app: Arc<App>, request: Request, peer: SocketAddr) -> Response 
     let answer = match handle(Arc::clone(&app), request, peer).await {
         Ok(answer) | Err(answer) => answer,
     };
+    let (answer, body) = app.delivery.deliver(answer, peer.ip()).await;
     let took = started.elapsed();
     app.requests.note(answer.status, took);
     tracing::debug!(%method, path, status = answer.status.as_u16(), took_us = took.as_micros() as u64, "answered");
-    let mut response = Response::new(answer.body.into_body());
+    let mut response = Response::new(body);
     *response.status_mut() = answer.status;
     for (name, value) in answer.headers {
         if let Ok(value) = HeaderValue::from_str(&value) {
@@ -163,18 +163,18 @@ async fn handle(app: Arc<App>, request: Request, peer: SocketAddr) -> Result<Ans
     };
     let Taken { bytes: body, room } = app.intake.take(body, waits).await?;
     let query = Query::parse(parts.uri.query().unwrap_or_default());
-    let call = Call { path, query, headers: parts.headers, body, caller };
+    let call = Call { path, query, headers: parts.headers, body, caller, peer: peer.ip() };
     let run = move || {
         // A client that goes away does not end the handler: the room is taken until the body is free.
         let _room = room;
         let author = call.caller.name.as_deref().unwrap_or_default();
         std::panic::catch_unwind(AssertUnwindSafe(|| working_for(author, || handler(&app, &call))))
-            .unwrap_or_else(|_| Err(crashed()))
+            .unwrap_or_else(|_| Err(Answer::crashed()))
     };
     if control::is_light(parts.uri.path()) {
         return run();
     }
-    tokio::task::spawn_blocking(run).await.unwrap_or_else(|_| Err(crashed()))
+    tokio::task::spawn_blocking(run).await.unwrap_or_else(|_| Err(Answer::crashed()))
 }
 
 /// Who asks, and where the request is to go; or the answer it gets without its body being looked at.
@@ -213,9 +213,4 @@ fn destination(
         Target::WrongVerb(allow) => Err(Answer::method_not_allowed(&allow)),
         Target::Nothing => Err(Answer::not_found()),
     }
-}
-
-/// A handler panicked: a defect of ours, told without detail. The panic's message and place are in the log.
-fn crashed() -> Answer {
-    Answer::framework(StatusCode::INTERNAL_SERVER_ERROR, "500 Internal Server Error", None)
 }

@@ -1,5 +1,7 @@
 //! A request as handlers see it: path values, query, headers that matter, and the whole body.
 
+use std::net::IpAddr;
+
 use axum::body::Bytes;
 use axum::http::{HeaderMap, header};
 use malkin_report::{FamilyId, FunctionId, SampleId};
@@ -26,6 +28,8 @@ pub(crate) struct Call {
     pub(crate) body: Bytes,
     /// Whoever asks.
     pub(crate) caller: Caller,
+    /// Address it comes from.
+    pub(crate) peer: IpAddr,
 }
 
 impl Call {

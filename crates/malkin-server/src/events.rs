@@ -13,10 +13,9 @@ use malkin_report::JobId;
 use malkin_service::Engine;
 use malkin_store::{Job, JobState};
 use serde_json::{Value, json};
-use tokio::sync::OwnedSemaphorePermit;
 
-/// Listeners at the same time.
-pub(crate) const LISTENERS: usize = 256;
+use crate::share::Share;
+
 /// How often a job is looked at.
 const LOOK: Duration = Duration::from_millis(200);
 /// A comment is sent after this time without news, so that nothing in between takes the connection for dead.
@@ -27,7 +26,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const LONGEST: Duration = Duration::from_hours(1);
 
 /// The body of events about a job. The seat is given back when it ends.
-pub(crate) fn body(engine: Arc<Engine>, id: JobId, seat: OwnedSemaphorePermit) -> Body {
+pub(crate) fn body(engine: Arc<Engine>, id: JobId, seat: Share) -> Body {
     let (mut sender, channel) = Channel::<Bytes, io::Error>::new(1);
     tokio::spawn(async move {
         let _seat = seat;

@@ -21,6 +21,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 
+use crate::patience::{PATIENCE, Patient};
 use crate::slots::{Running, Slot, Slots};
 
 /// Largest head, in bytes: a cross comparison of 1,000 samples names them in its path. Larger ones are answered 431.
@@ -109,7 +110,8 @@ pub(crate) async fn run<F, R>(
             let answer = respond(request.map(Body::new), peer);
             async move { Ok::<_, Infallible>(answer.await.map(|body| Body::new(Answering { body, running }))) }
         });
-        let connection = graceful.watch(protocol.serve_connection(TokioIo::new(stream), service));
+        let stream = TokioIo::new(Patient::new(stream, PATIENCE));
+        let connection = graceful.watch(protocol.serve_connection(stream, service));
         tokio::spawn(serve_one(connection, slot, peer, bounds.first_head));
     }
     drop(listener);

@@ -82,6 +82,15 @@ pub(crate) fn metrics(app: &App, _: &Call) -> Result<Answer, Answer> {
         }
     }
     write_stages(&mut text);
+    header(
+        &mut text,
+        "malkin_answers",
+        "gauge",
+        "Bytes of whole answers, streams, waiting requests, listeners",
+    );
+    for (what, amount) in app.delivery.figures() {
+        let _ = writeln!(text, "malkin_answers{{what=\"{what}\"}} {amount}");
+    }
     write_budgets(&mut text);
     header(&mut text, "malkin_store_bytes", "gauge", "Size of the database, without its log");
     let _ = writeln!(text, "malkin_store_bytes {}", app.engine.store().size().map_err(failed)?);

@@ -1,72 +1,189 @@
-//! Bodies that are written while they are sent: large answers never lie in memory as a whole.
+//! Answers that are made piece by piece while they are sent: a listing of any length takes the memory of one piece.
 //!
-//! The writer is a plain function on a blocking thread. A client that does not read for too long, or goes away, ends it; an
-//! answer that cannot be written to its end is broken off, so that nobody takes a part for the whole.
+//! A piece is made on a blocking thread once the client has taken the one before; between pieces an answer holds no thread, no
+//! transaction and no more than its place in the listing. An answer that cannot be made to its end is broken off, so that nobody
+//! takes a part for the whole. Who does not read is given up by the connection (`patience`).
 
-use std::io::{self, Write};
+use std::future::Future;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Duration;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use axum::body::Body;
 use bytes::Bytes;
-use http_body_util::channel::{Channel, Sender};
-use tokio::runtime::Handle;
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use tokio::sync::Semaphore;
 
-/// Bytes handed over at once.
-const CHUNK: usize = 64 << 10;
-/// Chunks that wait for the client at most.
-const CHUNKS: usize = 4;
-/// A client that takes nothing for this long is given up.
-const PATIENCE: Duration = Duration::from_mins(1);
+use crate::answer::Answer;
+use crate::share::Share;
 
-/// Writes a body.
-pub(crate) type Producer = Box<dyn FnOnce(&mut dyn Write) -> io::Result<()> + Send>;
+/// Bytes that are worth sending, and pieces that are put together at most to get there.
+const ENOUGH: usize = 64 << 10;
+const AT_ONCE: usize = 16;
 
-/// The body that a producer writes.
-pub(crate) fn body(producer: Producer) -> Body {
-    let (sender, channel) = Channel::<Bytes, io::Error>::new(CHUNKS);
-    let handle = Handle::current();
-    tokio::task::spawn_blocking(move || {
-        let mut writer = ChunkWriter { sender, handle, buffer: Vec::with_capacity(CHUNK) };
-        let written = catch_unwind(AssertUnwindSafe(|| producer(&mut writer)))
-            .unwrap_or_else(|_| Err(io::Error::other("the writer crashed")))
-            .and_then(|()| writer.flush());
-        if let Err(error) = written {
-            tracing::warn!(%error, "an answer was broken off");
-            writer.sender.abort(error);
-        }
-    });
-    Body::new(channel)
-}
+/// An answer in pieces.
+pub(crate) trait Pieces: Send + 'static {
+    /// Appends the next piece, some hundred kilobytes as a rule; false if it was the last one. The error is what a client is
+    /// answered when the first piece fails.
+    fn next(&mut self, out: &mut Vec<u8>) -> Result<bool, Answer>;
 
-struct ChunkWriter {
-    sender: Sender<Bytes, io::Error>,
-    handle: Handle,
-    buffer: Vec<u8>,
-}
-
-impl Write for ChunkWriter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let taken = bytes.len().min(CHUNK - self.buffer.len());
-        self.buffer.extend_from_slice(&bytes[..taken]);
-        if self.buffer.len() == CHUNK {
-            self.flush()?;
-        }
-        Ok(taken)
+    /// Bytes that this value holds between pieces, beyond a few kilobytes.
+    fn held(&self) -> usize {
+        0
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        if self.buffer.is_empty() {
-            return Ok(());
+    /// Bytes of all pieces together, where that is known.
+    fn size(&self) -> Option<u64> {
+        None
+    }
+}
+
+/// Pieces that a function makes.
+pub(crate) struct FromFn<F>(pub(crate) F);
+
+impl<F: FnMut(&mut Vec<u8>) -> Result<bool, Answer> + Send + 'static> Pieces for FromFn<F> {
+    fn next(&mut self, out: &mut Vec<u8>) -> Result<bool, Answer> {
+        (self.0)(out)
+    }
+}
+
+/// Pieces between a beginning and an end.
+pub(crate) struct Framed<P> {
+    /// Before the first piece; empty from then on.
+    pub(crate) head: Vec<u8>,
+    /// The pieces.
+    pub(crate) pieces: P,
+    /// What follows the last one.
+    pub(crate) tail: Vec<u8>,
+}
+
+impl<P: Pieces> Pieces for Framed<P> {
+    fn next(&mut self, out: &mut Vec<u8>) -> Result<bool, Answer> {
+        out.append(&mut self.head);
+        let more = self.pieces.next(out)?;
+        if !more {
+            out.append(&mut self.tail);
         }
-        let chunk = std::mem::replace(&mut self.buffer, Vec::with_capacity(CHUNK));
-        let sent =
-            self.handle.block_on(tokio::time::timeout(PATIENCE, self.sender.send_data(Bytes::from(chunk))));
-        match sent {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(io::Error::new(io::ErrorKind::BrokenPipe, "the client is gone")),
-            Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes nothing any more")),
+        Ok(more)
+    }
+
+    fn held(&self) -> usize {
+        self.pieces.held() + self.tail.len()
+    }
+
+    fn size(&self) -> Option<u64> {
+        Some(self.pieces.size()? + (self.head.len() + self.tail.len()) as u64)
+    }
+}
+
+/// A piece that was made, and what makes those that follow it.
+pub(crate) struct Made {
+    /// The bytes.
+    pub(crate) piece: Vec<u8>,
+    /// None once the answer is complete.
+    pub(crate) rest: Option<Box<dyn Pieces>>,
+}
+
+/// Makes a piece on a blocking thread, when one of the seats of those is free.
+pub(crate) async fn make(mut pieces: Box<dyn Pieces>, makers: Arc<Semaphore>) -> Result<Made, Answer> {
+    let seat = makers.acquire_owned().await;
+    let made = tokio::task::spawn_blocking(move || {
+        let _seat = seat;
+        let mut piece = Vec::new();
+        let more = catch_unwind(AssertUnwindSafe(|| fill(&mut *pieces, &mut piece)))
+            .unwrap_or_else(|_| Err(Answer::crashed()))?;
+        Ok(Made { piece, rest: more.then_some(pieces) })
+    });
+    made.await.unwrap_or_else(|_| Err(Answer::crashed()))
+}
+
+/// Puts small pieces together. Not too many: those that come to nothing take their time as well.
+fn fill(pieces: &mut dyn Pieces, out: &mut Vec<u8>) -> Result<bool, Answer> {
+    let mut more = true;
+    for _ in 0..AT_ONCE {
+        more = pieces.next(out)?;
+        if !more || out.len() >= ENOUGH {
+            break;
         }
+    }
+    Ok(more)
+}
+
+/// The body of an answer of which the first piece was made.
+pub(crate) fn body(first: Made, size: Option<u64>, makers: Arc<Semaphore>, shares: Vec<Share>) -> Body {
+    Body::new(Stream { state: State::Made(first), left: size, makers, _shares: shares })
+}
+
+type Making = Pin<Box<dyn Future<Output = Result<Made, Answer>> + Send>>;
+
+enum State {
+    Made(Made),
+    /// The piece before was handed over.
+    Waiting(Box<dyn Pieces>),
+    Making(Making),
+    Ended,
+}
+
+struct Stream {
+    state: State,
+    /// Bytes that are still to come, where that is known.
+    left: Option<u64>,
+    makers: Arc<Semaphore>,
+    _shares: Vec<Share>,
+}
+
+impl HttpBody for Stream {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        loop {
+            match std::mem::replace(&mut self.state, State::Ended) {
+                State::Made(Made { piece, rest }) => {
+                    self.state = rest.map_or(State::Ended, State::Waiting);
+                    if piece.is_empty() {
+                        continue;
+                    }
+                    self.left = self.left.map(|left| left.saturating_sub(piece.len() as u64));
+                    return Poll::Ready(Some(Ok(Frame::data(Bytes::from(piece)))));
+                }
+                State::Waiting(pieces) => {
+                    self.state = State::Making(Box::pin(make(pieces, Arc::clone(&self.makers))));
+                }
+                State::Making(mut making) => {
+                    let made = match making.as_mut().poll(context) {
+                        Poll::Ready(made) => made,
+                        Poll::Pending => {
+                            self.state = State::Making(making);
+                            return Poll::Pending;
+                        }
+                    };
+                    match made {
+                        Ok(made) => self.state = State::Made(made),
+                        Err(answer) => {
+                            tracing::warn!(status = answer.status.as_u16(), "an answer was broken off");
+                            return Poll::Ready(Some(Err(io::Error::other(
+                                "the answer cannot be completed",
+                            ))));
+                        }
+                    }
+                }
+                State::Ended => return Poll::Ready(None),
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self.state, State::Ended)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.left.map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }
 
@@ -76,25 +193,57 @@ mod tests {
 
     use super::*;
 
-    #[tokio::test(flavor = "multi_thread")]
-    async fn what_is_written_arrives_in_chunks() {
-        let text: Vec<u8> = (0..300_000_u32).flat_map(u32::to_le_bytes).collect();
-        let sent = text.clone();
-        let received = body(Box::new(move |out| out.write_all(&sent))).collect().await.unwrap().to_bytes();
-        assert!(received == text);
+    fn numbers(pieces: u32) -> Box<dyn Pieces> {
+        let mut at = 0;
+        Box::new(FromFn(move |out: &mut Vec<u8>| {
+            at += 1;
+            out.extend((0..100_000_u32).flat_map(|number| (number * at).to_le_bytes()));
+            Ok(at < pieces)
+        }))
     }
 
-    #[tokio::test(flavor = "multi_thread")]
-    async fn a_body_that_fails_is_broken_off() {
-        let failing: [Producer; 2] = [
-            Box::new(|out| {
-                out.write_all(b"part")?;
-                Err(io::Error::other("no more"))
-            }),
-            Box::new(|_| panic!("crash")),
-        ];
-        for producer in failing {
-            assert!(body(producer).collect().await.is_err());
+    async fn collect(pieces: Box<dyn Pieces>) -> Result<Bytes, io::Error> {
+        let makers = Arc::new(Semaphore::new(1));
+        let first = make(pieces, Arc::clone(&makers)).await.map_err(|_| io::Error::other("refused"))?;
+        let body = body(first, None, Arc::clone(&makers), Vec::new());
+        let collected = body.collect().await.map(http_body_util::Collected::to_bytes);
+        assert_eq!(makers.available_permits(), 1, "the seat for making pieces is back");
+        collected.map_err(io::Error::other)
+    }
+
+    #[tokio::test]
+    async fn pieces_arrive_in_order_and_complete() {
+        for pieces in [1, 2, 5] {
+            let mut whole = Vec::new();
+            let mut same = numbers(pieces);
+            while same.next(&mut whole).is_ok_and(|more| more) {}
+            assert!(collect(numbers(pieces)).await.unwrap() == whole, "{pieces} pieces");
         }
+    }
+
+    #[tokio::test]
+    async fn a_body_that_fails_is_broken_off() {
+        for crashes in [false, true] {
+            let mut at = 0;
+            let pieces = FromFn(move |out: &mut Vec<u8>| {
+                at += 1;
+                assert!(at < 3 || !crashes, "crash");
+                out.resize(ENOUGH, 7);
+                if at < 3 { Ok(true) } else { Err(Answer::crashed()) }
+            });
+            assert!(collect(Box::new(pieces)).await.is_err());
+        }
+    }
+
+    #[tokio::test]
+    async fn small_pieces_are_put_together_within_bounds() {
+        let makers = Arc::new(Semaphore::new(1));
+        let small = FromFn(|out: &mut Vec<u8>| {
+            out.push(7);
+            Ok(true)
+        });
+        let made = make(Box::new(small), Arc::clone(&makers)).await.unwrap();
+        assert_eq!(made.piece.len(), AT_ONCE);
+        assert!(made.rest.is_some());
     }
 }

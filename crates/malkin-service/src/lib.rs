@@ -39,7 +39,7 @@ pub use clock::Clock;
 pub use disassembly::{DEFAULT_TIME, DisassemblyError, DisassemblyOptions, disassemble, sha256_hex};
 pub use ended::{Budget, ended_counts, note_ended};
 pub use engine::{DEFAULT_MATCH_TIME, Engine, ServiceError, Submitted};
-pub use export::{Export, ExportError};
+pub use export::{Export, ExportError, ExportPieces};
 pub use fetch::IntelSettings;
 pub use import::{ImportError, Imported};
 pub use ingest::{IngestError, Ingested, check_report_start, ingest, read_report};

@@ -98,6 +98,40 @@ pub enum FunctionQuery {
     ByIds(Vec<FunctionId>),
 }
 
+/// Functions that are read piece by piece, so that no answer holds all of them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FunctionRun<'a> {
+    /// Those with numbers from the first to the last, both included, ascending.
+    Between(FunctionId, FunctionId),
+    /// These, in the order given; unknown numbers are left out.
+    Each(&'a [FunctionId]),
+}
+
+/// Some functions of a [`FunctionRun`].
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct FunctionPiece {
+    /// The functions, each with its disassembly as compact JSON where that was asked for and is there.
+    pub functions: Vec<(FunctionEntry, Option<Vec<u8>>)>,
+    /// How many numbers of the run are done with, counted from its start: numbers without a function count. At least 1 unless the
+    /// run is empty.
+    pub read: u64,
+}
+
+/// Most records of a piece.
+pub const PIECE_RECORDS: usize = 512;
+/// A piece ends with the record that brings it to this many bytes, as records are stored: the texts of samples and jobs, the
+/// disassembly, blocks and labels of functions.
+pub const PIECE_BYTES: usize = 128 << 10;
+
+/// Where a piece of a listing begins: after a number, so that changes in between neither repeat nor skip a record.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct After {
+    /// Number of the last record of the piece before; none for the first piece.
+    pub number: Option<i64>,
+    /// Records to leave out, of the first piece.
+    pub skip: u64,
+}
+
 /// What the similarity index needs of one function.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct IndexRow {
@@ -257,6 +291,27 @@ pub trait Catalogue {
 
     /// Functions with their labels and block hashes, without disassembly.
     fn functions(&self, query: &FunctionQuery) -> Result<Vec<FunctionEntry>, StoreError>;
+
+    /// Numbers of the first function of a window and of the last function that is stored now; none if the window is empty.
+    /// The limit of the window is not looked at.
+    fn function_window(&self, page: Page) -> Result<Option<(FunctionId, FunctionId)>, StoreError>;
+
+    /// Numbers of the functions of a sample in order of their offset.
+    fn function_numbers(&self, sample: SampleId) -> Result<Vec<FunctionId>, StoreError>;
+
+    /// The first functions of a run, at most `most` of them, with or without disassembly: as many as make a piece.
+    fn function_piece(
+        &self,
+        run: FunctionRun<'_>,
+        most: u64,
+        with_disassembly: bool,
+    ) -> Result<FunctionPiece, StoreError>;
+
+    /// A piece of the stored samples, or of those of one family, ascending. An empty one ends the listing.
+    fn sample_piece(&self, family: Option<FamilyId>, after: After) -> Result<Vec<SampleEntry>, StoreError>;
+
+    /// A piece of the families, ascending. An empty one ends the listing.
+    fn family_piece(&self, after: After) -> Result<Vec<FamilyEntry>, StoreError>;
 
     /// How many functions some samples have, counted without a look at them; none of numbers that name no sample.
     fn count_functions(&self, ids: &[SampleId]) -> Result<u64, StoreError>;

@@ -4,9 +4,11 @@
 //! again with one attempt less. Result bytes are served as they were stored.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 
 use malkin_report::{JobId, ResultId, Sha256, UploadId};
 
+use crate::catalogue::After;
 use crate::error::StoreError;
 use crate::time::Timestamp;
 
@@ -145,6 +147,22 @@ pub struct Upload {
     pub sha256: Sha256,
 }
 
+/// Stored bytes that are inflated as they are read. It holds no part of the store.
+pub struct Content {
+    /// Bytes when inflated, as the store has it. What is read may turn out to be damaged.
+    pub size: u64,
+    /// Bytes that this value takes until it is dropped, about.
+    pub held: usize,
+    /// The bytes.
+    pub reader: Box<dyn Read + Send>,
+}
+
+impl std::fmt::Debug for Content {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "a content of {} bytes", self.size)
+    }
+}
+
 /// The queue.
 pub trait Jobs {
     /// Stores a body; equal bodies are kept once.
@@ -226,6 +244,9 @@ pub trait Jobs {
         ascending: bool,
     ) -> Result<Vec<Job>, StoreError>;
 
+    /// A piece of the jobs in the order of [`Jobs::jobs`]. An empty one ends the listing.
+    fn job_piece(&self, filter: &JobFilter, after: After, ascending: bool) -> Result<Vec<Job>, StoreError>;
+
     /// Deletes jobs with their results; answers how many.
     fn delete_jobs(&self, filter: &JobFilter) -> Result<u64, StoreError>;
 
@@ -237,6 +258,9 @@ pub trait Jobs {
 
     /// Bytes of a result.
     fn result(&self, id: ResultId) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// A result to be read piece by piece; none if there is none.
+    fn open_result(&self, id: ResultId) -> Result<Option<Content>, StoreError>;
 
     /// The job a result belongs to; none if that is gone.
     fn job_of_result(&self, id: ResultId) -> Result<Option<Job>, StoreError>;

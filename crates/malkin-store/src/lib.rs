@@ -21,12 +21,12 @@ pub mod time;
 pub use access::{Access, Role, TokenEntry};
 pub use analyses::{Analyses, Analysis, AnalysisEntry, AnalysisFilter, IntelAnswer, NewAnalysis};
 pub use catalogue::{
-    Added, Catalogue, CorpusCounts, FamilyChange, FunctionQuery, IndexRow, IndexedSample,
-    MINHASH_COMPATIBILITY_THRESHOLD, NewFunction, NewHashes, NewLabel, NewSample, Page, SampleChange,
-    is_stale_minhash_version,
+    Added, After, Catalogue, CorpusCounts, FamilyChange, FunctionPiece, FunctionQuery, FunctionRun, IndexRow,
+    IndexedSample, MINHASH_COMPATIBILITY_THRESHOLD, NewFunction, NewHashes, NewLabel, NewSample, PIECE_BYTES,
+    PIECE_RECORDS, Page, SampleChange, is_stale_minhash_version,
 };
 pub use error::StoreError;
-pub use jobs::{Job, JobFilter, JobState, JobStats, Jobs, NewJob, Upload};
+pub use jobs::{Content, Job, JobFilter, JobState, JobStats, Jobs, NewJob, Upload};
 pub use search::{Border, Filter, Found, Noun, Order, Search, SearchError, Searches};
 pub use sqlite::{
     INDEX_EXTENSION, INDEX_FOLDER, INDEX_OWNER, INSPECTED_AT_OPEN, Inspection, PackedDisassembly,

@@ -26,6 +26,7 @@ mod labels;
 mod migrate;
 mod modify;
 mod object_ids;
+mod pieces;
 mod queue;
 mod samples;
 mod search;

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool talks on the terminal")]
 
+mod attack_server;
 mod bench_matching;
 mod bench_reference;
 mod compare_escapers;
@@ -91,6 +92,11 @@ const COMMANDS: &[Command] = &[
         name: "kill-server",
         run: kill_server::run,
         help: "a server that is killed under load keeps what it acknowledged: [--rounds N] [--seed N] [-v]",
+    },
+    Command {
+        name: "attack-server",
+        run: attack_server::run,
+        help: "what others see while a server is attacked: [--functions N] [--seconds S] [--attack NAME] [--strict]",
     },
     Command {
         name: "measure-memory",

@@ -1,10 +1,11 @@
 //! `/export` and `/import`: `.mcrit` files.
 
-use std::io::{self, Cursor, Write};
+use std::io::Cursor;
 use std::sync::Arc;
 
+use axum::http::StatusCode;
 use malkin_report::SampleId;
-use malkin_service::{ImportError, Imported};
+use malkin_service::{Engine, ExportError, ExportPieces, ImportError, Imported};
 use serde_json::{Value, json};
 
 use super::numbers;
@@ -12,6 +13,7 @@ use super::shape::{sentence, store_failed};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::call::Call;
+use crate::stream::Pieces;
 
 /// `GET /export?compress=`
 pub(super) fn export_all(app: &App, call: &Call) -> Result<Answer, Answer> {
@@ -29,10 +31,30 @@ pub(super) fn export_some(app: &App, call: &Call) -> Result<Answer, Answer> {
 
 fn export(app: &App, call: &Call, selection: Option<&[SampleId]>) -> Result<Answer, Answer> {
     let export = app.engine.export(selection, call.query.is_true("compress")).map_err(store_failed)?;
-    let engine = Arc::clone(&app.engine);
-    Ok(Answer::streamed_data(move |out: &mut dyn Write| {
-        engine.write_export(&export, out).map_err(io::Error::other)
-    }))
+    let pieces = ExportPieces::new(export).map_err(|error| export_failed(&error))?;
+    Ok(Answer::pieces(b"", ExportAnswer { engine: Arc::clone(&app.engine), pieces }, b""))
+}
+
+/// An export that is sent.
+struct ExportAnswer {
+    engine: Arc<Engine>,
+    pieces: ExportPieces,
+}
+
+impl Pieces for ExportAnswer {
+    fn next(&mut self, out: &mut Vec<u8>) -> Result<bool, Answer> {
+        self.pieces.next(&self.engine, out).map_err(|error| export_failed(&error))
+    }
+
+    fn held(&self) -> usize {
+        self.pieces.held()
+    }
+}
+
+/// An export that cannot be completed; mostly it has begun by then and is broken off.
+fn export_failed(error: &ExportError) -> Answer {
+    tracing::error!(%error, "an export failed");
+    Answer::failed(StatusCode::SERVICE_UNAVAILABLE, &sentence(&error.to_string()))
 }
 
 /// `POST /import`: any content type. `null` if the hashes of the file cannot be compared with those of this corpus.

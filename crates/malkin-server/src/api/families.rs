@@ -3,10 +3,10 @@
 use malkin_report::{FamilyId, wire};
 use malkin_service::Request;
 use malkin_store::Page;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
-use super::shape::{samples_by_id, store_failed, unknown};
-use super::{changes, numbers};
+use super::shape::{store_failed, unknown};
+use super::{changes, listing, numbers};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::call::Call;
@@ -15,33 +15,28 @@ use crate::call::Call;
 pub(super) fn list(app: &App, call: &Call) -> Result<Answer, Answer> {
     let at_least_0 = |name| u64::try_from(call.query.int(name).unwrap_or(0)).unwrap_or(0);
     let page = Page { start: at_least_0("start"), limit: at_least_0("limit") };
-    let families = app.engine.store().families(page).map_err(store_failed)?;
-    let members =
-        families.iter().map(|family| (family.family_id.to_string(), wire::family_entry_to_json(family)));
-    Ok(Answer::data(&Value::Object(members.collect())))
+    Ok(Answer::pieces_from(b"{", listing::families(&app.engine, page), b"}"))
 }
 
 /// `POST /families/ids` (ours): several at once; unknown numbers are passed over. The body is text, numbers separated by commas.
 pub(super) fn by_ids(app: &App, call: &Call) -> Result<Answer, Answer> {
-    let mut members = Map::new();
-    for id in numbers::body_list(call)? {
-        if let Some(family) = app.engine.store().family(FamilyId::new(id)).map_err(store_failed)? {
-            members.insert(family.family_id.to_string(), wire::family_entry_to_json(&family));
-        }
-    }
-    Ok(Answer::data(&Value::Object(members)))
+    let ids = numbers::body_list(call)?.into_iter().map(FamilyId::new).collect();
+    Ok(Answer::pieces_from(b"{", listing::families_by_number(&app.engine, ids), b"}"))
 }
 
 /// `GET /families/{id}?with_samples=`: with its samples unless the parameter is given and not `true`.
 pub(super) fn one(app: &App, call: &Call) -> Result<Answer, Answer> {
     let id = call.family(0);
     let family = app.engine.store().family(id).map_err(store_failed)?.ok_or_else(|| unknown("family"))?;
-    let mut entry = wire::family_entry_to_json(&family);
-    if !call.query.has("with_samples") || call.query.is_true("with_samples") {
-        let samples = app.engine.store().samples_of_family(id).map_err(store_failed)?;
-        entry["samples"] = samples_by_id(&samples);
+    let mut entry = wire::family_entry_to_json(&family).to_string();
+    if call.query.has("with_samples") && !call.query.is_true("with_samples") {
+        return Ok(Answer::raw_data(entry.as_bytes()));
     }
-    Ok(Answer::data(&entry))
+    // The samples are the last member.
+    entry.pop();
+    entry.push_str(",\"samples\":{");
+    let samples = listing::samples(&app.engine, Some(id), Page::default());
+    Ok(Answer::pieces_from(entry.as_bytes(), samples, b"}}"))
 }
 
 /// `PUT /families/{id}`: a job whose id the client is not told; an unknown number is taken all the same.

@@ -2,35 +2,34 @@
 
 use axum::http::StatusCode;
 use malkin_report::{FunctionEntry, FunctionId};
-use malkin_store::FunctionQuery;
+use malkin_store::{FunctionQuery, Page};
 
+use super::listing::{self, FunctionPieces, Functions, Shown};
 use super::numbers;
-use super::shape::{function_json, function_json_with, functions_by_id, page, store_failed, unknown};
+use super::shape::{function_json, function_json_with, page, store_failed, unknown};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::call::Call;
 
 /// `GET /functions?start=&limit=`: with disassembly.
 pub(super) fn list(app: &App, call: &Call) -> Result<Answer, Answer> {
-    let functions =
-        app.engine.store().functions(&FunctionQuery::All(page(&call.query)?)).map_err(store_failed)?;
-    Ok(Answer::raw_data(&functions_by_id(app, &functions, true)?))
+    let functions = listing::window(&app.engine, page(&call.query)?).map_err(store_failed)?;
+    let shown = Shown { with_disassembly: true, labelled_only: false };
+    Ok(Answer::pieces(b"{", FunctionPieces::new(&app.engine, functions, shown), b"}"))
 }
 
 /// `POST /functions?with_label_only=`: the body is text, numbers separated by commas.
 pub(super) fn by_ids(app: &App, call: &Call) -> Result<Answer, Answer> {
     call.require_body("POST")?;
-    let Some(ids) = std::str::from_utf8(&call.body).ok().and_then(numbers::decimal_list) else {
+    let window = app.engine.store().function_window(Page::default()).map_err(store_failed)?;
+    let last = window.map_or(0, |(_, last)| last.get());
+    let text = std::str::from_utf8(&call.body).ok();
+    let Some(ids) = text.and_then(|text| numbers::distinct_list(text, last)) else {
         return Err(Answer::empty(StatusCode::BAD_REQUEST));
     };
-    let mut ids: Vec<FunctionId> = ids.into_iter().map(FunctionId::new).collect();
-    let mut seen = std::collections::HashSet::new();
-    ids.retain(|id| seen.insert(*id));
-    let mut functions = app.engine.store().functions(&FunctionQuery::ByIds(ids)).map_err(store_failed)?;
-    if call.query.is_true("with_label_only") {
-        functions.retain(|function| !function.function_labels.is_empty());
-    }
-    Ok(Answer::raw_data(&functions_by_id(app, &functions, false)?))
+    let ids = ids.into_iter().map(FunctionId::new).collect();
+    let shown = Shown { with_disassembly: false, labelled_only: call.query.is_true("with_label_only") };
+    Ok(Answer::pieces(b"{", FunctionPieces::new(&app.engine, Functions::Each(ids), shown), b"}"))
 }
 
 /// `GET /functions/{id}?with_xcfg=`

@@ -1,11 +1,13 @@
 //! `/query/pichash` and `/query/picblockhash`: where a hash occurs, from the index.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
-use malkin_report::{BlockHash, PicHash};
+use malkin_report::{BlockHash, PicHash, Va};
 use malkin_service::FunctionPlace;
 use serde_json::{Value, json};
 
+use super::listing::Rows;
 use super::numbers::{self, HashText};
 use super::shape::store_failed;
 use crate::answer::Answer;
@@ -14,10 +16,16 @@ use crate::call::Call;
 
 /// `GET /query/pichash/{hash}`: `[family, sample, function]` for each function.
 pub(super) fn pichash(app: &App, call: &Call) -> Result<Answer, Answer> {
-    let places = functions(app, call)?;
-    let rows =
-        places.iter().map(|place| json!([place.family.get(), place.sample.get(), place.function.get()]));
-    Ok(Answer::data(&rows.collect()))
+    let Some(hash) = hash(call)? else { return Ok(Answer::data(&json!([]))) };
+    let engine = Arc::clone(&app.engine);
+    Ok(Answer::pieces(
+        b"[",
+        Rows::new(
+            move || Ok(engine.with_pichash(PicHash::new(hash))),
+            |place: &FunctionPlace| json!([place.family.get(), place.sample.get(), place.function.get()]),
+        ),
+        b"]",
+    ))
 }
 
 /// `GET /query/pichash/{hash}/summary`
@@ -27,11 +35,18 @@ pub(super) fn pichash_summary(app: &App, call: &Call) -> Result<Answer, Answer> 
 
 /// `GET /query/picblockhash/{hash}`: `[family, sample, function, offset]` for each block.
 pub(super) fn block(app: &App, call: &Call) -> Result<Answer, Answer> {
-    let places = blocks(app, call)?;
-    let rows = places.iter().map(|(place, offset)| {
-        json!([place.family.get(), place.sample.get(), place.function.get(), offset.to_signed()])
-    });
-    Ok(Answer::data(&rows.collect()))
+    let Some(hash) = hash(call)? else { return Ok(Answer::data(&json!([]))) };
+    let engine = Arc::clone(&app.engine);
+    Ok(Answer::pieces(
+        b"[",
+        Rows::new(
+            move || engine.with_block(BlockHash::new(hash)).map_err(store_failed),
+            |(place, offset): &(FunctionPlace, Va)| {
+                json!([place.family.get(), place.sample.get(), place.function.get(), offset.to_signed()])
+            },
+        ),
+        b"]",
+    ))
 }
 
 /// `GET /query/picblockhash/{hash}/summary`
@@ -46,7 +61,7 @@ fn functions(app: &App, call: &Call) -> Result<Vec<FunctionPlace>, Answer> {
     Ok(hash(call)?.map(|hash| app.engine.with_pichash(PicHash::new(hash))).unwrap_or_default())
 }
 
-fn blocks(app: &App, call: &Call) -> Result<Vec<(FunctionPlace, malkin_report::Va)>, Answer> {
+fn blocks(app: &App, call: &Call) -> Result<Vec<(FunctionPlace, Va)>, Answer> {
     match hash(call)? {
         Some(hash) => app.engine.with_block(BlockHash::new(hash)).map_err(store_failed),
         None => Ok(Vec::new()),

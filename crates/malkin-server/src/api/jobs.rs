@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use malkin_service::clock::parse_moment;
-use malkin_service::display_text;
-use malkin_store::{JobFilter, JobState};
+use malkin_service::{Budget, display_text, note_ended};
+use malkin_store::{After, JobFilter, JobState};
 use serde_json::{Map, Value, json};
 
+use super::listing::Commas;
 use super::results::render;
 use super::shape::{job_id, job_json, store_failed, unknown};
 use crate::answer::Answer;
@@ -34,17 +35,24 @@ pub(super) fn list(app: &App, call: &Call) -> Result<Answer, Answer> {
         }
     }
     let page = super::shape::page(query)?;
-    let jobs = app
-        .engine
-        .store()
-        .jobs(&filter, page.start, page.limit, query.is_true("ascending"))
-        .map_err(store_failed)?;
+    let mut left = if page.limit == 0 { u64::MAX } else { page.limit };
+    let mut after = After { number: None, skip: page.start };
+    let ascending = query.is_true("ascending");
     // The text filter is applied after paging, as in the reference.
-    let wanted = query.once("filter").unwrap_or_default();
-    let jobs = jobs
-        .iter()
-        .filter(|job| wanted.is_empty() || display_text(&job.method, &job.params).contains(wanted));
-    Ok(Answer::data(&jobs.map(job_json).collect()))
+    let wanted = query.once("filter").unwrap_or_default().to_owned();
+    let (engine, mut commas) = (Arc::clone(&app.engine), Commas::default());
+    let jobs = move |out: &mut Vec<u8>| {
+        let jobs = engine.store().job_piece(&filter, after, ascending).map_err(store_failed)?;
+        after = After { number: jobs.last().map(|job| job.number as i64), skip: 0 };
+        for job in jobs.iter().take(usize::try_from(left).unwrap_or(usize::MAX)) {
+            left -= 1;
+            if wanted.is_empty() || display_text(&job.method, &job.params).contains(&wanted) {
+                commas.item(&job_json(job), out);
+            }
+        }
+        Ok(left > 0 && after.number.is_some())
+    };
+    Ok(Answer::pieces_from(b"[", jobs, b"]"))
 }
 
 /// `DELETE /jobs?method=&created_before=&finished_before=`. A condition that cannot be understood is refused, so that it
@@ -110,8 +118,8 @@ pub(super) fn result(app: &App, call: &Call) -> Result<Answer, Answer> {
     let Some((result, job)) = job.and_then(|job| Some((job.result?, job))) else {
         return Ok(Answer::data(&Value::Null));
     };
-    match app.engine.store().result(result).map_err(store_failed)? {
-        Some(bytes) => Ok(render(call, &bytes, Some(&job))),
+    match app.engine.store().open_result(result).map_err(store_failed)? {
+        Some(content) => Ok(render(app, call, result, content, Some(&job))),
         None => Ok(Answer::data(&Value::Null)),
     }
 }
@@ -132,7 +140,8 @@ pub(super) fn events(app: &App, call: &Call) -> Result<Answer, Answer> {
     if app.engine.store().job(id).map_err(store_failed)?.is_none() {
         return Err(unknown("job"));
     }
-    let seat = Arc::clone(&app.seats).try_acquire_owned().map_err(|_| {
+    let seat = app.delivery.listeners.take(call.peer, 1).ok_or_else(|| {
+        note_ended(Budget::Listeners);
         Answer::failed(StatusCode::TOO_MANY_REQUESTS, "Too many listeners, look at the job itself.")
     })?;
     let engine = Arc::clone(&app.engine);

@@ -13,6 +13,27 @@ pub(super) fn decimal_list(text: &str) -> Option<Vec<i64>> {
     is_bare.then(|| text.split(',').map(|piece| decimal(piece.trim())).collect()).flatten()
 }
 
+/// As [`decimal_list`], each number up to `last` once and those above left out. Memory is bounded by the text, and by `last`, which
+/// is a number of ours: of the former as many bytes, of the latter an eighth.
+pub(super) fn distinct_list(text: &str, last: i64) -> Option<Vec<i64>> {
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    if text.trim().len() != text.len() {
+        return None;
+    }
+    let last = usize::try_from(last).ok()?;
+    let (mut seen, mut found) = (vec![0_u64; last / 64 + 1], Vec::new());
+    for piece in text.split(',') {
+        let number = decimal(piece.trim())?;
+        let Some(at) = usize::try_from(number).ok().filter(|at| *at <= last) else { continue };
+        let (word, bit) = (seen.get_mut(at / 64)?, 1 << (at % 64));
+        if *word & bit == 0 {
+            *word |= bit;
+            found.push(number);
+        }
+    }
+    Some(found)
+}
+
 fn decimal(digits: &str) -> Option<i64> {
     let all_digits = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     all_digits.then(|| digits.parse().unwrap_or(i64::MAX))

@@ -1,24 +1,32 @@
 //! `/results`: what jobs produced, served as it was stored.
 
+use std::sync::Arc;
+
 use axum::http::StatusCode;
-use malkin_report::{UploadId, Va, wire};
+use malkin_report::{ResultId, UploadId, Va, wire};
 use malkin_service::{Request, ResultFilter, narrowed_result};
-use malkin_store::Job;
+use malkin_store::{Content, Job};
 use serde_json::{Value, json};
 
+use super::listing::ContentPieces;
 use super::shape::{job_json, result_id, store_failed};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::call::Call;
 use crate::query::Query;
 
+/// Memory that a result takes in other forms, in multiples of its size: itself, its compact form and the answer; the same with what
+/// filters read of it.
+const COPIES_TO_COMPACT: usize = 3;
+const COPIES_TO_NARROW: usize = 8;
+
 /// `GET /results/{id}?compact=`
 pub(super) fn one(app: &App, call: &Call) -> Result<Answer, Answer> {
     let id = result_id(call.text(0))?;
     let store = app.engine.store();
-    if let Some(bytes) = store.result(id).map_err(store_failed)? {
+    if let Some(content) = store.open_result(id).map_err(store_failed)? {
         let job = store.job_of_result(id).map_err(store_failed)?;
-        return Ok(render(call, &bytes, job.as_ref()));
+        return Ok(render(app, call, id, content, job.as_ref()));
     }
     // The id of an upload is answered, but uploads are not handed out.
     if store.has_upload(UploadId(id.0)).map_err(store_failed)? {
@@ -34,7 +42,7 @@ pub(super) fn job(app: &App, call: &Call) -> Result<Answer, Answer> {
     if let Some(job) = store.job_of_result(id).map_err(store_failed)? {
         return Ok(Answer::data(&job_json(&job)));
     }
-    match store.result(id).map_err(store_failed)? {
+    match store.open_result(id).map_err(store_failed)? {
         Some(_) => Ok(Answer::data(&Value::Null)),
         None => Err(unknown_result()),
     }
@@ -44,19 +52,33 @@ fn unknown_result() -> Answer {
     Answer::failed(StatusCode::NOT_FOUND, "We don't have a result with that id.")
 }
 
-/// The stored bytes, their compact form where the kind of job has one, or what filters leave of them (ours).
-pub(super) fn render(call: &Call, bytes: &[u8], job: Option<&Job>) -> Answer {
+/// The stored bytes, their compact form where the kind of job has one, or what filters leave of them (ours). The stored bytes are
+/// inflated while they are sent; the others need the whole result, for which there has to be room.
+pub(super) fn render(app: &App, call: &Call, id: ResultId, content: Content, job: Option<&Job>) -> Answer {
     let compact =
         call.query.is_true("compact") && job.is_some_and(|job| Request::has_compact_form(&job.method));
-    if let Some((filter, top)) = filter(&call.query)
-        && let Some(bytes) = narrowed_result(bytes, &filter, top, compact)
-    {
-        return Answer::raw_data(&bytes);
+    let filter = filter(&call.query);
+    if !compact && filter.is_none() {
+        return Answer::pieces(b"", ContentPieces(content), b"");
     }
-    match compact.then(|| wire::compact_result(bytes)).flatten() {
-        Some(bytes) => Answer::raw_data(&bytes),
-        None => Answer::raw_data(bytes),
-    }
+    let copies = if filter.is_some() { COPIES_TO_NARROW } else { COPIES_TO_COMPACT };
+    let size = usize::try_from(content.size).unwrap_or(usize::MAX).saturating_mul(copies);
+    drop(content);
+    let engine = Arc::clone(&app.engine);
+    Answer::later(size, move || {
+        let Some(bytes) = engine.store().result(id).map_err(store_failed)? else {
+            return Ok(Answer::data(&Value::Null));
+        };
+        if let Some((filter, top)) = filter
+            && let Some(bytes) = narrowed_result(&bytes, &filter, top, compact)
+        {
+            return Ok(Answer::raw_data(&bytes));
+        }
+        Ok(match compact.then(|| wire::compact_result(&bytes)).flatten() {
+            Some(bytes) => Answer::raw_data(&bytes),
+            None => Answer::raw_data(&bytes),
+        })
+    })
 }
 
 /// Parameters by which a result is cut down, those of MCRIT's reading of results and the number of samples; none if there is none of

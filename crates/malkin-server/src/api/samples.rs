@@ -3,12 +3,10 @@
 use axum::http::StatusCode;
 use malkin_report::{SampleEntry, SampleId, wire};
 use malkin_service::Request;
-use malkin_store::FunctionQuery;
 use serde_json::json;
 
-use super::shape::{
-    function_json, functions_by_id, page, samples_by_id, service_failed, store_failed, unknown,
-};
+use super::listing::{self, FunctionPieces, Functions, Shown};
+use super::shape::{function_json, page, service_failed, store_failed, unknown};
 use super::{changes, numbers};
 use crate::answer::Answer;
 use crate::app::App;
@@ -16,8 +14,8 @@ use crate::call::Call;
 
 /// `GET /samples?start=&limit=`
 pub(super) fn list(app: &App, call: &Call) -> Result<Answer, Answer> {
-    let samples = app.engine.store().samples(page(&call.query)?).map_err(store_failed)?;
-    Ok(Answer::data(&samples_by_id(&samples)))
+    let samples = listing::samples(&app.engine, None, page(&call.query)?);
+    Ok(Answer::pieces_from(b"{", samples, b"}"))
 }
 
 /// `POST /samples`: an SMDA report.
@@ -35,8 +33,7 @@ pub(super) fn submit(app: &App, call: &Call) -> Result<Answer, Answer> {
 /// `POST /samples/ids` (ours): several at once; unknown numbers are passed over. The body is text, numbers separated by commas.
 pub(super) fn by_ids(app: &App, call: &Call) -> Result<Answer, Answer> {
     let ids: Vec<SampleId> = numbers::body_list(call)?.into_iter().map(SampleId::new).collect();
-    let samples = app.engine.store().samples_by_ids(&ids).map_err(store_failed)?;
-    Ok(Answer::data(&samples_by_id(&samples)))
+    Ok(Answer::pieces_from(b"{", listing::samples_by_number(&app.engine, ids), b"}"))
 }
 
 /// `GET /samples/{id}`
@@ -60,9 +57,9 @@ pub(super) fn by_sha256(app: &App, call: &Call) -> Result<Answer, Answer> {
 /// `GET /samples/{id}/functions`: all functions with disassembly.
 pub(super) fn functions(app: &App, call: &Call) -> Result<Answer, Answer> {
     let sample = known(app, call.sample(0))?;
-    let functions =
-        app.engine.store().functions(&FunctionQuery::OfSample(sample.sample_id)).map_err(store_failed)?;
-    Ok(Answer::raw_data(&functions_by_id(app, &functions, true)?))
+    let numbers = app.engine.store().function_numbers(sample.sample_id).map_err(store_failed)?;
+    let shown = Shown { with_disassembly: true, labelled_only: false };
+    Ok(Answer::pieces(b"{", FunctionPieces::new(&app.engine, Functions::Each(numbers), shown), b"}"))
 }
 
 /// `GET /samples/{id}/functions/{fid}`: one function without disassembly.

@@ -3,8 +3,11 @@
 
 mod cursor;
 
+use std::sync::Arc;
+
 use axum::http::StatusCode;
 use malkin_report::{FamilyEntry, FamilyId, FunctionEntry, FunctionId, SampleEntry, SampleId, wire};
+use malkin_service::Engine;
 use malkin_store::search::{MAX_PAGE, Record, read_id};
 use malkin_store::{Filter, Found, FunctionQuery, Noun, Order, Search, SearchError, StoreError};
 use serde_json::{Map, Value, json};
@@ -22,8 +25,12 @@ const MAX_ID: i128 = 0xffff_ffff;
 
 /// `GET /search/families?query=&sort_by=&is_ascending=&limit=&cursor=`
 pub(super) fn families(app: &App, call: &Call) -> Result<Answer, Answer> {
-    let request = Request::read(Noun::Family, &call.query)?;
-    let store = app.engine.store();
+    with_room(app, call, find_families)
+}
+
+fn find_families(engine: &Engine, query: &Query) -> Result<Answer, Answer> {
+    let request = Request::read(Noun::Family, query)?;
+    let store = engine.store();
     let page = request
         .page(|search| store.search_families(search), |family: &FamilyEntry| family.family_id.get())?;
     let named =
@@ -33,8 +40,12 @@ pub(super) fn families(app: &App, call: &Call) -> Result<Answer, Answer> {
 
 /// `GET /search/samples?...`, with the sample whose SHA-256 the query is.
 pub(super) fn samples(app: &App, call: &Call) -> Result<Answer, Answer> {
-    let request = Request::read(Noun::Sample, &call.query)?;
-    let store = app.engine.store();
+    with_room(app, call, find_samples)
+}
+
+fn find_samples(engine: &Engine, query: &Query) -> Result<Answer, Answer> {
+    let request = Request::read(Noun::Sample, query)?;
+    let store = engine.store();
     let page =
         request.page(|search| store.search_samples(search), |sample: &SampleEntry| sample.sample_id.get())?;
     let named =
@@ -48,9 +59,13 @@ pub(super) fn samples(app: &App, call: &Call) -> Result<Answer, Answer> {
 
 /// `GET /search/functions?...`, without disassembly.
 pub(super) fn functions(app: &App, call: &Call) -> Result<Answer, Answer> {
-    let request = Request::read(Noun::Function, &call.query)?;
-    let store = app.engine.store();
-    let by_pichash = |hash| app.engine.with_pichash(hash).into_iter().map(|place| place.function).collect();
+    with_room(app, call, find_functions)
+}
+
+fn find_functions(engine: &Engine, query: &Query) -> Result<Answer, Answer> {
+    let request = Request::read(Noun::Function, query)?;
+    let store = engine.store();
+    let by_pichash = |hash| engine.with_pichash(hash).into_iter().map(|place| place.function).collect();
     let page = request.page(
         |search| store.search_functions(search, Some(&by_pichash)),
         |function: &FunctionEntry| function.function_id.get(),
@@ -58,6 +73,22 @@ pub(super) fn functions(app: &App, call: &Call) -> Result<Answer, Answer> {
     let by_id = |id| store.functions(&FunctionQuery::ByIds(vec![FunctionId::new(id)]));
     let named = request.named().map(by_id).transpose().map_err(store_failed)?.unwrap_or_default();
     Ok(answer(page, named.first(), FunctionEntry::shape))
+}
+
+/// Memory that a record of a page takes until the page is written, in bytes, as a rule.
+const RECORD_BYTES: usize = 4 << 10;
+
+/// Searches when there is room for a page as long as the client wants.
+#[expect(clippy::unnecessary_wraps, reason = "the end of handlers")]
+fn with_room(
+    app: &App,
+    call: &Call,
+    find: fn(&Engine, &Query) -> Result<Answer, Answer>,
+) -> Result<Answer, Answer> {
+    let limit = call.query.int("limit").unwrap_or(DEFAULT_LIMIT).unsigned_abs();
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX).min(MAX_PAGE);
+    let (engine, query) = (Arc::clone(&app.engine), call.query.clone());
+    Ok(Answer::later(limit * RECORD_BYTES, move || find(&engine, &query)))
 }
 
 /// A record as the API shows it.

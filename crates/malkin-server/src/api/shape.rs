@@ -2,14 +2,13 @@
 //! documents, paging.
 
 use axum::http::StatusCode;
-use malkin_report::{FunctionEntry, JobId, ResultId, SampleEntry, wire};
+use malkin_report::{FunctionEntry, JobId, ResultId, wire};
 use malkin_service::clock::job_time;
 use malkin_service::{IngestError, ServiceError};
 use malkin_store::{Job, Page, StoreError, Timestamp};
 use serde_json::{Map, Value, json};
 
 use crate::answer::Answer;
-use crate::app::App;
 use crate::query::Query;
 use crate::triage::{LOST, READ_ONLY};
 
@@ -59,39 +58,6 @@ pub(super) fn page(query: &Query) -> Result<Page, Answer> {
         return Err(Answer::failed(StatusCode::BAD_REQUEST, "start must not be negative."));
     };
     Ok(Page { start, limit: limit.unsigned_abs() })
-}
-
-/// Records as an object keyed by number, in their order.
-pub(super) fn samples_by_id(samples: &[SampleEntry]) -> Value {
-    let members =
-        samples.iter().map(|sample| (sample.sample_id.to_string(), wire::sample_entry_to_json(sample)));
-    Value::Object(members.collect())
-}
-
-/// Functions as an object keyed by number, each with its disassembly if asked for. Disassembly is kept as JSON text and
-/// copied, not parsed.
-pub(super) fn functions_by_id(
-    app: &App,
-    functions: &[FunctionEntry],
-    with_xcfg: bool,
-) -> Result<Vec<u8>, Answer> {
-    let mut bodies: Vec<Option<Vec<u8>>> = Vec::new();
-    if with_xcfg {
-        let ids: Vec<_> = functions.iter().map(|function| function.function_id).collect();
-        bodies = app.engine.store().disassembly(&ids).map_err(store_failed)?;
-    }
-    let mut out = vec![b'{'];
-    for (at, function) in functions.iter().enumerate() {
-        if at > 0 {
-            out.push(b',');
-        }
-        out.extend_from_slice(format!("\"{}\":", function.function_id).as_bytes());
-        let xcfg =
-            if with_xcfg { Some(bodies.get(at).and_then(Option::as_deref).unwrap_or(DROPPED)) } else { None };
-        wire::write_function_entry(function, xcfg, &mut out);
-    }
-    out.push(b'}');
-    Ok(out)
 }
 
 /// What stands for disassembly that was asked for and is not there.

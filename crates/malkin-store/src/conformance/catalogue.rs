@@ -3,7 +3,10 @@
 use malkin_report::{FamilyId, FunctionEntry, FunctionId, FunctionLabel, PicHash, SampleEntry, SampleId, Va};
 
 use super::{Check, at, labels, sample, xcfg};
-use crate::{Added, FunctionQuery, IndexedSample, NewHashes, NewLabel, NewSample, Page, SampleChange, Store};
+use crate::{
+    Added, After, FunctionQuery, FunctionRun, IndexedSample, NewHashes, NewLabel, NewSample, PIECE_RECORDS,
+    Page, SampleChange, Store,
+};
 
 pub(super) const CHECKS: &[Check] = &[
     ("an empty store has the nameless family", empty),
@@ -12,6 +15,7 @@ pub(super) const CHECKS: &[Check] = &[
     ("numbers ascend over samples", numbering),
     ("listings are windows in order of insertion", listings),
     ("functions are found by number, sample and window", function_queries),
+    ("pieces put together are the listing", pieces),
     ("disassembly is read in the order asked", disassembly),
     ("query samples count down and stay apart", query_samples),
     ("the walk shows every stored function once", walk),
@@ -394,4 +398,74 @@ fn respawn(store: &dyn Store) {
     let (query, function) = store.add_query_sample(&sample(2, 4), at(0)).expect("a query can be kept");
     assert_eq!((query.sample_id.get(), function.get()), (-1, -1));
     assert_eq!(functions(store, &FunctionQuery::ByIds(vec![FunctionId::new(1)]))[0].function_labels.len(), 1);
+}
+
+/// The functions of a run, at most so many, read piece by piece, and how many pieces that took.
+fn all_pieces(store: &dyn Store, run: FunctionRun<'_>, most: u64) -> (Vec<FunctionEntry>, usize) {
+    let (mut found, mut pieces) = (Vec::new(), 0);
+    let mut at = 0_u64;
+    loop {
+        let rest = match run {
+            FunctionRun::Between(first, last) => {
+                FunctionRun::Between(FunctionId::new(first.get() + at as i64), last)
+            }
+            FunctionRun::Each(ids) => FunctionRun::Each(&ids[at as usize..]),
+        };
+        let piece = store.function_piece(rest, most - found.len() as u64, true).expect("functions are read");
+        if piece.read == 0 || found.len() as u64 == most {
+            return (found, pieces);
+        }
+        assert!(piece.functions.len() <= PIECE_RECORDS);
+        let ids: Vec<FunctionId> = piece.functions.iter().map(|(entry, _)| entry.function_id).collect();
+        let disassembly = store.disassembly(&ids).expect("disassembly is read");
+        for ((entry, xcfg), expected) in piece.functions.into_iter().zip(disassembly) {
+            assert_eq!(xcfg, expected, "function {}", entry.function_id);
+            found.push(entry);
+        }
+        at += piece.read;
+        pieces += 1;
+    }
+}
+
+fn pieces(store: &dyn Store) {
+    let samples: Vec<SampleEntry> = [700, 3, 0, 40, 5]
+        .into_iter()
+        .zip(1..)
+        .map(|(functions, seed)| add(store, &sample(seed, functions)).0)
+        .collect();
+    store.add_query_sample(&sample(9, 4), at(0)).expect("a query is kept");
+    assert!(store.delete_sample(samples[1].sample_id, at(1)).expect("a sample is deleted"));
+
+    let whole = |page| store.functions(&FunctionQuery::All(page)).expect("functions are read");
+    for page in [(0, 0), (0, 10), (650, 90), (699, 2), (700, 0), (744, 0), (745, 0), (0, 5000)] {
+        let page = Page { start: page.0, limit: page.1 };
+        let most = if page.limit == 0 { u64::MAX } else { page.limit };
+        let (found, pieces) = match store.function_window(page).expect("a window is found") {
+            Some((first, last)) => all_pieces(store, FunctionRun::Between(first, last), most),
+            None => (Vec::new(), 0),
+        };
+        assert_eq!(found, whole(page), "{page:?}");
+        assert!(page != Page::default() || pieces > 1, "a long listing has several pieces");
+    }
+    for entry in &samples {
+        let numbers = store.function_numbers(entry.sample_id).expect("numbers are read");
+        let expected =
+            store.functions(&FunctionQuery::OfSample(entry.sample_id)).expect("functions are read");
+        assert_eq!(all_pieces(store, FunctionRun::Each(&numbers), u64::MAX).0, expected);
+    }
+
+    let of_family = |family| -> Vec<SampleEntry> {
+        let (mut found, mut after) = (Vec::new(), After { number: None, skip: 1 });
+        loop {
+            let piece = store.sample_piece(family, after).expect("samples are read");
+            let Some(last) = piece.last() else { return found };
+            after = After { number: Some(last.sample_id.get()), skip: 0 };
+            found.extend(piece);
+        }
+    };
+    assert_eq!(of_family(None), store.samples(Page { start: 1, limit: 0 }).expect("samples are read"));
+    let family = Some(samples[0].family_id);
+    assert_eq!(of_family(family), [], "its only sample is left out");
+    let families = store.family_piece(After { number: Some(0), skip: 1 }).expect("families are read");
+    assert_eq!(families, store.families(Page { start: 2, limit: 0 }).expect("families are read"));
 }

@@ -7,10 +7,10 @@ use super::chunks::{self, PackedDisassembly};
 use super::engine::sql;
 use super::labels::LabelWriter;
 use super::samples::{FunctionRange, Numbers};
-use super::{SqliteStore, counters, functions, modify, samples};
+use super::{SqliteStore, counters, functions, modify, pieces, samples};
 use crate::catalogue::{
-    Added, Catalogue, CorpusCounts, FamilyChange, FunctionQuery, IndexRow, IndexedSample, NewFunction,
-    NewHashes, NewLabel, NewSample, Page, SampleChange, is_stale_minhash_version,
+    Added, After, Catalogue, CorpusCounts, FamilyChange, FunctionPiece, FunctionQuery, FunctionRun, IndexRow,
+    IndexedSample, NewFunction, NewHashes, NewLabel, NewSample, Page, SampleChange, is_stale_minhash_version,
 };
 use crate::error::StoreError;
 use crate::time::Timestamp;
@@ -99,6 +99,31 @@ impl Catalogue for SqliteStore {
 
     fn families(&self, page: Page) -> Result<Vec<FamilyEntry>, StoreError> {
         self.engine.read(|connection| samples::families(connection, page))
+    }
+
+    fn function_window(&self, page: Page) -> Result<Option<(FunctionId, FunctionId)>, StoreError> {
+        self.engine.read(|connection| pieces::window(connection, page))
+    }
+
+    fn function_numbers(&self, sample: SampleId) -> Result<Vec<FunctionId>, StoreError> {
+        self.engine.read(|connection| pieces::numbers_of(connection, sample))
+    }
+
+    fn function_piece(
+        &self,
+        run: FunctionRun<'_>,
+        most: u64,
+        with_disassembly: bool,
+    ) -> Result<FunctionPiece, StoreError> {
+        self.engine.read(|connection| pieces::functions(connection, run, most, with_disassembly))
+    }
+
+    fn sample_piece(&self, family: Option<FamilyId>, after: After) -> Result<Vec<SampleEntry>, StoreError> {
+        self.engine.read(|connection| pieces::samples(connection, family, after))
+    }
+
+    fn family_piece(&self, after: After) -> Result<Vec<FamilyEntry>, StoreError> {
+        self.engine.read(|connection| pieces::families(connection, after))
     }
 
     fn count_functions(&self, ids: &[SampleId]) -> Result<u64, StoreError> {

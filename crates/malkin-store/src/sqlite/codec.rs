@@ -6,12 +6,14 @@
 //! the function), instructions, bytes, each a LEB128 number (the distance zigzag), and eight bytes hash, little endian.
 
 use std::borrow::Cow;
+use std::io::{self, Cursor, Read};
 
 use malkin_report::leb128::{Numbers, put_distance, put_number};
 use malkin_report::wire::columns::{COLUMNS, Columns};
 use malkin_report::{BlockHash, BlockOccurrence, Va};
 
 use crate::error::StoreError;
+use crate::jobs::Content;
 
 /// Level of all compression here. On disassembly it is as small as levels 3 and 5 and twice as fast as 3; level 9 saves
 /// 12 % of the disk at a tenth of the speed.
@@ -22,6 +24,9 @@ const WORTH_COMPRESSING: usize = 256;
 
 /// Largest content of one column when inflated, in bytes. SQLite's own limit for a value is 1,000,000,000.
 pub(super) const CONTENT_LIMIT: usize = 900_000_000;
+
+/// Largest window of a content that is inflated while it is read, as a power of two: what [`LEVEL`] uses, and room for more.
+const MAX_WINDOW_LOG: u32 = 21;
 
 const AS_IS: i64 = 0;
 const ZSTD: i64 = 1;
@@ -126,6 +131,28 @@ pub(super) fn unpack(what: &str, codec: i64, size: i64, data: &[u8]) -> Result<V
         return Err(damaged(format!("{} bytes instead of {limit}", bytes.len())));
     }
     Ok(bytes)
+}
+
+/// As [`unpack`], inflated while it is read.
+pub(super) fn open_packed(what: &str, codec: i64, size: i64, data: &[u8]) -> Result<Content, StoreError> {
+    let damaged = |detail: String| StoreError::Damaged { what: what.to_owned(), detail };
+    let size = u64::try_from(size).ok().filter(|size| *size <= CONTENT_LIMIT as u64);
+    let size = size.ok_or_else(|| damaged("its size cannot be read".to_owned()))?;
+    let packed = Cursor::new(data.to_vec());
+    let (held, reader): (usize, Box<dyn Read + Send>) = match codec {
+        AS_IS => (data.len(), Box::new(packed.take(size))),
+        ZSTD => {
+            let open = || -> io::Result<_> {
+                let mut decoder = zstd::stream::read::Decoder::with_buffer(packed)?;
+                decoder.window_log_max(MAX_WINDOW_LOG)?;
+                Ok(decoder)
+            };
+            let decoder = open().map_err(|error| damaged(error.to_string()))?;
+            (data.len() + (1 << MAX_WINDOW_LOG), Box::new(decoder.take(size)))
+        }
+        other => return Err(damaged(format!("unknown codec {other}"))),
+    };
+    Ok(Content { size, held, reader })
 }
 
 /// Packs the block occurrences of a function with entry `entry`.

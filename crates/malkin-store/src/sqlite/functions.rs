@@ -90,13 +90,28 @@ impl Owner {
 }
 
 /// Reads function rows one by one and remembers the sample of the last one.
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     connection: &'a Connection,
     owner: Option<Owner>,
 }
 
-impl Reader<'_> {
-    fn entry(&mut self, row: &Row<'_>, labels: Vec<FunctionLabel>) -> Result<FunctionEntry, StoreError> {
+impl<'a> Reader<'a> {
+    /// For rows of this connection.
+    pub(super) fn new(connection: &'a Connection) -> Self {
+        Self { connection, owner: None }
+    }
+
+    /// Where its rows come from.
+    pub(super) fn connection(&self) -> &'a Connection {
+        self.connection
+    }
+
+    /// The record of a row that begins with the columns of `function/range`.
+    pub(super) fn entry(
+        &mut self,
+        row: &Row<'_>,
+        labels: Vec<FunctionLabel>,
+    ) -> Result<FunctionEntry, StoreError> {
         let id = FunctionId::new(row.get(0)?);
         let owner = self.owner(SampleId::new(row.get(1)?), id)?;
         let offset = Va::from_signed(row.get(2)?);
@@ -148,7 +163,7 @@ fn blocks(
 
 /// Reads functions with labels and block hashes.
 pub(super) fn read(connection: &Connection, query: &FunctionQuery) -> Result<Vec<FunctionEntry>, StoreError> {
-    let mut reader = Reader { connection, owner: None };
+    let mut reader = Reader::new(connection);
     let mut found = Vec::new();
     match query {
         FunctionQuery::All(page) => {
@@ -220,7 +235,7 @@ fn refuse_missing(connection: &Connection, id: FunctionId) -> Result<(), StoreEr
 }
 
 /// The numbers of a window over all stored functions, found over their samples instead of by walking over functions.
-fn ranges(connection: &Connection, page: Page) -> Result<Vec<FunctionRange>, StoreError> {
+pub(super) fn ranges(connection: &Connection, page: Page) -> Result<Vec<FunctionRange>, StoreError> {
     let mut to_skip = page.start;
     let mut to_show = if page.limit == 0 { u64::MAX } else { page.limit };
     let mut ranges = Vec::new();

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
 use super::engine::sql;
 use super::samples::window;
-use crate::catalogue::Page;
+use crate::catalogue::{After, PIECE_BYTES, PIECE_RECORDS, Page};
 use crate::error::StoreError;
 use crate::jobs::{Job, JobFilter, JobState};
 use crate::time::Timestamp;
@@ -108,6 +108,39 @@ pub(super) fn list(
         select.query_map(params_from_iter(values), from_row)?.collect::<Result<_, _>>()?;
     for job in &mut jobs {
         add_relations(connection, job)?;
+    }
+    Ok(jobs)
+}
+
+/// A piece of the listing of jobs.
+pub(super) fn piece(
+    connection: &Connection,
+    filter: &JobFilter,
+    after: After,
+    ascending: bool,
+) -> Result<Vec<Job>, StoreError> {
+    let (mut condition, mut values) = condition(filter);
+    if let Some(number) = after.number {
+        condition.push_str(if values.is_empty() { "\nWHERE " } else { " AND " });
+        condition.push_str(if ascending { "number > ?" } else { "number < ?" });
+        values.push(Value::Integer(number));
+    }
+    let direction = if ascending { "ASC" } else { "DESC" };
+    let text = format!("{}{condition}\nORDER BY number {direction} LIMIT ? OFFSET ?", sql!("job/select"));
+    let [offset, count] = window(Page { start: after.skip, limit: PIECE_RECORDS as u64 });
+    values.extend([Value::Integer(count), Value::Integer(offset)]);
+    let mut select = connection.prepare_cached(&text)?;
+    let mut rows = select.query(params_from_iter(values))?;
+    let (mut jobs, mut bytes) = (Vec::new(), 0);
+    while bytes < PIECE_BYTES
+        && let Some(row) = rows.next()?
+    {
+        let mut job = from_row(row)?;
+        add_relations(connection, &mut job)?;
+        bytes += job.params.len() + job.file_params.len() + job.descriptor.len();
+        bytes += job.last_error.as_ref().map_or(0, String::len);
+        bytes += 12 * (job.required_by.len() + job.all_dependencies.len());
+        jobs.push(job);
     }
     Ok(jobs)
 }

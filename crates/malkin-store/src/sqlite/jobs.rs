@@ -4,11 +4,12 @@ use malkin_report::{JobId, ResultId, Sha256, UploadId};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use sha2::Digest;
 
-use super::codec::{pack, unpack};
+use super::codec::{open_packed, pack, unpack};
 use super::engine::sql;
 use super::{SqliteStore, job_rows, queue, stats};
+use crate::catalogue::After;
 use crate::error::StoreError;
-use crate::jobs::{Job, JobFilter, JobStats, Jobs, NewJob, Upload};
+use crate::jobs::{Content, Job, JobFilter, JobStats, Jobs, NewJob, Upload};
 use crate::time::Timestamp;
 
 impl Jobs for SqliteStore {
@@ -147,6 +148,10 @@ impl Jobs for SqliteStore {
         self.engine.read(|connection| job_rows::list(connection, filter, start, limit, ascending))
     }
 
+    fn job_piece(&self, filter: &JobFilter, after: After, ascending: bool) -> Result<Vec<Job>, StoreError> {
+        self.engine.read(|connection| job_rows::piece(connection, filter, after, ascending))
+    }
+
     fn delete_jobs(&self, filter: &JobFilter) -> Result<u64, StoreError> {
         self.engine.write(|transaction| queue::delete_matching(transaction, filter))
     }
@@ -162,6 +167,16 @@ impl Jobs for SqliteStore {
     fn result(&self, id: ResultId) -> Result<Option<Vec<u8>>, StoreError> {
         self.engine.read(|connection| {
             content(connection, sql!("result/by_id"), id.0.as_bytes(), || format!("result {id}"))
+        })
+    }
+
+    fn open_result(&self, id: ResultId) -> Result<Option<Content>, StoreError> {
+        self.engine.read(|connection| {
+            let mut select = connection.prepare_cached(sql!("result/by_id"))?;
+            let mut rows = select.query([id.0.as_bytes()])?;
+            let Some(row) = rows.next()? else { return Ok(None) };
+            let data = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
+            open_packed(&format!("result {id}"), row.get(0)?, row.get(1)?, data).map(Some)
         })
     }
 

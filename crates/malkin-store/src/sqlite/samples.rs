@@ -214,7 +214,8 @@ pub(super) fn family_named(transaction: &Transaction<'_>, name: &str) -> Result<
     Ok(FamilyId::new(id))
 }
 
-fn family_from_row(row: &Row<'_>) -> rusqlite::Result<FamilyEntry> {
+/// Reads a row of a family with its counters.
+pub(super) fn family_from_row(row: &Row<'_>) -> rusqlite::Result<FamilyEntry> {
     let count = |column: usize| row.get::<_, i64>(column).map(|value| value as u64);
     Ok(FamilyEntry {
         family_id: FamilyId::new(row.get(0)?),

@@ -23,5 +23,6 @@ mod search;
 mod server;
 mod shown;
 mod triage;
+mod unread;
 mod upkeep;
 mod verify;

@@ -1,0 +1,1 @@
+SELECT max(id) FROM function WHERE id >= 0
