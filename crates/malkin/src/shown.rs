@@ -105,13 +105,17 @@ pub(crate) fn for_markdown_cell(text: &str) -> String {
             '_' => out.push_str("\\_"),
             // GitHub makes links of bare addresses.
             ':' if rest.starts_with("//") => out.push_str("\\:"),
-            '.' if out.len() >= 3 && out[out.len() - 3..].eq_ignore_ascii_case("www") => out.push_str("\\."),
+            '.' if ends_with_www(&out) => out.push_str("\\."),
             '@' => out.push_str("\\@"),
             other => push_shown(&mut out, other, "\\\\"),
         }
         before = Some(character);
     }
     out
+}
+
+fn ends_with_www(text: &str) -> bool {
+    text.as_bytes().last_chunk::<3>().is_some_and(|last| last.eq_ignore_ascii_case(b"www"))
 }
 
 fn is_word(character: Option<char>) -> bool {

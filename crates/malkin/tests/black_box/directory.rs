@@ -165,7 +165,7 @@ fn read_all(data: &Path, output: &Path) -> String {
     for arguments in [
         &["status", "--format", "json"][..],
         &["verify", "--format", "json"],
-        &["search", "function", "sub", "--format", "json"],
+        &["search", "functions", "sub", "--format", "json"],
         &["match", "0", "--format", "json"],
         &["export", "--output", output.to_str().unwrap()],
     ] {

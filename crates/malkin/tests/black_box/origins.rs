@@ -241,7 +241,7 @@ fn health_is_open_and_readiness_tries_a_write() {
     }
     let answer = server.get("/readyz");
     assert_eq!((answer.status, answer.text.as_str()), (503, r#"{"status":"not ready"}"#));
-    assert_eq!(server.get("/healthz").status, 200);
+    assert_eq!(server.get("/healthz").status, 503, "the files of the database are gone");
     // MCRIT's routes have no HEAD, and its clients see that.
     for (path, expected) in [("/version", 405), ("/docs", 200)] {
         let answer = server.send("HEAD", path, &[("apitoken", "secret")], b"");
