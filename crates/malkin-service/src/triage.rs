@@ -540,12 +540,13 @@ mod tests {
 
         const HOSTILE: usize = 16;
         let engine = Engine::open(Arc::new(SqliteStore::open_in_memory().unwrap()), Clock::System).unwrap();
-        let uploaded =
-            |bytes| Uploaded { bytes, name: "a", hint: "", model: DEFAULT_MODEL, similarity: true };
+        fn uploaded(bytes: &[u8]) -> Uploaded<'_> {
+            Uploaded { bytes, name: "a", hint: "", model: DEFAULT_MODEL, similarity: true }
+        }
         let (started, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
         std::thread::scope(|scope| {
             for number in 0..HOSTILE {
-                let (engine, uploaded, started, done) = (&engine, &uploaded, &started, &done);
+                let (engine, started, done) = (&engine, &started, &done);
                 scope.spawn(move || {
                     let bytes = hostile(number as u8);
                     started.fetch_add(1, Ordering::SeqCst);
