@@ -168,8 +168,10 @@ async fn handle(app: Arc<App>, request: Request, peer: SocketAddr) -> Result<Ans
         // A client that goes away does not end the handler: the room is taken until the body is free.
         let _room = room;
         let author = call.caller.name.as_deref().unwrap_or_default();
-        std::panic::catch_unwind(AssertUnwindSafe(|| working_for(author, || handler(&app, &call))))
-            .unwrap_or_else(|_| Err(Answer::crashed()))
+        std::panic::catch_unwind(AssertUnwindSafe(|| {
+            working_for(author, Some(peer.ip()), || handler(&app, &call))
+        }))
+        .unwrap_or_else(|_| Err(Answer::crashed()))
     };
     if control::is_light(parts.uri.path()) {
         return run();

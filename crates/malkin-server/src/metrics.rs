@@ -92,6 +92,7 @@ pub(crate) fn metrics(app: &App, _: &Call) -> Result<Answer, Answer> {
         let _ = writeln!(text, "malkin_answers{{what=\"{what}\"}} {amount}");
     }
     write_budgets(&mut text);
+    write_kept(app, &mut text).map_err(failed)?;
     header(&mut text, "malkin_store_bytes", "gauge", "Size of the database, without its log");
     let _ = writeln!(text, "malkin_store_bytes {}", app.engine.store().size().map_err(failed)?);
     if let Some(bytes) = resident() {
@@ -104,6 +105,36 @@ pub(crate) fn metrics(app: &App, _: &Call) -> Result<Answer, Answer> {
         let _ = writeln!(text, "malkin_index{{what=\"{what}\"}} {value}");
     }
     Ok(Answer::text(StatusCode::OK, text.into_bytes()))
+}
+
+/// What jobs and their files take up, and what was deleted of it.
+fn write_kept(app: &App, text: &mut String) -> Result<(), malkin_store::StoreError> {
+    let usage = app.engine.store().usage()?;
+    let removed = app.engine.board().removed();
+    for (name, kind, help, value) in [
+        ("malkin_ended_jobs", "gauge", "Jobs that ended and are kept", usage.ended_jobs),
+        ("malkin_result_bytes", "gauge", "Results and query samples, as stored", usage.result_bytes),
+        (
+            "malkin_files",
+            "gauge",
+            "Files of jobs that have not ended, and files kept with samples",
+            usage.files,
+        ),
+        ("malkin_file_bytes", "gauge", "Size of these files as sent", usage.file_bytes),
+        ("malkin_store_free_bytes", "gauge", "Unused room in the database", app.engine.store().free_bytes()?),
+        ("malkin_expired_jobs_total", "counter", "Jobs deleted because nobody used them", removed.jobs),
+        (
+            "malkin_expired_bytes_total",
+            "counter",
+            "Results and query samples deleted with them",
+            removed.bytes,
+        ),
+        ("malkin_swept_files_total", "counter", "Files deleted that nothing referred to", removed.files),
+    ] {
+        header(text, name, kind, help);
+        let _ = writeln!(text, "{name} {value}");
+    }
+    Ok(())
 }
 
 /// What the work was spent on since the start; requests that submit, match or triage at once count as jobs do.

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use malkin_codehash::{MinHasher, Projection};
-use malkin_report::{FunctionId, JobId, SampleEntry, SampleId, Sha256, UploadId};
+use malkin_report::{FunctionId, JobId, ObjectId, SampleEntry, SampleId, Sha256, UploadId};
 use malkin_store::{
-    Added, CorpusCounts, JobFilter, JobState, NewJob, NewSample, Store, StoreError, Timestamp,
+    Added, Ceiling, CorpusCounts, JobFilter, JobState, NewJob, NewSample, Store, StoreError, Timestamp,
+    Upload,
 };
 use sha2::Digest;
 
@@ -23,12 +24,15 @@ use crate::fetch::{Fetcher, IntelSettings};
 use crate::ingest::{IngestError, Ingested, ingest, read_report};
 use crate::memory::Memory;
 use crate::python_json;
-use crate::queue::{Board, live_since};
+use crate::queue::{Board, WORKER_PREFIX, live_since};
 use crate::request::{MatchArguments, Request};
 use crate::stage::{Stage, timed};
 
 /// Time a comparison may take unless set otherwise. The widest sample of ten million functions takes seconds.
 pub const DEFAULT_MATCH_TIME: Duration = Duration::from_mins(10);
+
+/// What one client may have in the queue unless set otherwise: jobs, and bytes of their files, 16 of the largest bodies.
+pub const DEFAULT_CEILING: Ceiling = Ceiling { jobs: 10_000, file_bytes: 4 << 30 };
 
 /// Why a use case failed.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +51,9 @@ pub enum ServiceError {
     #[error("{0}")]
     Unanswerable(String),
 }
+
+/// Stands for an upload that is not stored yet.
+const NO_UPLOAD: UploadId = UploadId(ObjectId::from_bytes([0; 12]));
 
 /// What became of a submitted report.
 #[derive(Clone, PartialEq, Debug)]
@@ -71,6 +78,7 @@ pub struct Engine {
     asks_providers: bool,
     rules: Option<malkin_triage::yara::Rules>,
     match_time: Duration,
+    ceiling: Ceiling,
     tokens: Tokens,
 }
 
@@ -112,12 +120,13 @@ impl Engine {
             asks_providers: false,
             rules: None,
             match_time: DEFAULT_MATCH_TIME,
+            ceiling: DEFAULT_CEILING,
             tokens: Tokens::default(),
         };
         engine.tokens.load(engine.store())?;
         if !engine.store.is_read_only() {
             let now = engine.now();
-            engine.store.release_expired(live_since(now), Some(""), now)?;
+            engine.store.release_expired(live_since(now), WORKER_PREFIX, now)?;
         }
         Ok(engine)
     }
@@ -134,6 +143,13 @@ impl Engine {
     #[must_use]
     pub fn with_match_time(mut self, ceiling: Duration) -> Self {
         self.match_time = ceiling;
+        self
+    }
+
+    /// Lets no client have more in the queue than this.
+    #[must_use]
+    pub fn with_queue_ceiling(mut self, ceiling: Ceiling) -> Self {
+        self.ceiling = ceiling;
         self
     }
 
@@ -245,23 +261,59 @@ impl Engine {
         self.store.sample_by_sha256(&hex(&sha2::Sha256::digest(body)))
     }
 
-    /// Queues a job in the name of whoever this thread works for.
-    fn queue(&self, mut job: NewJob) -> Result<JobId, StoreError> {
+    /// Gives a job the name of whoever this thread works for, its lane, and the ceiling of its client.
+    fn addressed(&self, job: NewJob, request: &Request, file_bytes: usize) -> Result<NewJob, StoreError> {
+        let requester = author::current();
+        let lane = request.lane(self.store(), file_bytes)?;
+        // What only counts a sample that is stored already must not be refused: the sample would be there without it.
+        let is_bounded = !matches!(request, Request::UpdateMinHashesForSample(_));
+        let ceiling = is_bounded.then_some(self.ceiling);
+        Ok(NewJob { author: requester.author, client: requester.client, lane, ceiling, ..job })
+    }
+
+    fn queue(
+        &self,
+        request: &Request,
+        dependencies: Vec<JobId>,
+        always_new: bool,
+    ) -> Result<JobId, StoreError> {
+        let job = self.addressed(request.to_job(None, dependencies, always_new), request, 0)?;
         let now = self.now();
-        job.author = author::current();
         self.store.enqueue(&job, live_since(now), now)
+    }
+
+    /// Queues a request about a file, which is stored until the job ends.
+    fn queue_file(
+        &self,
+        body: &[u8],
+        identity: Option<Sha256>,
+        request: &Request,
+        always_new: bool,
+    ) -> Result<JobId, StoreError> {
+        let addressed = self.addressed(NewJob::default(), request, body.len())?;
+        let make = |upload: &Upload| {
+            let identity = identity.unwrap_or(upload.sha256);
+            let request = request.clone().of_upload(upload.id);
+            let NewJob { method, params, file_params, descriptor, attempts, always_new, .. } =
+                request.to_job(Some((upload, identity)), Vec::new(), always_new);
+            NewJob { method, params, file_params, descriptor, attempts, always_new, ..addressed.clone() }
+        };
+        let now = self.now();
+        let id = self.store.enqueue_file(body, &make, live_since(now), now)?;
+        self.board.announce();
+        Ok(id)
     }
 
     /// Queues a request that has no body.
     pub fn enqueue(&self, request: &Request, always_new: bool) -> Result<JobId, StoreError> {
-        let id = self.queue(request.to_job(None, Vec::new(), always_new))?;
+        let id = self.queue(request, Vec::new(), always_new)?;
         self.board.announce();
         Ok(id)
     }
 
     /// Queues a change whose job id the client does not learn: it finds the job at the top of the listing, waiting.
     pub fn enqueue_change(&self, request: &Request) -> Result<JobId, StoreError> {
-        let id = self.board.queue_at_rest(|| self.queue(request.to_job(None, Vec::new(), true)))?;
+        let id = self.board.queue_at_rest(|| self.queue(request, Vec::new(), true))?;
         self.board.announce();
         Ok(id)
     }
@@ -290,13 +342,12 @@ impl Engine {
             jobs.push((*sample, self.enqueue(&request, always_new)?));
         }
         let dependencies = jobs.iter().map(|(_, job)| *job).collect();
-        let job = Request::CombineToCross(jobs).to_job(None, dependencies, false);
-        let id = self.queue(job)?;
+        let id = self.queue(&Request::CombineToCross(jobs), dependencies, false)?;
         self.board.announce();
         Ok(id)
     }
 
-    /// Queues a query: the body is kept as an upload and only looked into by the job, but it must be JSON.
+    /// Queues a query: the body is stored until the job ends and only looked into by the job, but it must be JSON.
     pub fn enqueue_query(
         &self,
         body: &[u8],
@@ -304,30 +355,19 @@ impl Engine {
         always_new: bool,
     ) -> Result<JobId, ServiceError> {
         let identity: Sha256 = python_json::canonical_sha256(body).map_err(ServiceError::NotJson)?;
-        let upload = self.store.put_upload(body, self.now())?;
-        let job = Request::QueryReport(upload.id, arguments).to_job(
-            Some((&upload, identity)),
-            Vec::new(),
-            always_new,
-        );
-        let id = self.queue(job)?;
-        self.board.announce();
-        Ok(id)
+        let request = Request::QueryReport(NO_UPLOAD, arguments);
+        Ok(self.queue_file(body, Some(identity), &request, always_new)?)
     }
 
-    /// Queues work on an executable or dump, which is kept as an upload. `request` is told the upload's id.
+    /// Queues work on an executable or dump, which is stored until the job ends. `request` makes the request of the id of
+    /// an upload.
     pub fn enqueue_binary(
         &self,
         body: &[u8],
         always_new: bool,
         request: impl FnOnce(UploadId) -> Request,
     ) -> Result<JobId, StoreError> {
-        let upload = self.store.put_upload(body, self.now())?;
-        let identity = upload.sha256;
-        let job = request(upload.id).to_job(Some((&upload, identity)), Vec::new(), always_new);
-        let id = self.queue(job)?;
-        self.board.announce();
-        Ok(id)
+        self.queue_file(body, None, &request(NO_UPLOAD), always_new)
     }
 
     /// Cancels and deletes one job.
@@ -338,15 +378,14 @@ impl Engine {
 
     /// Cancels and deletes the jobs a filter names.
     pub fn delete_jobs(&self, filter: &JobFilter) -> Result<u64, StoreError> {
-        for job in
-            self.store.jobs(filter, 0, 0, false)?.iter().filter(|job| job.state() == JobState::InProgress)
-        {
-            self.board.cancel(job.id);
+        let running = JobFilter { state: Some(JobState::InProgress), ..filter.clone() };
+        if filter.state.is_none_or(|state| state == JobState::InProgress) {
+            self.store.jobs(&running, 0, 0, false)?.iter().for_each(|job| self.board.cancel(job.id));
         }
         self.store.delete_jobs(filter)
     }
 
-    /// Forgets everything but results and statistics.
+    /// Forgets everything but tokens and statistics.
     pub fn respawn(&self) -> Result<(), StoreError> {
         self.board.cancel_all();
         self.memory.reset(|| self.store.respawn())

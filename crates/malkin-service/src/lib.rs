@@ -38,7 +38,7 @@ pub use author::working_for;
 pub use clock::Clock;
 pub use disassembly::{DEFAULT_TIME, DisassemblyError, DisassemblyOptions, disassemble, sha256_hex};
 pub use ended::{Budget, ended_counts, note_ended};
-pub use engine::{DEFAULT_MATCH_TIME, Engine, ServiceError, Submitted};
+pub use engine::{DEFAULT_CEILING, DEFAULT_MATCH_TIME, Engine, ServiceError, Submitted};
 pub use export::{Export, ExportError, ExportPieces};
 pub use fetch::IntelSettings;
 pub use import::{ImportError, Imported};
@@ -47,10 +47,10 @@ pub use inspector::{INSPECTION_INTERVAL, Inspector};
 pub use lookup::FunctionPlace;
 pub use malkin_index::{IndexStats, Scratch, Snapshot};
 pub use malkin_matching::{MatchParameters, ResultFilter, RuleOptions, YaraRule, yara_rule};
-pub use malkin_store::Role;
+pub use malkin_store::{Ceiling, Role};
 pub use memory::{IndexReport, Memory, Touched};
 pub use narrow::narrowed_result;
-pub use queue::{Board, Cancelled, JobControl, LEASE_MILLIS, Workers};
+pub use queue::{Board, Cancelled, JobControl, Keeping, LEASE_MILLIS, Removed, Workers};
 pub use request::{
     ATTEMPTS, BinaryArguments, BlockArguments, Changes, Maintenance, MatchArguments, Request, UnknownRequest,
     display_text,

@@ -1,22 +1,32 @@
-//! Running jobs: worker threads that take work from the persisted queue, and the handle by which a running job reports
-//! progress and learns that it was cancelled.
+//! Running jobs: how a worker takes one job from the persisted queue and brings it to its end, and the handle by which a
+//! running job reports progress and learns that it was cancelled.
 //!
-//! The queue itself is the store's. What a job does is in `run`. A job that panics costs itself and nothing else.
+//! The queue itself is the store's. What a job does is in `run`, the threads are in `workers` and `lanes`, what is deleted in
+//! the background is in `expiry`. A job that panics costs itself and nothing else.
+
+mod expiry;
+mod lanes;
+mod workers;
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use malkin_report::JobId;
-use malkin_store::{Job, JobFilter, JobState, StoreError, Timestamp};
+use malkin_report::{JobId, SampleId};
+use malkin_store::{Claimed, Hold, Job, Lane, StoreError, Timestamp, Wanted};
 use parking_lot::{Condvar, Mutex};
 
 use crate::engine::Engine;
 use crate::run::{JobError, run};
 use crate::stage::{self, Stage};
+
+pub use expiry::{Keeping, Removed};
+pub use workers::Workers;
+
+/// What the names of all workers start with.
+pub(crate) const WORKER_PREFIX: &str = "malkin-";
 
 /// A running job renews its lease at least this often while it reports progress.
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -28,8 +38,6 @@ const IDLE: Duration = Duration::from_secs(2);
 /// How long workers leave a job alone whose id its client has yet to look up. MCRIT's workers look for work ten times a
 /// second, and its clients count on finding such a job waiting.
 const REST: Duration = Duration::from_millis(100);
-/// Waiting jobs that are looked through for the next one.
-const GLANCE: u64 = 100;
 
 /// The moment since which a lease counts as alive.
 pub(crate) fn live_since(now: Timestamp) -> Timestamp {
@@ -45,6 +53,10 @@ pub struct Board {
     stopping: AtomicBool,
     /// Jobs that are not to be taken up yet, each with the end of its rest. Held while a job is taken.
     resting: Mutex<Vec<(JobId, Instant)>>,
+    /// What the threads for short jobs are at.
+    lanes: lanes::Lanes,
+    /// What was deleted in the background.
+    removed: expiry::Counters,
 }
 
 impl Board {
@@ -79,6 +91,35 @@ impl Board {
         Ok(id)
     }
 
+    /// What was deleted in the background since the start.
+    pub fn removed(&self) -> Removed {
+        self.removed.read()
+    }
+
+    /// Whether the workers are about to stop.
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Takes no further work, asks running jobs to stop and wakes everybody who waits.
+    fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+        self.cancel_all();
+        self.announce();
+        self.lanes.wake();
+    }
+
+    /// Waits until the workers stop, or for some time.
+    fn pause(&self, time: Duration) {
+        let (started, mut news) = (Instant::now(), self.news.lock());
+        while !self.is_stopping() {
+            let Some(left) = time.checked_sub(started.elapsed()).filter(|left| !left.is_zero()) else {
+                break;
+            };
+            self.changed.wait_for(&mut news, left);
+        }
+    }
+
     fn wait(&self, seen: u64, at_most: Duration) {
         let mut news = self.news.lock();
         if *news == seen && !self.stopping.load(Ordering::Relaxed) {
@@ -91,8 +132,7 @@ impl Board {
 #[derive(Debug)]
 pub struct JobControl<'a> {
     engine: &'a Engine,
-    id: JobId,
-    worker: &'a str,
+    hold: Hold,
     cancelled: Arc<AtomicBool>,
     last: Mutex<Option<Instant>>,
 }
@@ -111,12 +151,24 @@ impl JobControl<'_> {
         let mut last = self.last.lock();
         if last.is_none_or(|at| at.elapsed() >= HEARTBEAT) {
             *last = Some(Instant::now());
-            match self.engine.store().heartbeat(self.id, self.worker, Some(share), self.engine.now()) {
+            match self.engine.store().heartbeat(&self.hold, Some(share), self.engine.now()) {
                 Ok(true) => {}
                 Ok(false) => return Err(Cancelled),
                 // A store that cannot take a heartbeat now will tell when the result is stored; the work goes on.
-                Err(error) => tracing::warn!(job.id = %self.id, %error, "cannot renew the lease of a job"),
+                Err(error) => {
+                    tracing::warn!(job.id = %self.hold.id, %error, "cannot renew the lease of a job")
+                }
             }
+        }
+        Ok(())
+    }
+
+    /// Makes a query sample part of the job; fails, without the sample, when the job is no longer held.
+    pub(crate) fn own_query_sample(&self, sample: SampleId) -> Result<(), JobError> {
+        let store = self.engine.store();
+        if !store.own_query_sample(&self.hold, sample)? {
+            store.delete_sample(sample, self.engine.now())?;
+            return Err(Cancelled.into());
         }
         Ok(())
     }
@@ -127,67 +179,31 @@ impl JobControl<'_> {
     }
 }
 
-/// The worker threads of this process.
-#[derive(Debug)]
-pub struct Workers {
-    engine: Arc<Engine>,
-    threads: Vec<JoinHandle<()>>,
-}
-
-impl Workers {
-    /// Starts `count` worker threads named `<name>-<number>`.
-    pub fn start(engine: &Arc<Engine>, name: &str, count: usize) -> std::io::Result<Self> {
-        let threads = (0..count)
-            .map(|number| {
-                let engine = Arc::clone(engine);
-                let worker = format!("{name}-{number}");
-                std::thread::Builder::new().name(worker.clone()).spawn(move || work(&engine, &worker))
-            })
-            .collect::<Result<_, _>>()?;
-        Ok(Self { engine: Arc::clone(engine), threads })
-    }
-
-    /// Takes no further work, asks running jobs to stop so that they are released for the next start, and waits for the
-    /// threads to end.
-    pub fn stop(self) {
-        let board = self.engine.board();
-        board.stopping.store(true, Ordering::Relaxed);
-        board.cancel_all();
-        board.announce();
-        for thread in self.threads {
-            // A worker thread catches what its jobs panic with; a panic beyond that is in the log already.
-            let _ = thread.join();
-        }
-    }
-}
-
-fn work(engine: &Engine, worker: &str) {
-    let board = engine.board();
-    while !board.stopping.load(Ordering::Relaxed) {
-        let seen = *board.news.lock();
-        match run_next(engine, worker) {
-            Ok(None) => {}
-            Ok(Some(pause)) => board.wait(seen, pause),
-            Err(error) => {
-                tracing::error!(worker, %error, "the queue failed");
-                std::thread::sleep(IDLE);
-            }
-        }
-    }
-}
-
-/// Takes one job and runs it to its end; if there is none, answers for how long to wait for news.
-fn run_next(engine: &Engine, worker: &str) -> Result<Option<Duration>, StoreError> {
+/// Takes one job and runs it to its end; if there is none, answers for how long to wait for news. `begin` is told whose job
+/// was taken.
+fn run_next(
+    engine: &Engine,
+    worker: &str,
+    (lane, except_clients): (Lane, &[String]),
+    begin: impl FnOnce(&str),
+) -> Result<Option<Duration>, StoreError> {
     let now = engine.now();
-    engine.store().release_expired(live_since(now), None, now)?;
-    let job = match claim(engine, worker)? {
-        Claim::Job(job) => job,
+    engine.store().release_expired(live_since(now), "", now)?;
+    let job = match claim(engine, worker, lane, except_clients)? {
+        Claim::Job(claimed) => {
+            begin(&claimed.client);
+            claimed.job
+        }
         Claim::Nothing(pause) => return Ok(Some(pause)),
     };
+    let Some(hold) = job.hold() else {
+        // Taken from us between two lines: another worker has it.
+        return Ok(None);
+    };
     let board = engine.board();
-    let cancelled = Arc::new(AtomicBool::new(board.stopping.load(Ordering::Relaxed)));
+    let cancelled = Arc::new(AtomicBool::new(board.is_stopping()));
     board.running.lock().insert(job.id, Arc::clone(&cancelled));
-    let control = JobControl { engine, id: job.id, worker, cancelled, last: Mutex::new(None) };
+    let control = JobControl { engine, hold: hold.clone(), cancelled, last: Mutex::new(None) };
     let started = Instant::now();
     let work = || catch_unwind(AssertUnwindSafe(|| run(engine, &job, &control)));
     let (outcome, stages) = stage::gathered(work);
@@ -195,7 +211,7 @@ fn run_next(engine: &Engine, worker: &str) -> Result<Option<Duration>, StoreErro
         Err(JobError::Failed(format!("the job crashed: {}", panic_text(panic.as_ref()))))
     });
     board.running.lock().remove(&job.id);
-    stage::timed(Stage::Store, || end(engine, &job, worker, outcome))?;
+    stage::timed(Stage::Store, || end(engine, &job, &hold, outcome))?;
     let duration_ms = started.elapsed().as_millis() as u64;
     tracing::debug!(job.id = %job.id, job.method = job.method, duration_ms, stages = stage::to_text(&stages), "job ended");
     board.announce();
@@ -203,47 +219,45 @@ fn run_next(engine: &Engine, worker: &str) -> Result<Option<Duration>, StoreErro
 }
 
 enum Claim {
-    Job(Box<Job>),
+    Job(Box<Claimed>),
     /// Nothing to do for so long, unless something is announced.
     Nothing(Duration),
 }
 
-/// Takes the next job, unless that one is at rest.
-fn claim(engine: &Engine, worker: &str) -> Result<Claim, StoreError> {
+/// Takes the next job that is not at rest.
+fn claim(engine: &Engine, worker: &str, lane: Lane, except_clients: &[String]) -> Result<Claim, StoreError> {
     let mut resting = engine.board().resting.lock();
     let now = Instant::now();
     resting.retain(|(_, until)| *until > now);
-    if let Some(first) = resting.iter().map(|(_, until)| *until).min() {
-        let queued = JobFilter { state: Some(JobState::Queued), ..JobFilter::default() };
-        let queued = engine.store().jobs(&queued, 0, GLANCE, true)?;
-        let next = queued.iter().find(|job| job.unfinished_dependencies.is_empty());
-        if next.is_none_or(|next| resting.iter().any(|(id, _)| *id == next.id)) {
-            return Ok(Claim::Nothing(first.saturating_duration_since(now)));
-        }
-    }
-    let job = engine.store().claim(worker, engine.now())?;
-    Ok(job.map_or(Claim::Nothing(IDLE), |job| Claim::Job(Box::new(job))))
+    let ids: Vec<JobId> = resting.iter().map(|(id, _)| *id).collect();
+    let claimed =
+        engine.store().claim(worker, &Wanted { lane, except_clients, resting: &ids }, engine.now())?;
+    let first_end = resting.iter().map(|(_, until)| until.saturating_duration_since(now)).min();
+    Ok(match claimed {
+        Some(claimed) => Claim::Job(Box::new(claimed)),
+        None => Claim::Nothing(first_end.map_or(IDLE, |end| end.min(IDLE))),
+    })
 }
 
 fn end(
     engine: &Engine,
     job: &Job,
-    worker: &str,
+    hold: &Hold,
     outcome: Result<Vec<u8>, JobError>,
 ) -> Result<(), StoreError> {
     let now = engine.now();
     match outcome {
         Ok(result) => {
-            engine.store().finish(job.id, worker, &result, now)?;
+            engine.store().finish(hold, &result, now)?;
         }
-        Err(JobError::Cancelled(_)) if engine.board().stopping.load(Ordering::Relaxed) => {
-            // Not the job's fault: it is handed back and costs no attempt worth mentioning.
-            engine.store().release(job.id, worker)?;
+        Err(JobError::Cancelled(_)) if engine.board().is_stopping() => {
+            // Not the job's fault: it is handed back and costs no attempt.
+            engine.store().release(hold)?;
         }
         Err(error) => {
             let fatal = !matches!(error, JobError::Store(_));
             tracing::info!(job.id = %job.id, job.method = job.method, error = %error, "job failed");
-            engine.store().fail(job.id, worker, &error.to_string(), fatal, now)?;
+            engine.store().fail(hold, &error.to_string(), fatal, now)?;
         }
     }
     Ok(())

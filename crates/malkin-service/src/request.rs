@@ -8,6 +8,7 @@ mod arguments;
 mod binary;
 mod changes;
 mod display;
+mod lane;
 mod unique_blocks;
 
 use malkin_report::{FamilyId, FunctionId, JobId, SampleId, UploadId};
@@ -233,11 +234,23 @@ impl Request {
             file_params: python_json::to_text(&Value::Object(file_params)),
             descriptor: python_json::to_text(&json!([self.method(), sorted, file_hashes])),
             dependencies,
-            priority: 0,
             attempts: ATTEMPTS,
-            author: String::new(),
             always_new,
+            ..NewJob::default()
         }
+    }
+
+    /// The same request about another upload; requests without one stay as they are.
+    pub(crate) fn of_upload(mut self, id: UploadId) -> Self {
+        match &mut self {
+            Self::QueryReport(upload, _)
+            | Self::QueryBinary(upload, _)
+            | Self::QueryMapped(upload, ..)
+            | Self::CheckRules(upload, _)
+            | Self::AddBinary(upload, _) => *upload = id,
+            _ => {}
+        }
+        self
     }
 
     /// Reads the queue's form back.

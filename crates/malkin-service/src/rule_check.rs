@@ -1,7 +1,8 @@
 //! YARA rules tried on the executables that the store keeps: what they hit, and what they should not have hit.
 //!
 //! Which hits are wanted is the caller's to say. Files that have to be hit are tried first, so that time runs out on the
-//! others; whatever was not tried is told with the reason. Uploads that are reports and not executables are passed over.
+//! others; whatever was not tried is reported with the reason. Only files that are kept with a stored sample are tried: what
+//! somebody sent in to ask about it is nobody else's.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant};
 use malkin_matching::{Control, Progress, Unlimited};
 use malkin_report::SampleId;
 use malkin_report::UploadId;
-use malkin_store::Upload;
+use malkin_store::KeptFile;
 use malkin_triage::yara::Rules;
 use serde_json::{Value, json};
 
@@ -41,7 +42,14 @@ pub struct RuleCheck {
     pub num_untried: u64,
     /// Bytes that were scanned.
     pub bytes: u64,
+    /// Which budget ended the check before all files were scanned: `time` or `files`.
+    pub ended_by: Option<String>,
 }
+
+/// [`RuleCheck::ended_by`]: the time for all files was used up.
+pub(crate) const TIME_BUDGET: &str = "time";
+/// [`RuleCheck::ended_by`]: as many files as one check may scan were scanned.
+pub(crate) const FILES_BUDGET: &str = "files";
 
 /// A file that was scanned.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -76,7 +84,7 @@ impl RuleCheck {
         });
         json!({
             "files": files.collect::<Vec<_>>(), "untried": untried.collect::<Vec<_>>(),
-            "num_untried": self.num_untried, "bytes": self.bytes,
+            "num_untried": self.num_untried, "bytes": self.bytes, "ended_by": self.ended_by,
         })
     }
 
@@ -101,22 +109,22 @@ impl RuleCheck {
             untried: untried.collect(),
             num_untried: number("num_untried"),
             bytes: number("bytes"),
+            ended_by: value["ended_by"].as_str().map(str::to_owned),
         }
     }
 
-    fn leave_out(&mut self, file: &Kept, cause: &str) {
+    fn leave_out(&mut self, file: &KeptFile, cause: &str) {
         self.num_untried += 1;
         if self.untried.len() < MAX_UNTRIED {
-            let (sha256, sample) = (file.upload.sha256.to_string(), file.sample);
+            let (sha256, sample) = (file.upload.sha256.to_string(), Some(file.sample));
             self.untried.push(UntriedFile { sha256, sample, cause: cause.to_owned() });
         }
     }
-}
 
-/// A kept file.
-struct Kept {
-    upload: Upload,
-    sample: Option<SampleId>,
+    fn leave_out_for(&mut self, file: &KeptFile, budget: &str, cause: &str) {
+        self.ended_by = Some(budget.to_owned());
+        self.leave_out(file, cause);
+    }
 }
 
 impl Engine {
@@ -137,7 +145,7 @@ impl Engine {
     }
 }
 
-/// The body of a job that checks rules. It is JSON, as bodies of queries are, so that it is not taken for an executable.
+/// The body of a job that checks rules: JSON, as bodies of queries are.
 pub fn rules_to_body(source: &str) -> Vec<u8> {
     json!({ "rules": source }).to_string().into_bytes()
 }
@@ -186,15 +194,12 @@ fn check(
             return Err(Cancelled.into());
         }
         if started.elapsed() >= time {
-            check.leave_out(file, LATE);
+            check.leave_out_for(file, TIME_BUDGET, LATE);
             continue;
         }
         let Some(bytes) = engine.store().upload(file.upload.id)? else { continue };
-        if is_json(&bytes) {
-            continue;
-        }
         if check.files.len() >= MAX_FILES {
-            check.leave_out(file, "there are too many files");
+            check.leave_out_for(file, FILES_BUDGET, "there are too many files");
             continue;
         }
         let (hits, failure) = timed(Stage::Examine, || rules.scan(&bytes));
@@ -205,7 +210,7 @@ fn check(
         check.bytes += bytes.len() as u64;
         check.files.push(CheckedFile {
             sha256: file.upload.sha256.to_string(),
-            sample: file.sample,
+            sample: Some(file.sample),
             rules: hits.into_iter().map(|hit| hit.rule).collect(),
         });
     }
@@ -215,21 +220,12 @@ fn check(
     Ok(check)
 }
 
-/// All kept uploads, those of the wanted samples first.
-fn kept(engine: &Engine, first: &[SampleId]) -> Result<Vec<Kept>, JobError> {
+/// All kept files, those of the wanted samples first.
+fn kept(engine: &Engine, first: &[SampleId]) -> Result<Vec<KeptFile>, JobError> {
     let rank: HashMap<SampleId, usize> = first.iter().enumerate().map(|(rank, id)| (*id, rank)).collect();
-    let mut files = Vec::new();
-    for upload in engine.store().uploads()? {
-        let sample = engine.store().sample_by_sha256(&upload.sha256.to_string())?;
-        files.push(Kept { upload, sample: sample.map(|sample| sample.sample_id) });
-    }
-    files.sort_by_key(|file| file.sample.and_then(|sample| rank.get(&sample).copied()).unwrap_or(usize::MAX));
+    let mut files = engine.store().kept_files()?;
+    files.sort_by_key(|file| rank.get(&file.sample).copied().unwrap_or(usize::MAX));
     Ok(files)
-}
-
-/// Reports that were queried are kept as they came.
-fn is_json(bytes: &[u8]) -> bool {
-    bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{')
 }
 
 #[cfg(test)]
@@ -238,15 +234,23 @@ mod tests {
 
     use super::*;
     use crate::clock::Clock;
+    use crate::test_corpus::sample;
 
     #[test]
     fn rules_are_run_over_kept_executables() {
         let store: std::sync::Arc<dyn malkin_store::Store> =
             std::sync::Arc::new(SqliteStore::open_in_memory().unwrap());
         let engine = Engine::open(store.clone(), Clock::System).unwrap();
-        for bytes in [&b"MZ one needle"[..], b"MZ two", &rules_to_body("needle")] {
-            store.put_upload(bytes, engine.now()).unwrap();
+        for (seed, bytes) in [&b"MZ one needle"[..], b"MZ two"].into_iter().enumerate() {
+            let file = store.keep_file(bytes, engine.now()).unwrap();
+            let sha256 = file.sha256.to_string();
+            let sample = malkin_store::NewSample { sha256, ..sample("a.exe", "family", seed as u64, 3) };
+            store.add_sample(&sample, &[], "", engine.now()).unwrap();
         }
+        // A query that waits, and a kept file without its sample, are nobody's business.
+        store.keep_file(b"MZ stray needle", engine.now()).unwrap();
+        let query = |id| crate::request::Request::QueryBinary(id, crate::request::MatchArguments::none());
+        engine.enqueue_binary(b"MZ secret needle", false, query).unwrap();
         let source = r#"rule needle { strings: $a = "needle" condition: $a } rule all { condition: true }"#;
         let checked = engine.check_rules(source, &[]).unwrap();
         let rules: Vec<Vec<String>> = checked.files.iter().map(|file| file.rules.clone()).collect();
@@ -254,7 +258,8 @@ mod tests {
         assert_eq!((checked.num_untried, checked.bytes), (0, 19));
         assert_eq!(RuleCheck::from_json(&checked.to_json()), checked);
         let late = check(&engine, source, &[], Duration::ZERO, &mut Unlimited).unwrap();
-        assert_eq!((late.num_untried, late.untried.len(), late.files.len()), (3, 3, 0));
+        assert_eq!((late.num_untried, late.untried.len(), late.files.len()), (2, 2, 0));
+        assert_eq!((late.ended_by.as_deref(), &checked.ended_by), (Some(TIME_BUDGET), &None));
         assert_eq!(late.untried[0].cause, "time was up");
         assert_eq!(RuleCheck::from_json(&late.to_json()), late);
         let error = engine.check_rules("rule { nothing", &[]).unwrap_err();

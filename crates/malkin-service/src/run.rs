@@ -93,14 +93,16 @@ pub(crate) fn run(engine: &Engine, job: &Job, control: &JobControl<'_>) -> Resul
         Request::MatchFunction(function, arguments) => {
             matching::function(engine, function, &arguments, reporting)
         }
-        Request::QueryReport(upload, arguments) => matching::query(engine, upload, &arguments, reporting),
+        Request::QueryReport(upload, arguments) => {
+            matching::query(engine, upload, &arguments, control, reporting)
+        }
         Request::QueryBinary(upload, arguments) => {
             let report = binary::report(engine, upload, "", LoadOptions::file(), control)?;
-            matching::query_with(engine, report, &arguments, reporting)
+            matching::query_with(engine, report, &arguments, control, reporting)
         }
         Request::QueryMapped(upload, base, arguments) => {
             let report = binary::report(engine, upload, "", LoadOptions::buffer(base, None), control)?;
-            matching::query_with(engine, report, &arguments, reporting)
+            matching::query_with(engine, report, &arguments, control, reporting)
         }
         Request::CheckRules(upload, first) => rule_check::run(engine, upload, &first, reporting),
         Request::AddBinary(upload, arguments) => binary::add(engine, upload, &arguments, control),

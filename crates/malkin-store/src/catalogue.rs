@@ -385,7 +385,8 @@ pub trait Catalogue {
         now: Timestamp,
     ) -> Result<bool, StoreError>;
 
-    /// Deletes samples of queries kept before a moment; answers how many. Their numbers are not used again.
+    /// Deletes some of the samples of queries that were kept before a moment and belong to no job; answers how many. Their
+    /// numbers are not used again. One call is short; it is repeated until it answers 0.
     fn delete_query_samples(&self, added_before: Timestamp) -> Result<u64, StoreError>;
 }
 

@@ -10,6 +10,7 @@ mod analyses;
 mod catalogue;
 mod jobs;
 mod modify;
+mod queue;
 pub mod search;
 
 use malkin_report::wire::columns::Xcfg;
@@ -25,8 +26,16 @@ pub type Check = (&'static str, fn(&dyn Store));
 
 /// All checks.
 pub fn checks() -> Vec<Check> {
-    [access::CHECKS, analyses::CHECKS, catalogue::CHECKS, jobs::CHECKS, modify::CHECKS, search::CHECKS]
-        .concat()
+    [
+        access::CHECKS,
+        analyses::CHECKS,
+        catalogue::CHECKS,
+        jobs::CHECKS,
+        modify::CHECKS,
+        queue::CHECKS,
+        search::CHECKS,
+    ]
+    .concat()
 }
 
 /// Runs all checks, each on a store of its own.

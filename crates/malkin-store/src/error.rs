@@ -51,6 +51,18 @@ pub enum StoreError {
         /// The limit in bytes.
         limit: usize,
     },
+    /// A client has too much in the queue.
+    #[error(
+        "{client} has {jobs} jobs with {file_bytes} bytes of files in the queue; wait until some of them have ended"
+    )]
+    QueueFull {
+        /// Who: a token or an address.
+        client: String,
+        /// Jobs of this client that have not ended.
+        jobs: u64,
+        /// Bytes of their files.
+        file_bytes: u64,
+    },
     /// A search that cannot be made as it stands.
     #[error(transparent)]
     Search(#[from] crate::search::SearchError),

@@ -1,19 +1,41 @@
-//! The persisted queue: jobs, their uploads and their results. Contract and values.
+//! The persisted queue: jobs, their files and their results. Contract and values.
 //!
 //! A job is never lost once its number was given out: a worker that dies lets its lease run out, and the job is taken up
 //! again with one attempt less. Result bytes are served as they were stored.
+//!
+//! The queue is fair: jobs of one client run in the order of priority and number, clients take turns. A file belongs to
+//! its jobs and is deleted with the last of them that has not ended, unless it is kept as the file of a sample.
 
 use std::collections::BTreeMap;
 use std::io::Read;
 
-use malkin_report::{JobId, ResultId, Sha256, UploadId};
+use malkin_report::{JobId, ResultId, SampleId, Sha256, UploadId};
 
 use crate::catalogue::After;
 use crate::error::StoreError;
 use crate::time::Timestamp;
 
+/// How long a job is expected to run. Workers that take short jobs only never wait for long ones.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub enum Lane {
+    /// About a second or less.
+    #[default]
+    Short,
+    /// Possibly minutes.
+    Long,
+}
+
+/// How much one client may have in the queue, running jobs included.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ceiling {
+    /// Jobs.
+    pub jobs: u64,
+    /// Bytes of their files. One file is always allowed.
+    pub file_bytes: u64,
+}
+
 /// A job to be queued.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct NewJob {
     /// What to do, for example `getMatchesForSample`.
     pub method: String,
@@ -31,6 +53,13 @@ pub struct NewJob {
     pub attempts: u32,
     /// Name of the token whose holder asks; empty if there is none. No part of what makes requests equal.
     pub author: String,
+    /// With whom the job takes turns: a token or an address; empty if there is neither. It is stored until the job ends
+    /// and is no part of what makes requests equal.
+    pub client: String,
+    /// How long the job is expected to run.
+    pub lane: Lane,
+    /// The job is refused if its client has this much in the queue; `None` for no limit.
+    pub ceiling: Option<Ceiling>,
     /// Queue a new job even if an equal one that is not exhausted exists.
     pub always_new: bool,
 }
@@ -99,6 +128,8 @@ pub struct Job {
     pub notify_done: bool,
     /// Jobs that wait for this one.
     pub required_by: Vec<JobId>,
+    /// How often a worker took it. Names the attempt in [`Hold`].
+    pub attempt: u32,
     /// Jobs this one depends on.
     pub all_dependencies: Vec<JobId>,
     /// Those of them that have not ended.
@@ -120,6 +151,96 @@ impl Job {
             JobState::Queued
         }
     }
+}
+
+impl Job {
+    /// The attempt that is running, as the worker that was given the job has to name it. `None` if no worker has the job.
+    pub fn hold(&self) -> Option<Hold> {
+        let worker = self.locked_by.clone().filter(|_| self.state() == JobState::InProgress)?;
+        Some(Hold { id: self.id, worker, attempt: self.attempt })
+    }
+}
+
+/// One attempt of one worker at a job. A worker that lost its lease cannot change what a later attempt does, even if that
+/// is its own.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Hold {
+    /// The job.
+    pub id: JobId,
+    /// The worker.
+    pub worker: String,
+    /// [`Job::attempt`] of the attempt.
+    pub attempt: u32,
+}
+
+/// Which jobs a worker takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Wanted<'a> {
+    /// The longest lane; shorter ones are taken as well.
+    pub lane: Lane,
+    /// Clients whose jobs are left alone.
+    pub except_clients: &'a [String],
+    /// Jobs that must not be taken yet. Their clients' later jobs wait for them.
+    pub resting: &'a [JobId],
+}
+
+impl Wanted<'_> {
+    /// Every job.
+    pub const ANY: Self = Self { lane: Lane::Long, except_clients: &[], resting: &[] };
+}
+
+/// A job that was given to a worker.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Claimed {
+    /// The job.
+    pub job: Job,
+    /// Whose turn it was.
+    pub client: String,
+}
+
+/// Which jobs that have ended are kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Retention {
+    /// Jobs not used since then are deleted.
+    pub unused_since: Timestamp,
+    /// Greatest number of bytes of all results and query samples, as stored. Beyond it the jobs that were not used for the
+    /// longest time are deleted.
+    pub max_bytes: u64,
+    /// Jobs used since then are never deleted: their clients are about to fetch the results.
+    pub fresh_since: Timestamp,
+}
+
+/// What one step of expiring deleted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Expired {
+    /// Jobs.
+    pub jobs: u64,
+    /// Bytes of their results and query samples.
+    pub bytes: u64,
+    /// There may be more to delete.
+    pub more: bool,
+}
+
+/// What jobs and files take up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Usage {
+    /// Jobs that ended.
+    pub ended_jobs: u64,
+    /// Bytes of their results and query samples, as stored.
+    pub result_bytes: u64,
+    /// Files: of jobs that have not ended, and those that are kept.
+    pub files: u64,
+    /// Their bytes as they were sent.
+    pub file_bytes: u64,
+}
+
+/// A kept file.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KeptFile {
+    /// The file.
+    pub upload: Upload,
+    /// The stored sample that it is.
+    pub sample: SampleId,
 }
 
 /// Which jobs a listing or deletion is about. Conditions are ANDed; none at all means every job.
@@ -165,67 +286,70 @@ impl std::fmt::Debug for Content {
 
 /// The queue.
 pub trait Jobs {
-    /// Stores a body; equal bodies are kept once.
-    fn put_upload(&self, bytes: &[u8], now: Timestamp) -> Result<Upload, StoreError>;
+    /// Stores a file and keeps it for as long as the stored sample with its SHA-256 exists; equal files are kept once.
+    fn keep_file(&self, bytes: &[u8], now: Timestamp) -> Result<Upload, StoreError>;
 
-    /// Reads a body back.
+    /// Keeps the file of a job beyond the end of the job, as [`Jobs::keep_file`] does. A file that is gone stays gone.
+    fn keep_upload(&self, id: UploadId) -> Result<(), StoreError>;
+
+    /// Reads a file back.
     fn upload(&self, id: UploadId) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// Whether a body is stored under this id.
+    /// Whether this is the id of a file, possibly of one that was deleted when its job ended.
     fn has_upload(&self, id: UploadId) -> Result<bool, StoreError>;
 
-    /// All uploads, in the order in which they were first handed in.
-    fn uploads(&self) -> Result<Vec<Upload>, StoreError>;
+    /// The files that are kept with their samples, in the order in which they were first handed in. Files of queries are
+    /// not among them.
+    fn kept_files(&self) -> Result<Vec<KeptFile>, StoreError>;
 
     /// Queues a job and answers its id. Unless `always_new`, an equal earlier job (same descriptor) that is finished,
     /// waiting, or running under a live lease (locked no earlier than `live_since`) is answered instead, the newest first.
+    /// Such a job runs when it is the turn of any client that asked for it.
+    ///
+    /// # Errors
+    /// [`StoreError::QueueFull`] beyond the ceiling of the job.
     fn enqueue(&self, job: &NewJob, live_since: Timestamp, now: Timestamp) -> Result<JobId, StoreError>;
 
-    /// Takes the next job for a worker: highest priority, then oldest, with all dependencies ended. Marks it started and
-    /// locked. `None` if nothing can run.
-    fn claim(&self, worker: &str, now: Timestamp) -> Result<Option<Job>, StoreError>;
-
-    /// Renews the lease and notes progress (0..=1). False if the job is no longer this worker's (cancelled, deleted, lost).
-    fn heartbeat(
+    /// As [`Jobs::enqueue`], for a job on a file, which is stored with it. `job` makes the job of the stored file; it may be
+    /// called several times. Nothing is stored if an earlier job is answered.
+    fn enqueue_file(
         &self,
-        id: JobId,
-        worker: &str,
-        progress: Option<f64>,
+        file: &[u8],
+        job: &dyn Fn(&Upload) -> NewJob,
+        live_since: Timestamp,
         now: Timestamp,
-    ) -> Result<bool, StoreError>;
+    ) -> Result<JobId, StoreError>;
 
-    /// Stores the result and marks the job finished with progress 1, in one transaction; releases dependants. False if
-    /// the job is no longer this worker's.
-    fn finish(
-        &self,
-        id: JobId,
-        worker: &str,
-        result: &[u8],
-        now: Timestamp,
-    ) -> Result<Option<ResultId>, StoreError>;
+    /// Takes the next job for a worker. Clients take turns; of the jobs of one client in one lane that is next with the
+    /// highest priority, then the oldest, with all dependencies ended. Marks it started and locked. `None` if nothing can run.
+    fn claim(&self, worker: &str, wanted: &Wanted<'_>, now: Timestamp)
+    -> Result<Option<Claimed>, StoreError>;
+
+    /// Renews the lease and notes progress (0..=1). False if the job is no longer held (cancelled, deleted, lost).
+    fn heartbeat(&self, hold: &Hold, progress: Option<f64>, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// Makes a query sample part of a job: it is deleted with the job. A sample of an earlier attempt is deleted at once.
+    /// False if the job is no longer held.
+    fn own_query_sample(&self, hold: &Hold, sample: SampleId) -> Result<bool, StoreError>;
+
+    /// Stores the result and marks the job finished with progress 1, in one transaction; releases dependants. `None` if
+    /// the job is no longer held.
+    fn finish(&self, hold: &Hold, result: &[u8], now: Timestamp) -> Result<Option<ResultId>, StoreError>;
 
     /// Notes a failed attempt: one attempt less, released for another worker, or failed for good when none is left (then
-    /// dependants are released). `fatal` takes all attempts.
-    fn fail(
-        &self,
-        id: JobId,
-        worker: &str,
-        error: &str,
-        fatal: bool,
-        now: Timestamp,
-    ) -> Result<(), StoreError>;
+    /// dependants are released). `fatal` takes all attempts. Nothing happens if the job is no longer held.
+    fn fail(&self, hold: &Hold, error: &str, fatal: bool, now: Timestamp) -> Result<(), StoreError>;
 
-    /// Hands a job back as it was, without a lost attempt: the worker is about to stop. False if it is no longer this
-    /// worker's.
-    fn release(&self, id: JobId, worker: &str) -> Result<bool, StoreError>;
+    /// Hands a job back as it was, without a lost attempt: the worker is about to stop. False if it is no longer held.
+    fn release(&self, hold: &Hold) -> Result<bool, StoreError>;
 
-    /// Releases jobs whose lease ended before `live_since` with one attempt less; answers how many. `dead_workers` names a
-    /// prefix of workers known to be dead whatever their lease (those of an earlier run of this process on an embedded
-    /// store): `Some("")` for all.
+    /// Releases jobs whose lease ended before `live_since` with one attempt less; answers how many. `dead_workers` is the
+    /// prefix of the names of workers that are known to be dead whatever their lease, for example those of an earlier run on
+    /// an embedded store. An empty prefix names no worker.
     fn release_expired(
         &self,
         live_since: Timestamp,
-        dead_workers: Option<&str>,
+        dead_workers: &str,
         now: Timestamp,
     ) -> Result<u64, StoreError>;
 
@@ -247,16 +371,16 @@ pub trait Jobs {
     /// A piece of the jobs in the order of [`Jobs::jobs`]. An empty one ends the listing.
     fn job_piece(&self, filter: &JobFilter, after: After, ascending: bool) -> Result<Vec<Job>, StoreError>;
 
-    /// Deletes jobs with their results; answers how many.
+    /// Deletes jobs with their results, query samples and files; answers how many.
     fn delete_jobs(&self, filter: &JobFilter) -> Result<u64, StoreError>;
 
-    /// Deletes one job with its result.
+    /// Deletes one job with its result, query sample and file.
     fn delete_job(&self, id: JobId) -> Result<bool, StoreError>;
 
     /// Counters by method and state. With `refresh` they are recounted from the jobs and all states are present.
     fn job_stats(&self, refresh: bool) -> Result<JobStats, StoreError>;
 
-    /// Bytes of a result.
+    /// Bytes of a result. Counts as a use of its job once [`Jobs::expire`] is called next.
     fn result(&self, id: ResultId) -> Result<Option<Vec<u8>>, StoreError>;
 
     /// A result to be read piece by piece; none if there is none.
@@ -265,7 +389,15 @@ pub trait Jobs {
     /// The job a result belongs to; none if that is gone.
     fn job_of_result(&self, id: ResultId) -> Result<Option<Job>, StoreError>;
 
-    /// Deletes uploads that no job refers to, that are no stored sample, and that nobody handed in since a moment; answers how many. The moment has to
-    /// leave a client that just handed one in the time to queue its job.
-    fn sweep_uploads(&self, untouched_since: Timestamp) -> Result<u64, StoreError>;
+    /// Deletes some of the jobs that need not be kept, as [`Jobs::delete_job`] does, those first that were not used for the
+    /// longest time. Jobs that have not ended, and jobs that such a job depends on, are never deleted. One call is short, so
+    /// that other changes do not wait; it is repeated while there is `more`.
+    fn expire(&self, retention: &Retention, now: Timestamp) -> Result<Expired, StoreError>;
+
+    /// Deletes some files that belong to no job that has not ended and to no stored sample; answers how many. One call is
+    /// short; it is repeated until it answers 0.
+    fn sweep_uploads(&self) -> Result<u64, StoreError>;
+
+    /// What jobs and files take up.
+    fn usage(&self) -> Result<Usage, StoreError>;
 }

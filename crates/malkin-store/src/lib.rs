@@ -26,7 +26,10 @@ pub use catalogue::{
     PIECE_RECORDS, Page, SampleChange, is_stale_minhash_version,
 };
 pub use error::StoreError;
-pub use jobs::{Content, Job, JobFilter, JobState, JobStats, Jobs, NewJob, Upload};
+pub use jobs::{
+    Ceiling, Claimed, Content, Expired, Hold, Job, JobFilter, JobState, JobStats, Jobs, KeptFile, Lane,
+    NewJob, Retention, Upload, Usage, Wanted,
+};
 pub use search::{Border, Filter, Found, Noun, Order, Search, SearchError, Searches};
 pub use sqlite::{
     INDEX_EXTENSION, INDEX_FOLDER, INDEX_OWNER, INSPECTED_AT_OPEN, Inspection, PackedDisassembly,
@@ -55,11 +58,19 @@ pub trait Store: Catalogue + Searches + Jobs + Analyses + Access + Send + Sync {
     /// [`StoreError::Lost`] if a file was deleted or replaced, [`StoreError::Damaged`] if damage was found.
     fn health(&self) -> Result<(), StoreError>;
 
-    /// Drops samples, families, functions and jobs and restarts their counters (samples, functions and job numbers from
-    /// 0, families from 1, query objects from -1). Stored result bytes, job statistics and the state counter survive, as
-    /// they do in MCRIT (`mcrit-api.md` section 3).
+    /// Drops samples, families, functions, jobs with their files and results, analyses and answers of providers, and
+    /// restarts the counters (samples, functions and job numbers from 0, families from 1, query objects from -1). Tokens, job
+    /// statistics and the state counter survive. MCRIT keeps the bytes of results; here nothing of the old corpus stays.
     fn respawn(&self) -> Result<(), StoreError>;
 
     /// Writes something that changes nothing, durably, and takes some space for a moment; fails if writes fail.
     fn try_write(&self) -> Result<(), StoreError>;
+
+    /// Gives some of the room that deleted records left back to the file system; answers whether there is more to give. One
+    /// call is short. A little room stays for what is written next, and a database made before format 8 gives nothing back
+    /// until it was compacted once ([`SqliteStore::compact`]).
+    fn give_back(&self) -> Result<bool, StoreError>;
+
+    /// Room in the database that nothing uses, in bytes.
+    fn free_bytes(&self) -> Result<u64, StoreError>;
 }

@@ -18,6 +18,7 @@ mod codec;
 mod counters;
 mod directory;
 mod engine;
+mod expire;
 mod functions;
 mod inspection;
 mod job_rows;
@@ -31,6 +32,8 @@ mod queue;
 mod samples;
 mod search;
 mod stats;
+mod turns;
+mod uploads;
 
 pub use analyses::read_original_analyses;
 pub(crate) use checksums::MISFIT;
@@ -49,6 +52,7 @@ pub struct SqliteStore {
     // Declared, and so dropped, before the claim: the database is closed when the next process may come in.
     engine: engine::Engine,
     ids: object_ids::ObjectIds,
+    uses: expire::Uses,
     /// None in memory.
     claim: Option<claim::Claim>,
 }
@@ -67,7 +71,8 @@ impl SqliteStore {
         migrate::migrate(&mut engine.writer())?;
         checksums::keep(&mut engine.writer())?;
         engine.check_files()?;
-        Self { engine, ids: object_ids::ObjectIds::new()?, claim: Some(claim) }.inspected_if_small()
+        Self { engine, ids: object_ids::ObjectIds::new()?, uses: expire::Uses::default(), claim: Some(claim) }
+            .inspected_if_small()
     }
 
     /// Opens the store of a directory for reading only, which several processes may do at once. Nothing in the directory is
@@ -85,7 +90,8 @@ impl SqliteStore {
         }
         let engine = engine::Engine::open_read_only(&path)?;
         migrate::require_newest(&engine.writer())?;
-        Self { engine, ids: object_ids::ObjectIds::new()?, claim: Some(claim) }.inspected_if_small()
+        Self { engine, ids: object_ids::ObjectIds::new()?, uses: expire::Uses::default(), claim: Some(claim) }
+            .inspected_if_small()
     }
 
     fn inspected_if_small(self) -> Result<Self, StoreError> {
@@ -125,12 +131,20 @@ impl SqliteStore {
         let engine = engine::Engine::open_in_memory()?;
         migrate::migrate(&mut engine.writer())?;
         checksums::keep(&mut engine.writer())?;
-        Ok(Self { engine, ids: object_ids::ObjectIds::new()?, claim: None })
+        Ok(Self { engine, ids: object_ids::ObjectIds::new()?, uses: expire::Uses::default(), claim: None })
     }
 
     /// Replaces what a second process is told about this one.
     pub fn set_holder_note(&self, note: &str) -> Result<(), StoreError> {
         self.claim.as_ref().map_or(Ok(()), |claim| claim.set_note(note))
+    }
+
+    /// Writes the whole database again without unused room. From then on [`Store::give_back`] works on databases that are
+    /// older than format 8. Takes as much free disk as twice the database, and nothing can be changed meanwhile.
+    pub fn compact(&self) -> Result<(), StoreError> {
+        let writer = self.engine.writer();
+        writer.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")?;
+        Ok(())
     }
 }
 
@@ -169,6 +183,45 @@ impl Store for SqliteStore {
     fn try_write(&self) -> Result<(), StoreError> {
         self.engine.try_write()
     }
+
+    fn give_back(&self) -> Result<bool, StoreError> {
+        if free_pages(&self.engine)? <= SLACK_PAGES
+            || self.engine.read(|connection| pragma(connection, "auto_vacuum"))? == 0
+        {
+            return Ok(false);
+        }
+        self.engine.write(|transaction| {
+            let free = pragma(transaction, "freelist_count")?;
+            let pages = (free - SLACK_PAGES).min(PAGES_AT_ONCE);
+            if pages <= 0 {
+                return Ok(false);
+            }
+            // One row is one page: the statement has to be run to its end.
+            let mut vacuum = transaction.prepare(&format!("PRAGMA incremental_vacuum({pages})"))?;
+            let mut rows = vacuum.query([])?;
+            while rows.next()?.is_some() {}
+            let left = pragma(transaction, "freelist_count")?;
+            Ok(left > SLACK_PAGES && left < free)
+        })
+    }
+
+    fn free_bytes(&self) -> Result<u64, StoreError> {
+        let page = self.engine.read(|connection| pragma(connection, "page_size"))?;
+        Ok((free_pages(&self.engine)? * page) as u64)
+    }
+}
+
+/// Unused pages that stay in the file, so that it need not grow again at once: 8 MiB.
+const SLACK_PAGES: i64 = 2048;
+/// Unused pages that are given back in one step: 4 MiB, so that no change waits long.
+const PAGES_AT_ONCE: i64 = 1024;
+
+fn free_pages(engine: &engine::Engine) -> Result<i64, StoreError> {
+    engine.read(|connection| pragma(connection, "freelist_count"))
+}
+
+fn pragma(connection: &rusqlite::Connection, name: &str) -> Result<i64, StoreError> {
+    Ok(connection.pragma_query_value(None, name, |row| row.get(0))?)
 }
 
 #[cfg(test)]

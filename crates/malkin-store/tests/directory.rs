@@ -5,8 +5,12 @@
 use std::fs;
 use std::path::Path;
 
+use malkin_report::UploadId;
 use malkin_store::conformance::{at, labels, sample};
-use malkin_store::{Catalogue, FunctionQuery, JobFilter, Jobs, NewJob, Page, SqliteStore, Store, StoreError};
+use malkin_store::{
+    Catalogue, FunctionQuery, JobFilter, Jobs, NewJob, Page, Retention, SqliteStore, Store, StoreError,
+    Upload, Wanted,
+};
 use malkin_testkit::TestDir;
 use rusqlite::Connection;
 
@@ -29,24 +33,19 @@ fn everything_is_there_after_closing() {
     let dir = TestDir::new();
     let nested = dir.join("deeper/down");
     let store = filled(&nested);
-    let upload = store.put_upload(b"body", at(0)).unwrap();
-    let job = NewJob {
-        method: "m".to_owned(),
-        params: String::new(),
-        file_params: format!("{{\"0\": \"{}\"}}", upload.id),
-        descriptor: "d".to_owned(),
-        dependencies: Vec::new(),
-        priority: 0,
-        attempts: 3,
-        author: String::new(),
-        always_new: false,
-    };
+    let job = NewJob { method: "m".to_owned(), descriptor: "d".to_owned(), attempts: 3, ..NewJob::default() };
     let done = store.enqueue(&job, at(0), at(0)).unwrap();
-    store.claim("w", at(1)).unwrap().unwrap();
-    let result = store.finish(done, "w", b"result", at(2)).unwrap().unwrap();
-    let open_job = NewJob { always_new: true, dependencies: vec![done], ..job };
-    store.enqueue(&open_job, at(0), at(3)).unwrap();
-    store.claim("w", at(4)).unwrap().unwrap();
+    let claimed = store.claim("w", &Wanted::ANY, at(1)).unwrap().unwrap();
+    let result = store.finish(&claimed.job.hold().unwrap(), b"result", at(2)).unwrap().unwrap();
+    let with_file = |upload: &Upload| NewJob {
+        file_params: format!("{{\"0\": \"{}\"}}", upload.id),
+        always_new: true,
+        dependencies: vec![done],
+        ..job.clone()
+    };
+    store.enqueue_file(b"body", &with_file, at(0), at(3)).unwrap();
+    let claimed = store.claim("w", &Wanted::ANY, at(4)).unwrap().unwrap();
+    let file = UploadId::parse(&claimed.job.file_params[7..31]).unwrap();
     let look = |store: &SqliteStore| {
         let functions = store.functions(&FunctionQuery::All(Page::default())).unwrap();
         let ids: Vec<_> = functions.iter().map(|function| function.function_id).collect();
@@ -58,7 +57,7 @@ fn everything_is_there_after_closing() {
             store.counts().unwrap(),
             store.jobs(&JobFilter::default(), 0, 0, true).unwrap(),
             store.job_stats(false).unwrap(),
-            (store.result(result).unwrap(), store.upload(upload.id).unwrap()),
+            (store.result(result).unwrap(), store.upload(file).unwrap()),
         )
     };
     let before = look(&store);
@@ -69,7 +68,7 @@ fn everything_is_there_after_closing() {
     assert_eq!(store.engine(), "sqlite");
     let (query, function) = store.add_query_sample(&sample(98, 1), at(0)).unwrap();
     assert_eq!((query.sample_id.get(), function.get()), (-2, -6), "counters go on");
-    assert_eq!(store.release_expired(at(0), Some(""), at(9)).unwrap(), 1);
+    assert_eq!(store.release_expired(at(0), "w", at(9)).unwrap(), 1);
 }
 
 #[test]
@@ -218,4 +217,72 @@ fn flipped_bytes_in_use_are_an_error_and_not_a_panic() {
         noticed += usize::from(outcomes.contains(&true));
     }
     assert!(noticed > 0);
+}
+
+/// Bytes of the database on the disk once its log is brought in.
+fn bytes_on_disk(store: &SqliteStore, dir: &Path) -> u64 {
+    while store.give_back().unwrap() {}
+    let path = dir.join("malkin.db");
+    Connection::open(&path).unwrap().execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    fs::metadata(path).unwrap().len()
+}
+
+fn noise(seed: u64, bytes: usize) -> Vec<u8> {
+    let mut state = seed;
+    let mut byte = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 56) as u8
+    };
+    (0..bytes).map(|_| byte()).collect()
+}
+
+/// Files and results of 60 MB come and go, and the disk is as free as before.
+#[test]
+fn the_disk_is_given_back() {
+    const SLACK: u64 = 9 << 20;
+    let dir = TestDir::new();
+    let store = open(dir.path());
+    let start = bytes_on_disk(&store, dir.path());
+    let job = |name: u64| NewJob { descriptor: name.to_string(), attempts: 1, ..NewJob::default() };
+    for n in 0..15 {
+        let with_file =
+            |upload: &Upload| NewJob { file_params: format!("{{\"0\": \"{}\"}}", upload.id), ..job(n) };
+        store.enqueue_file(&noise(n, 2_000_000), &with_file, at(0), at(0)).unwrap();
+    }
+    while let Some(claimed) = store.claim("w", &Wanted::ANY, at(1)).unwrap() {
+        store.finish(&claimed.job.hold().unwrap(), &noise(claimed.job.number, 2_000_000), at(2)).unwrap();
+    }
+    assert!(bytes_on_disk(&store, dir.path()) > start + 30_000_000);
+    let retention = Retention { unused_since: at(3), max_bytes: 0, fresh_since: at(3) };
+    while store.expire(&retention, at(4)).unwrap().more {}
+    assert_eq!(store.usage().unwrap(), malkin_store::Usage::default());
+    let end = bytes_on_disk(&store, dir.path());
+    assert!(end < start + SLACK, "{start} bytes became {end}");
+    assert!(store.free_bytes().unwrap() < SLACK);
+}
+
+/// A database that older programs made gives nothing back until it was compacted.
+#[test]
+fn compacting_turns_an_old_database_into_one_that_gives_room_back() {
+    let dir = TestDir::new();
+    let path = dir.join("malkin.db");
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE x (y); DROP TABLE x").unwrap();
+    drop(old);
+    let store = open(dir.path());
+    for n in 0..10 {
+        store.keep_file(&noise(n, 2_000_000), at(0)).unwrap();
+    }
+    while store.sweep_uploads().unwrap() > 0 {}
+    assert!(!store.give_back().unwrap());
+    assert!(store.free_bytes().unwrap() > 15_000_000);
+    store.compact().unwrap();
+    assert_eq!(store.free_bytes().unwrap(), 0);
+    assert!(bytes_on_disk(&store, dir.path()) < 2_000_000);
+    for n in 0..10 {
+        store.keep_file(&noise(n, 2_000_000), at(0)).unwrap();
+    }
+    while store.sweep_uploads().unwrap() > 0 {}
+    assert!(bytes_on_disk(&store, dir.path()) < 11_000_000);
+    store.verify().unwrap();
 }

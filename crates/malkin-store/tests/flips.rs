@@ -7,13 +7,13 @@
 use std::fs;
 use std::path::Path;
 
-use malkin_report::{FamilyId, FunctionId, SampleId};
+use malkin_report::{FamilyId, FunctionId, SampleId, UploadId};
 use malkin_store::conformance::{at, labels, sample};
 use malkin_store::search::{Field, Test};
 use malkin_store::{
     Access, Analyses, AnalysisFilter, Catalogue, Filter, FunctionQuery, IntelAnswer, JobFilter, Jobs,
-    NewAnalysis, NewJob, Noun, Order, Page, Role, Search, SqliteStore, Store, StoreError,
-    TokenEntry,
+    NewAnalysis, NewJob, NewSample, Noun, Order, Page, Role, Search, SqliteStore, Store, StoreError,
+    TokenEntry, Upload, Wanted,
 };
 use malkin_testkit::TestDir;
 
@@ -30,22 +30,29 @@ fn filled(dir: &Path) {
     // Rows that are gone leave room in pages.
     store.delete_sample(SampleId::new(2), at(1)).unwrap();
     store.add_query_sample(&sample(99, 5), at(0)).unwrap();
-    let upload = store.put_upload(&b"a body that is kept ".repeat(40), at(0)).unwrap();
+    let kept = store.keep_file(&b"a body that is kept ".repeat(40), at(0)).unwrap();
+    let executable = NewSample { sha256: kept.sha256.to_string(), ..sample(7, 3) };
+    store.add_sample(&executable, &[], "", at(0)).unwrap();
     let job = NewJob {
         method: "getMatchesForSample".to_owned(),
         params: "{}".to_owned(),
-        file_params: format!("{{\"0\": \"{}\"}}", upload.id),
+        file_params: "{}".to_owned(),
         descriptor: "d".to_owned(),
-        dependencies: Vec::new(),
-        priority: 0,
         attempts: 3,
         author: "ida".to_owned(),
+        client: "token ida".to_owned(),
         always_new: true,
+        ..NewJob::default()
     };
     let done = store.enqueue(&job, at(0), at(0)).unwrap();
-    store.claim("worker", at(1)).unwrap().unwrap();
-    store.finish(done, "worker", &b"a result ".repeat(200), at(2)).unwrap().unwrap();
-    store.enqueue(&NewJob { dependencies: vec![done], ..job }, at(0), at(3)).unwrap();
+    let claimed = store.claim("worker", &Wanted::ANY, at(1)).unwrap().unwrap();
+    store.finish(&claimed.job.hold().unwrap(), &b"a result ".repeat(200), at(2)).unwrap().unwrap();
+    let with_file = |upload: &Upload| NewJob {
+        file_params: format!("{{\"0\": \"{}\"}}", upload.id),
+        dependencies: vec![done],
+        ..job.clone()
+    };
+    store.enqueue_file(&b"a body that waits ".repeat(40), &with_file, at(0), at(3)).unwrap();
     for number in 0..3 {
         store.add_analyses(&[analysis(number)]).unwrap();
     }
@@ -87,7 +94,8 @@ fn ask(store: &dyn Store) -> Vec<Result<String, String>> {
         told(store.identity()),
         told(store.jobs(&JobFilter::default(), 0, 0, true)),
         told(store.job_stats(false)),
-        told(store.uploads()),
+        told(store.kept_files()),
+        told(store.usage()),
         told(store.analyses(&AnalysisFilter::default(), Page { start: 0, limit: 10 })),
         told(store.analyses(
             &AnalysisFilter {
@@ -125,8 +133,12 @@ fn ask(store: &dyn Store) -> Vec<Result<String, String>> {
             answers.push(told(store.job_of_result(result)));
         }
     }
-    for upload in store.uploads().unwrap_or_default() {
-        answers.push(told(store.upload(upload.id)));
+    for file in store.kept_files().unwrap_or_default() {
+        answers.push(told(store.upload(file.upload.id)));
+    }
+    for job in &found {
+        let file = job.file_params.get(7..31).and_then(UploadId::parse);
+        answers.extend(file.map(|file| told(store.upload(file))));
     }
     for number in 0..3 {
         answers.push(told(store.analysis(&format!("analysis-{number}"))));

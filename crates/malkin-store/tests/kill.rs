@@ -15,7 +15,7 @@ use std::time::Duration;
 use malkin_report::SampleId;
 use malkin_store::conformance::{at, labels, sample, xcfg};
 use malkin_store::{
-    Added, Catalogue, FunctionQuery, JobFilter, JobState, Jobs, NewJob, Page, SqliteStore, StoreError,
+    Added, Catalogue, FunctionQuery, JobFilter, JobState, Jobs, NewJob, Page, SqliteStore, StoreError, Wanted,
 };
 use malkin_testkit::TestDir;
 
@@ -47,7 +47,7 @@ fn tell(line: &str) {
 /// Ends with an error only.
 fn work(dir: &Path) -> Result<(), StoreError> {
     let store = SqliteStore::open(dir, "worker")?;
-    store.release_expired(at(0), Some(""), at(0))?;
+    store.release_expired(at(0), "worker", at(0))?;
     let first = store.counts()?.state;
     for seed in first * 1000.. {
         let new = sample(seed, functions_of(seed));
@@ -61,21 +61,15 @@ fn work(dir: &Path) -> Result<(), StoreError> {
         }
         let job = NewJob {
             method: "m".to_owned(),
-            params: String::new(),
-            file_params: "{}".to_owned(),
             descriptor: seed.to_string(),
-            dependencies: Vec::new(),
-            priority: 0,
             attempts: 1_000_000,
-            author: String::new(),
-            always_new: false,
+            ..NewJob::default()
         };
         let queued = store.enqueue(&job, at(0), at(0))?;
         tell(&format!("queued {seed} {queued}"));
-        let claimed = store.claim("worker", at(0))?.expect("there is a job");
-        store
-            .finish(claimed.id, "worker", claimed.descriptor.as_bytes(), at(0))?
-            .expect("it is this worker's");
+        let claimed = store.claim("worker", &Wanted::ANY, at(0))?.expect("there is a job").job;
+        let hold = claimed.hold().expect("it runs");
+        store.finish(&hold, claimed.descriptor.as_bytes(), at(0))?.expect("it is this worker's");
         tell(&format!("finished {} {}", claimed.descriptor, claimed.id));
     }
     Ok(())

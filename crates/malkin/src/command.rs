@@ -2,6 +2,7 @@
 
 pub(crate) mod bench;
 pub(crate) mod blocks;
+pub(crate) mod compact;
 pub(crate) mod cross;
 pub(crate) mod disassemble;
 pub(crate) mod evidence;
@@ -39,7 +40,7 @@ pub(crate) enum Command {
     Serve(serve::Options),
     /// Store samples: executables or SMDA reports (also .gz), single files or folders.
     Submit(submit::Options),
-    /// Where has the code of this file been seen? Nothing is stored.
+    /// Where has the code of this file been seen? The file does not become a sample.
     Query(query::Options),
     /// Where has the code of a stored sample been seen?
     Match(match_::Options),
@@ -57,6 +58,8 @@ pub(crate) enum Command {
     Status(status::Options),
     /// Check a data directory: database, stored index, and that both say the same.
     Verify(verify::Options),
+    /// Make the database of a data directory as small as what it holds.
+    Compact(compact::Options),
     /// Take in .mcrit files, or the analyses of the original triage service.
     Import(import::Options),
     /// Take over the corpus of a running MCRIT server; started again, it goes on where it stopped.
@@ -88,6 +91,7 @@ impl Command {
             Self::Search(options) => search::run(&options),
             Self::Status(options) => status::run(&options),
             Self::Verify(options) => verify::run(&options),
+            Self::Compact(options) => compact::run(&options),
             Self::Import(options) => import::run(&options),
             Self::Migrate(options) => migrate::run(&options),
             Self::Export(options) => export::run(&options),

@@ -10,6 +10,7 @@ mod files;
 mod input;
 mod output;
 mod place;
+mod quantity;
 mod recognise;
 mod remote;
 mod shown;

@@ -84,7 +84,7 @@ impl Remote {
         let failed = |error: ureq::Error| Failure::Remote(format!("{}{path}: {error}", self.base));
         let mut answer = request.call().map_err(failed)?;
         if !answer.status().is_success() {
-            return Err(Failure::Remote(format!("{}{path}: {}", self.base, answer.status())));
+            return Err(refused(answer.status(), format!("{}{path}: {}", self.base, answer.status())));
         }
         answer.body_mut().with_config().limit(MAX_ANSWER).read_to_string().map_err(failed)
     }
@@ -104,7 +104,10 @@ impl Remote {
             if let Some(result) = document["result"].as_str() {
                 return Ok(result.to_owned());
             }
-            if document.is_null() || document["attempts_left"] == 0 || document["terminated"] == true {
+            if document.is_null() {
+                return Err(Failure::Gone("the job was deleted".to_owned()));
+            }
+            if document["attempts_left"] == 0 || document["terminated"] == true {
                 let cause = document["last_error"].as_str().unwrap_or("the job was deleted");
                 let last_line = cause.lines().rfind(|line| !line.trim().is_empty()).unwrap_or(cause);
                 return Err(Failure::Remote(format!("the job failed: {last_line}")));
@@ -131,7 +134,16 @@ impl Remote {
         }
         let texts = [&body["data"]["message"], &body["description"], &body["title"]];
         let cause = texts.into_iter().find_map(Value::as_str).unwrap_or("no answer in MCRIT's form");
-        Err(Failure::Remote(format!("{}{path}: {status}: {cause}", self.base)))
+        Err(refused(status, format!("{}{path}: {status}: {cause}", self.base)))
+    }
+}
+
+/// A failure with the message of the server.
+fn refused(status: ureq::http::StatusCode, message: String) -> Failure {
+    if status == ureq::http::StatusCode::NOT_FOUND {
+        Failure::Gone(message)
+    } else {
+        Failure::Remote(message)
     }
 }
 

@@ -12,6 +12,9 @@ use crate::answer::Answer;
 use crate::query::Query;
 use crate::triage::{LOST, READ_ONLY};
 
+/// Seconds after which a client with a full queue may ask again.
+const QUEUE_PAUSE: u64 = 10;
+
 /// A store that fails is no fault of the client, unless it was asked to keep too much.
 pub(super) fn store_failed(error: StoreError) -> Answer {
     if let StoreError::TooLarge { .. } = error {
@@ -19,6 +22,10 @@ pub(super) fn store_failed(error: StoreError) -> Answer {
     }
     if let StoreError::ReadOnly(_) = error {
         return Answer::failed(StatusCode::SERVICE_UNAVAILABLE, &sentence(READ_ONLY));
+    }
+    if let StoreError::QueueFull { .. } = error {
+        return Answer::failed(StatusCode::TOO_MANY_REQUESTS, &sentence(&error.to_string()))
+            .with_header("retry-after", QUEUE_PAUSE.to_string());
     }
     tracing::error!(%error, "the store failed");
     if let StoreError::Lost(_) = error {

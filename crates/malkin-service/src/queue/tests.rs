@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicI64;
 
 use malkin_report::SampleId;
-use malkin_store::{Added, SqliteStore};
+use malkin_store::{Added, JobState, SqliteStore, Usage};
 
 use super::*;
 use crate::clock::Clock;
@@ -23,9 +23,14 @@ fn engine(samples: u64) -> Engine {
     engine
 }
 
+/// Runs the next job of any kind.
+fn next(engine: &Engine) -> Option<Duration> {
+    run_next(engine, "malkin-worker", (Lane::Long, &[]), |_| {}).unwrap()
+}
+
 /// Runs jobs until none is left, resting ones included.
 fn work_off(engine: &Engine) {
-    while run_next(engine, "worker").unwrap().is_none_or(|pause| {
+    while next(engine).is_none_or(|pause| {
         std::thread::sleep(pause.min(REST));
         pause < IDLE
     }) {}
@@ -91,10 +96,82 @@ fn a_change_is_found_waiting_before_it_is_made() {
     let object = serde_json::json!({"version": "2"});
     let changes = Changes::new(object.as_object().unwrap().clone());
     let id = engine.enqueue_change(&Request::ModifySample(SampleId::new(0), changes)).unwrap();
-    let pause = run_next(&engine, "worker").unwrap();
+    let pause = next(&engine);
     assert!(pause.is_some_and(|pause| pause <= REST), "{pause:?}");
     assert_eq!(job(&engine, id).state(), JobState::Queued);
     work_off(&engine);
     assert_eq!(job(&engine, id).state(), JobState::Finished);
     assert_eq!(engine.store().sample(SampleId::new(0)).unwrap().unwrap().version, "2");
+}
+
+#[test]
+fn nothing_of_a_query_is_left_once_its_job_is_gone() {
+    let engine = engine(1);
+    let binary = |id| Request::QueryBinary(id, MatchArguments::none());
+    let failing = engine.enqueue_binary(b"no executable", false, binary).unwrap();
+    let waiting = engine.enqueue_query(b"{}", MatchArguments::none(), false).unwrap();
+    assert_eq!(engine.store().usage().unwrap().files, 2);
+    engine.delete_job(waiting).unwrap();
+    work_off(&engine);
+    assert_eq!(job(&engine, failing).state(), JobState::Failed);
+    let usage = engine.store().usage().unwrap();
+    assert_eq!((usage.files, usage.ended_jobs), (0, 1));
+    engine.respawn().unwrap();
+    assert_eq!(engine.store().usage().unwrap(), Usage::default());
+}
+
+#[test]
+fn what_nobody_asks_for_expires_and_is_computed_again() {
+    let engine = engine(2);
+    let keeping = Keeping { results_for: Duration::from_mins(1), ..Keeping::default() };
+    let request = Request::MatchSample(SampleId::new(0), MatchArguments::none());
+    let id = engine.enqueue(&request, false).unwrap();
+    work_off(&engine);
+    let result = job(&engine, id).result.unwrap();
+    expiry::tend(&engine, &keeping, true).unwrap();
+    assert_eq!(engine.enqueue(&request, false).unwrap(), id, "equal requests have one result");
+    let Clock::Fixed(now) = engine.clock() else { panic!("the clock of this test is fixed") };
+    now.fetch_add(3_600_000, Ordering::Relaxed);
+    let waiting =
+        engine.enqueue(&Request::MatchSample(SampleId::new(1), MatchArguments::none()), false).unwrap();
+    expiry::tend(&engine, &keeping, true).unwrap();
+    assert!(engine.store().job(id).unwrap().is_none() && engine.store().result(result).unwrap().is_none());
+    let removed = engine.board().removed();
+    assert_eq!((removed.jobs, removed.files), (1, 0));
+    assert!(removed.bytes > 100, "{removed:?}");
+    assert_eq!(job(&engine, waiting).state(), JobState::Queued);
+    let again = engine.enqueue(&request, false).unwrap();
+    assert_ne!(again, id);
+    work_off(&engine);
+    assert_eq!(job(&engine, again).state(), JobState::Finished);
+}
+
+#[test]
+fn a_client_at_its_ceiling_is_refused_and_others_are_not() {
+    let engine = engine(2).with_queue_ceiling(crate::Ceiling { jobs: 3, file_bytes: 1 << 20 });
+    let ask = |client: &str| {
+        let request = Request::MatchSample(SampleId::new(0), MatchArguments::none());
+        crate::working_for(client, None, || engine.enqueue(&request, true))
+    };
+    for _ in 0..3 {
+        ask("a").unwrap();
+    }
+    let error = ask("a").unwrap_err().to_string();
+    assert!(error.starts_with("token a has 3 jobs"), "{error}");
+    let other = ask("b").unwrap();
+    assert_eq!(next(&engine), None);
+    assert_eq!(next(&engine), None);
+    assert_eq!(job(&engine, other).state(), JobState::Finished, "the second turn is another client's");
+    assert_eq!(job(&engine, other).author, "b");
+    ask("a").unwrap();
+    // A job that stays short of workers for all jobs is taken by one for short jobs.
+    let long = crate::working_for("c", None, || {
+        engine.enqueue(&Request::Maintain(crate::request::Maintenance::RebuildIndex), true).unwrap()
+    });
+    let short = |except: &[String]| run_next(&engine, "malkin-short", (Lane::Short, except), |_| {}).unwrap();
+    assert!(short(&["token a".to_owned()]).is_some());
+    while short(&[]).is_none() {}
+    assert_eq!(job(&engine, long).state(), JobState::Queued);
+    work_off(&engine);
+    assert_eq!(job(&engine, long).state(), JobState::Finished);
 }

@@ -45,5 +45,6 @@ pub(super) fn add(
     // Labels are what somebody called a function; names in an executable are its own (MCRIT keeps them apart likewise).
     ingested.labels.clear();
     let (Added::New { sample, .. } | Added::Known(sample)) = engine.store_sample(&ingested, "")?;
+    engine.store().keep_upload(upload)?;
     Ok(json!({"sample_info": wire::sample_entry_to_json(&sample)}).to_string().into_bytes())
 }

@@ -13,7 +13,7 @@ use super::parallel::{self, Limits};
 use crate::clock::micro_time;
 use crate::engine::Engine;
 use crate::ingest::{ingest, read_report};
-use crate::queue::Cancelled;
+use crate::queue::{Cancelled, JobControl};
 use crate::request::MatchArguments;
 use crate::stage::{Stage, timed};
 
@@ -98,18 +98,19 @@ pub(super) fn function(
     finish(engine, &own, scored, asked, control)
 }
 
-/// A report against everything; its sample is kept under a negative number.
+/// A report against everything; its sample is stored under a negative number for as long as the job is.
 pub(super) fn query(
     engine: &Engine,
     upload: UploadId,
     arguments: &MatchArguments,
+    job: &JobControl<'_>,
     control: &mut dyn Control,
 ) -> Result<Vec<u8>, JobError> {
     let body =
         engine.store().upload(upload)?.ok_or_else(|| JobError::failed("the uploaded report is gone"))?;
     let report = read_report(&body)?;
     drop(body);
-    query_with(engine, report, arguments, control)
+    query_with(engine, report, arguments, job, control)
 }
 
 /// As [`query`], with the report at hand.
@@ -117,12 +118,14 @@ pub(super) fn query_with(
     engine: &Engine,
     report: Report,
     arguments: &MatchArguments,
+    job: &JobControl<'_>,
     control: &mut dyn Control,
 ) -> Result<Vec<u8>, JobError> {
     refuse_group_restriction(arguments)?;
     let started = Started::now(engine);
     let ingested = ingest(report, engine.hasher())?;
     let (entry, _) = timed(Stage::Store, || engine.store().add_query_sample(&ingested.sample, engine.now()))?;
+    job.own_query_sample(entry.sample_id)?;
     let functions = own_functions(engine, entry.sample_id)?;
     let own = Own { entry, functions, started };
     own_query(engine, &own, &ingested.summary, arguments, control)

@@ -1,13 +1,12 @@
 //! Checks of the queue, its uploads and its results.
 
-use malkin_report::{JobId, ResultId, UploadId};
+use malkin_report::{JobId, ResultId};
 
 use super::catalogue::add;
 use super::{Check, at, sample};
-use crate::{Job, JobFilter, JobState, NewJob, Store, Timestamp};
+use crate::{Hold, Job, JobFilter, JobState, NewJob, Store, Timestamp, Usage, Wanted};
 
 pub(super) const CHECKS: &[Check] = &[
-    ("uploads are kept once and swept when nobody needs them", uploads),
     ("a job goes from the queue over a worker to its result", life),
     ("equal requests share a job until it is exhausted", deduplication),
     ("attempts run out one by one", attempts),
@@ -18,12 +17,12 @@ pub(super) const CHECKS: &[Check] = &[
     ("listings are filtered windows", listing),
     ("deletion takes results along", deletion),
     ("counters follow the jobs", stats),
-    ("results survive a respawn, jobs do not", respawn),
+    ("a respawn leaves neither jobs nor results", respawn),
     ("ids and numbers ascend", numbers),
 ];
 
 /// No lease counts as live before this moment, so every running job does.
-const ALL_LIVE: Timestamp = Timestamp::from_millis(i64::MIN);
+pub(super) const ALL_LIVE: Timestamp = Timestamp::from_millis(i64::MIN);
 
 pub(super) fn new_job(method: &str, descriptor: &str) -> NewJob {
     NewJob {
@@ -31,62 +30,36 @@ pub(super) fn new_job(method: &str, descriptor: &str) -> NewJob {
         params: format!("{{\"0\": \"{descriptor}\"}}"),
         file_params: "{}".to_owned(),
         descriptor: descriptor.to_owned(),
-        dependencies: Vec::new(),
-        priority: 0,
         attempts: 3,
-        author: String::new(),
-        always_new: false,
+        ..NewJob::default()
     }
 }
 
-fn enqueue(store: &dyn Store, job: &NewJob) -> JobId {
+pub(super) fn enqueue(store: &dyn Store, job: &NewJob) -> JobId {
     store.enqueue(job, ALL_LIVE, at(0)).expect("a job can be queued")
 }
 
-fn claim(store: &dyn Store, worker: &str) -> Option<Job> {
-    store.claim(worker, at(1)).expect("a worker can ask")
+pub(super) fn claim(store: &dyn Store, worker: &str) -> Option<Job> {
+    let claimed = store.claim(worker, &Wanted::ANY, at(1)).expect("a worker can ask");
+    claimed.map(|claimed| claimed.job)
 }
 
-fn job(store: &dyn Store, id: JobId) -> Job {
+/// The present attempt of a job, as `worker` names it, whoever has the job.
+pub(super) fn hold(store: &dyn Store, id: JobId, worker: &str) -> Hold {
+    Hold { id, worker: worker.to_owned(), attempt: job(store, id).attempt }
+}
+
+pub(super) fn job(store: &dyn Store, id: JobId) -> Job {
     store.job(id).expect("a job can be read").expect("the job is there")
 }
 
-fn finish(store: &dyn Store, id: JobId, worker: &str) -> ResultId {
-    let result = store.finish(id, worker, b"{}", at(3)).expect("a job can be finished");
+pub(super) fn finish(store: &dyn Store, id: JobId, worker: &str) -> ResultId {
+    let result = store.finish(&hold(store, id, worker), b"{}", at(3)).expect("a job can be finished");
     result.expect("the job is this worker's")
 }
 
-fn fail(store: &dyn Store, id: JobId, worker: &str, fatal: bool) {
-    store.fail(id, worker, "because", fatal, at(2)).expect("a failure can be noted");
-}
-
-fn uploads(store: &dyn Store) {
-    let long: Vec<u8> = (0..100_000_u32).flat_map(|n| (n % 1000).to_le_bytes()).collect();
-    let first = store.put_upload(&long, at(0)).expect("a body can be stored");
-    let again = store.put_upload(&long, at(10)).expect("a body can be stored");
-    let empty = store.put_upload(b"", at(0)).expect("an empty body can be stored");
-    assert_eq!(first, again);
-    assert_ne!(first.id, empty.id);
-    assert_eq!(empty.sha256.to_string(), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
-    assert_eq!(store.upload(first.id).expect("a body can be read"), Some(long));
-    assert_eq!(store.upload(empty.id).expect("a body can be read"), Some(Vec::new()));
-    let unknown = UploadId::parse("00112233445566778899aabb").expect("this is an id");
-    assert_eq!(store.upload(unknown).expect("a body can be asked for"), None);
-    let has = |id| store.has_upload(id).expect("a body can be asked for");
-    assert!(has(empty.id) && !has(unknown));
-    let used = store.put_upload(b"used", at(0)).expect("a body can be stored").id;
-    let id =
-        enqueue(store, &NewJob { file_params: format!("{{\"0\": \"{used}\"}}"), ..new_job("query", "q") });
-    assert_eq!(
-        store.sweep_uploads(at(10)).expect("uploads can be swept"),
-        1,
-        "only the empty one is old and unused"
-    );
-    assert!(store.upload(first.id).expect("a body can be asked for").is_some(), "it was handed in again");
-    assert_eq!(store.upload(used).expect("a body can be read").as_deref(), Some(&b"used"[..]));
-    store.delete_job(id).expect("a job can be deleted");
-    assert_eq!(store.sweep_uploads(at(11)).expect("uploads can be swept"), 2);
-    assert_eq!(store.upload(used).expect("a body can be asked for"), None);
+pub(super) fn fail(store: &dyn Store, id: JobId, worker: &str, fatal: bool) {
+    store.fail(&hold(store, id, worker), "because", fatal, at(2)).expect("a failure can be noted");
 }
 
 fn life(store: &dyn Store) {
@@ -120,6 +93,7 @@ fn life(store: &dyn Store) {
         terminated: false,
         priority: 2,
         notify_done: false,
+        attempt: 0,
         required_by: Vec::new(),
         all_dependencies: Vec::new(),
         unfinished_dependencies: Vec::new(),
@@ -130,23 +104,24 @@ fn life(store: &dyn Store) {
         started_at: Some(at(1)),
         locked_at: Some(at(1)),
         locked_by: Some("w".to_owned()),
+        attempt: 1,
         ..expected.clone()
     };
     assert_eq!(claimed, running);
     assert_eq!(claimed.state(), JobState::InProgress);
     assert_eq!(claim(store, "v"), None, "a job has one worker");
     let beat = |worker: &str, progress, seconds| {
-        store.heartbeat(id, worker, progress, at(seconds)).expect("a lease can be renewed")
+        store.heartbeat(&hold(store, id, worker), progress, at(seconds)).expect("a lease can be renewed")
     };
     assert!(beat("w", Some(0.25), 5));
     assert!(beat("w", None, 6));
     assert!(!beat("v", Some(0.5), 7));
     let renewed = Job { locked_at: Some(at(6)), progress: Some(0.25), ..running };
     assert_eq!(job(store, id), renewed);
-    assert_eq!(store.finish(id, "v", b"no", at(8)).expect("a stranger is told"), None);
+    assert_eq!(store.finish(&hold(store, id, "v"), b"no", at(8)).expect("a stranger is told"), None);
     let bytes: Vec<u8> = [b"{\"a\": [".to_vec(), vec![b' '; 5000], b"1]}".to_vec()].concat();
-    let result =
-        store.finish(id, "w", &bytes, at(9)).expect("a job can be finished").expect("it is this worker's");
+    let result = store.finish(&hold(store, id, "w"), &bytes, at(9)).expect("a job can be finished");
+    let result = result.expect("it is this worker's");
     let finished = Job {
         finished_at: Some(at(9)),
         progress: Some(1.0),
@@ -159,7 +134,7 @@ fn life(store: &dyn Store) {
     assert_eq!(store.result(result).expect("a result can be read"), Some(bytes));
     assert_eq!(store.job_of_result(result).expect("a job can be read"), Some(finished.clone()));
     assert!(!beat("w", None, 10));
-    assert_eq!(store.finish(id, "w", b"twice", at(11)).expect("a late worker is told"), None);
+    assert_eq!(store.finish(&hold(store, id, "w"), b"twice", at(11)).expect("a late worker is told"), None);
     fail(store, id, "w", true);
     assert_eq!(job(store, id), finished, "an ended job does not change");
     let unknown = ResultId::parse("00112233445566778899aabb").expect("this is an id");
@@ -270,29 +245,44 @@ fn leases(store: &dyn Store) {
     for (id, worker) in [(a, "run1-x"), (b, "run2-y"), (c, "run1-z")] {
         assert_eq!(claim(store, worker).map(|job| job.id), Some(id));
     }
+    let first = hold(store, a, "run1-x");
+    assert_eq!(job(store, a).hold(), Some(first.clone()));
     let release = |since, dead| store.release_expired(since, dead, at(60)).expect("leases can be checked");
-    assert_eq!(release(at(1), None), 0, "a lease renewed at that moment is live");
-    assert!(store.heartbeat(b, "run2-y", None, at(50)).expect("a lease can be renewed"));
-    assert_eq!(release(at(40), None), 2);
+    assert_eq!(
+        release(at(1), ""),
+        0,
+        "a lease renewed at that moment is live, and an empty prefix names nobody"
+    );
+    assert!(store.heartbeat(&hold(store, b, "run2-y"), None, at(50)).expect("a lease can be renewed"));
+    assert_eq!(release(at(40), ""), 2);
     let lost = job(store, a);
-    assert_eq!((lost.state(), lost.attempts_left, lost.locked_by), (JobState::Queued, 2, None));
+    assert_eq!((lost.state(), lost.attempts_left, lost.locked_by.as_ref()), (JobState::Queued, 2, None));
+    assert_eq!(lost.hold(), None);
     assert!(lost.last_error.is_some_and(|error| error.contains("run1-x")));
-    assert!(!store.heartbeat(a, "run1-x", None, at(61)).expect("a lost lease is told"));
-    assert_eq!(store.finish(a, "run1-x", b"late", at(61)).expect("a lost lease is told"), None);
+    assert!(!store.heartbeat(&first, None, at(61)).expect("a lost lease is told"));
+    assert_eq!(store.finish(&first, b"late", at(61)).expect("a lost lease is told"), None);
     for worker in ["run1-x", "run3-x"] {
         assert!(claim(store, worker).is_some());
     }
-    assert_eq!(release(ALL_LIVE, Some("run1-")), 1, "by name, whatever the lease");
-    assert_eq!(release(ALL_LIVE, Some("un")), 0, "a prefix, not a part");
-    assert_eq!(release(ALL_LIVE, Some("")), 2);
+    // The same worker has the same job again: what it does in the name of the first attempt is without effect.
+    let second = hold(store, a, "run1-x");
+    assert_eq!((second.attempt, job(store, a).hold()), (first.attempt + 1, Some(second)));
+    assert!(!store.heartbeat(&first, None, at(62)).expect("a lost lease is told"));
+    assert_eq!(store.finish(&first, b"late", at(62)).expect("a lost lease is told"), None);
+    store.fail(&first, "late", true, at(62)).expect("a lost lease is told");
+    assert!(!store.release(&first).expect("a lost lease is told"));
+    assert_eq!(job(store, a).state(), JobState::InProgress);
+    assert_eq!(release(ALL_LIVE, "run1-"), 1, "by name, whatever the lease");
+    assert_eq!(release(ALL_LIVE, "un"), 0, "a prefix, not a part");
+    assert_eq!(release(ALL_LIVE, "run"), 2);
     assert_eq!(claim(store, "stops").map(|job| (job.id, job.attempts_left)), Some((a, 1)));
-    assert!(!store.release(a, "other").expect("a job can be handed back"));
-    assert!(store.release(a, "stops").expect("a job can be handed back"));
-    assert!(!store.release(a, "stops").expect("a job can be handed back"));
+    assert!(!store.release(&hold(store, a, "other")).expect("a job can be handed back"));
+    assert!(store.release(&hold(store, a, "stops")).expect("a job can be handed back"));
+    assert!(!store.release(&hold(store, a, "stops")).expect("a job can be handed back"));
     let back = job(store, a);
     assert_eq!((back.state(), back.attempts_left, back.locked_by), (JobState::Queued, 1, None));
     while let Some(taken) = claim(store, "dies") {
-        assert_eq!(release(ALL_LIVE, Some("dies")), 1);
+        assert_eq!(release(ALL_LIVE, "dies"), 1);
         let before = taken.attempts_left;
         assert_eq!(job(store, taken.id).attempts_left, before - 1);
     }
@@ -309,8 +299,8 @@ fn termination(store: &dyn Store) {
     assert!(!terminate(waiting));
     assert_eq!(claim(store, "w").map(|job| job.id), Some(running));
     assert!(terminate(running));
-    assert!(!store.heartbeat(running, "w", None, at(6)).expect("a lost job is told"));
-    assert_eq!(store.finish(running, "w", b"late", at(6)).expect("a lost job is told"), None);
+    assert!(!store.heartbeat(&hold(store, running, "w"), None, at(6)).expect("a lost job is told"));
+    assert_eq!(store.finish(&hold(store, running, "w"), b"late", at(6)).expect("a lost job is told"), None);
     fail(store, running, "w", false);
     assert_eq!(job(store, running).attempts_left, 3);
     for id in [waiting, running] {
@@ -330,8 +320,9 @@ fn listing(store: &dyn Store) {
         ids.push(store.enqueue(&job, ALL_LIVE, at(n as i64 * 10)).expect("a job can be queued"));
     }
     for seconds in [100, 200] {
-        let id = store.claim("w", at(seconds)).expect("a worker can ask").expect("there is a job").id;
-        store.finish(id, "w", b"{}", at(seconds + 50)).expect("a job can be finished");
+        let claimed = store.claim("w", &Wanted::ANY, at(seconds)).expect("a worker can ask");
+        let hold = claimed.and_then(|claimed| claimed.job.hold()).expect("there is a job");
+        store.finish(&hold, b"{}", at(seconds + 50)).expect("a job can be finished");
     }
     assert!(claim(store, "w").is_some());
     let list = |filter: &JobFilter, start, limit, ascending| -> Vec<usize> {
@@ -421,8 +412,9 @@ fn respawn(store: &dyn Store) {
     enqueue(store, &NewJob { dependencies: vec![id], ..new_job("m", "b") });
     store.respawn().expect("a store can be emptied");
     assert_eq!(store.job(id).expect("a job can be asked for"), None);
-    assert_eq!(store.result(result).expect("a result can be read"), Some(b"{}".to_vec()));
+    assert_eq!(store.result(result).expect("a result can be asked for"), None);
     assert_eq!(store.job_of_result(result).expect("a job can be asked for"), None);
+    assert_eq!(store.usage().expect("usage can be read"), Usage::default());
     let stats = store.job_stats(false).expect("counters can be read");
     assert_eq!(stats["m"][&JobState::Finished], 1);
     assert_eq!(stats["m"][&JobState::Queued], 0, "nothing waits any more");

@@ -49,7 +49,7 @@ const ID: &[&str] = &["id"];
 
 /// All checksums. A migration that adds a column to one of these tables adds it here: rows get new checksums at the next
 /// start because the list of columns changed.
-pub(super) const CHECKED: [Checked; 18] = [
+pub(super) const CHECKED: [Checked; 21] = [
     listed("family", ID, &["id", "name"]),
     listed("sample", ID, SAMPLE),
     stated("function", ID, FUNCTION, Kind::Record),
@@ -66,6 +66,9 @@ pub(super) const CHECKED: [Checked; 18] = [
     listed("job", &["number"], JOB),
     listed("job_dependency", &["job", "position"], &["job", "position", "dependency", "ended"]),
     listed("job_upload", &["upload", "job"], &["upload", "job"]),
+    listed("kept_file", &["upload"], &["upload"]),
+    listed("queue_entry", &["job", "client"], &["job", "client", "lane", "rank", "file_bytes", "ready"]),
+    listed("queue_turn", &["lane", "client"], &["lane", "client", "turn"]),
     listed("job_stat", &["method", "state"], &["method", "state", "value"]),
     stated("result", ID_ROW, &["id", "job", "codec", "size", "data"], Kind::Record),
     listed("counter", &["name"], &["name", "value"]),
@@ -156,6 +159,10 @@ const JOB: &[&str] = &[
     "priority",
     "notify_done",
     "author",
+    "attempt",
+    "used_at",
+    "kept_bytes",
+    "query_sample",
 ];
 
 const ANALYSIS: &[&str] = &[

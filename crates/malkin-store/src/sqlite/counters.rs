@@ -14,6 +14,7 @@ pub(super) const QUERY_SAMPLE: &str = "query_sample";
 pub(super) const QUERY_FUNCTION: &str = "query_function";
 pub(super) const CHUNK: &str = "chunk";
 pub(super) const JOB: &str = "job";
+pub(super) const TURN: &str = "turn";
 pub(super) const STATE: &str = "state";
 pub(super) const CHANGED_AT: &str = "changed_at";
 /// The random number by which a database is recognised; no counter, but kept as one.

@@ -58,6 +58,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Job> {
         priority: row.get(16)?,
         notify_done: row.get(17)?,
         author: row.get(18)?,
+        attempt: row.get(19)?,
         required_by: Vec::new(),
         all_dependencies: Vec::new(),
         unfinished_dependencies: Vec::new(),

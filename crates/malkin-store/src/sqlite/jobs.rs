@@ -1,47 +1,40 @@
 //! The queue on SQLite: which rows a call reads and writes in its transaction.
 
-use malkin_report::{JobId, ResultId, Sha256, UploadId};
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use malkin_report::{JobId, ResultId, SampleId, Sha256, UploadId};
+use rusqlite::{Connection, OptionalExtension};
 use sha2::Digest;
 
 use super::codec::{open_packed, pack, unpack};
 use super::engine::sql;
-use super::{SqliteStore, job_rows, queue, stats};
+use super::{SqliteStore, expire, job_rows, queue, stats, turns, uploads};
 use crate::catalogue::After;
 use crate::error::StoreError;
-use crate::jobs::{Content, Job, JobFilter, JobStats, Jobs, NewJob, Upload};
+use crate::jobs::{
+    Claimed, Content, Expired, Hold, Job, JobFilter, JobStats, Jobs, KeptFile, NewJob, Retention, Upload,
+    Usage, Wanted,
+};
 use crate::time::Timestamp;
 
 impl Jobs for SqliteStore {
-    fn put_upload(&self, bytes: &[u8], now: Timestamp) -> Result<Upload, StoreError> {
+    fn keep_file(&self, bytes: &[u8], now: Timestamp) -> Result<Upload, StoreError> {
         let digest: [u8; 32] = sha2::Sha256::digest(bytes).into();
-        let sha256 = Sha256::new(digest);
-        let touch = |transaction: &Transaction<'_>| -> Result<Option<Upload>, StoreError> {
-            let mut touch = transaction.prepare_cached(sql!("upload/touch"))?;
-            let known = touch
-                .query_row(params![digest, now.millis()], |row| job_rows::object_id(row, 0))
-                .optional()?;
-            Ok(known.map(|id| Upload { id: UploadId(id), sha256 }))
-        };
-        if let Some(upload) = self.engine.write(touch)? {
-            return Ok(upload);
-        }
-        let packed = pack("an upload", bytes)?;
+        let packed = uploads::packed(bytes)?;
         self.engine.write(|transaction| {
-            if let Some(upload) = touch(transaction)? {
-                return Ok(upload);
-            }
-            let id = self.ids.next(now);
-            transaction.prepare_cached(sql!("upload/insert"))?.execute(params![
-                id.as_bytes(),
-                digest,
-                now.millis(),
-                packed.codec,
-                packed.size,
-                packed.data
-            ])?;
-            Ok(Upload { id: UploadId(id), sha256 })
+            let id = match uploads::known(transaction, &digest)? {
+                Some(id) => id,
+                None => {
+                    let id = UploadId(self.ids.next(now));
+                    uploads::insert(transaction, id, &digest, &packed, now)?;
+                    id
+                }
+            };
+            uploads::keep(transaction, id)?;
+            Ok(Upload { id, sha256: Sha256::new(digest) })
         })
+    }
+
+    fn keep_upload(&self, id: UploadId) -> Result<(), StoreError> {
+        self.engine.write(|transaction| uploads::keep(transaction, id))
     }
 
     fn upload(&self, id: UploadId) -> Result<Option<Vec<u8>>, StoreError> {
@@ -57,69 +50,96 @@ impl Jobs for SqliteStore {
         })
     }
 
-    fn uploads(&self) -> Result<Vec<Upload>, StoreError> {
-        self.engine.read(|connection| {
-            let mut select = connection.prepare_cached(sql!("upload/all"))?;
-            let rows = select.query_map([], |row| {
-                Ok(Upload { id: UploadId(job_rows::object_id(row, 0)?), sha256: Sha256::new(row.get(1)?) })
-            })?;
-            Ok(rows.collect::<Result<_, _>>()?)
-        })
+    fn kept_files(&self) -> Result<Vec<KeptFile>, StoreError> {
+        self.engine.read(uploads::kept)
     }
 
     fn enqueue(&self, job: &NewJob, live_since: Timestamp, now: Timestamp) -> Result<JobId, StoreError> {
-        self.engine.write(|transaction| queue::enqueue(transaction, &self.ids, job, live_since, now))
+        self.engine.write(|transaction| match queue::reuse(transaction, job, live_since, now)? {
+            Some(id) => Ok(id),
+            None => queue::insert(transaction, &self.ids, job, 0, now),
+        })
     }
 
-    fn claim(&self, worker: &str, now: Timestamp) -> Result<Option<Job>, StoreError> {
+    fn enqueue_file(
+        &self,
+        file: &[u8],
+        job: &dyn Fn(&Upload) -> NewJob,
+        live_since: Timestamp,
+        now: Timestamp,
+    ) -> Result<JobId, StoreError> {
+        let digest: [u8; 32] = sha2::Sha256::digest(file).into();
+        let sha256 = Sha256::new(digest);
+        let new = UploadId(self.ids.next(now));
+        let bytes = file.len() as u64;
+        // Whether there is work to do is seen first: a client at its ceiling shall not keep the compressor busy.
+        let known = self.engine.write(|transaction| {
+            let known = uploads::known(transaction, &digest)?;
+            let job = job(&Upload { id: known.unwrap_or(new), sha256 });
+            if let Some(id) = queue::reuse(transaction, &job, live_since, now)? {
+                return Ok(Some(id));
+            }
+            turns::admit(transaction, &job, bytes)?;
+            known.map(|_| queue::insert(transaction, &self.ids, &job, bytes, now)).transpose()
+        })?;
+        if let Some(id) = known {
+            return Ok(id);
+        }
+        let packed = uploads::packed(file)?;
+        self.engine.write(|transaction| {
+            let known = uploads::known(transaction, &digest)?;
+            let id = known.unwrap_or(new);
+            let job = job(&Upload { id, sha256 });
+            if let Some(id) = queue::reuse(transaction, &job, live_since, now)? {
+                return Ok(id);
+            }
+            if known.is_none() {
+                uploads::insert(transaction, id, &digest, &packed, now)?;
+            }
+            queue::insert(transaction, &self.ids, &job, bytes, now)
+        })
+    }
+
+    fn claim(
+        &self,
+        worker: &str,
+        wanted: &Wanted<'_>,
+        now: Timestamp,
+    ) -> Result<Option<Claimed>, StoreError> {
         // Idle workers ask again and again; they must not take the writer for that.
-        if self.engine.read(queue::next)?.is_none() {
+        let look = self.engine.read(|connection| turns::look(connection, wanted))?;
+        if look.next.is_none() && look.stale.is_empty() {
             return Ok(None);
         }
-        self.engine.write(|transaction| queue::claim(transaction, worker, now))
+        self.engine.write(|transaction| queue::claim(transaction, worker, wanted, now))
     }
 
-    fn heartbeat(
-        &self,
-        id: JobId,
-        worker: &str,
-        progress: Option<f64>,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        self.engine.write(|transaction| queue::heartbeat(transaction, id, worker, progress, now))
+    fn heartbeat(&self, hold: &Hold, progress: Option<f64>, now: Timestamp) -> Result<bool, StoreError> {
+        self.engine.write(|transaction| queue::heartbeat(transaction, hold, progress, now))
     }
 
-    fn finish(
-        &self,
-        id: JobId,
-        worker: &str,
-        result: &[u8],
-        now: Timestamp,
-    ) -> Result<Option<ResultId>, StoreError> {
+    fn own_query_sample(&self, hold: &Hold, sample: SampleId) -> Result<bool, StoreError> {
+        self.engine.write(|transaction| queue::own_query_sample(transaction, hold, sample))
+    }
+
+    fn finish(&self, hold: &Hold, result: &[u8], now: Timestamp) -> Result<Option<ResultId>, StoreError> {
         let packed = pack("a result", result)?;
-        self.engine.write(|transaction| queue::finish(transaction, &self.ids, id, worker, &packed, now))
+        self.engine.write(|transaction| queue::finish(transaction, &self.ids, hold, &packed, now))
     }
 
-    fn fail(
-        &self,
-        id: JobId,
-        worker: &str,
-        error: &str,
-        fatal: bool,
-        _now: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.engine.write(|transaction| queue::fail(transaction, id, worker, error, fatal))
+    fn fail(&self, hold: &Hold, error: &str, fatal: bool, now: Timestamp) -> Result<(), StoreError> {
+        self.engine.write(|transaction| queue::fail(transaction, hold, error, fatal, now))
     }
 
-    fn release(&self, id: JobId, worker: &str) -> Result<bool, StoreError> {
-        self.engine.write(|transaction| queue::hand_back(transaction, id, worker))
+    fn release(&self, hold: &Hold) -> Result<bool, StoreError> {
+        self.engine.write(|transaction| queue::hand_back(transaction, hold))
     }
 
     fn release_expired(
         &self,
         live_since: Timestamp,
-        dead_workers: Option<&str>,
-        _now: Timestamp,
+        dead_workers: &str,
+        now: Timestamp,
     ) -> Result<u64, StoreError> {
         let none = self
             .engine
@@ -127,11 +147,11 @@ impl Jobs for SqliteStore {
         if none {
             return Ok(0);
         }
-        self.engine.write(|transaction| queue::release_expired(transaction, live_since, dead_workers))
+        self.engine.write(|transaction| queue::release_expired(transaction, live_since, dead_workers, now))
     }
 
-    fn terminate(&self, id: JobId, _now: Timestamp) -> Result<bool, StoreError> {
-        self.engine.write(|transaction| queue::terminate(transaction, id))
+    fn terminate(&self, id: JobId, now: Timestamp) -> Result<bool, StoreError> {
+        self.engine.write(|transaction| queue::terminate(transaction, id, now))
     }
 
     fn job(&self, id: JobId) -> Result<Option<Job>, StoreError> {
@@ -165,9 +185,20 @@ impl Jobs for SqliteStore {
     }
 
     fn result(&self, id: ResultId) -> Result<Option<Vec<u8>>, StoreError> {
-        self.engine.read(|connection| {
-            content(connection, sql!("result/by_id"), id.0.as_bytes(), || format!("result {id}"))
-        })
+        let found = self.engine.read(|connection| {
+            let mut select = connection.prepare_cached(sql!("result/by_id"))?;
+            let mut rows = select.query([id.0.as_bytes()])?;
+            let Some(row) = rows.next()? else {
+                return Ok(None);
+            };
+            let data = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
+            let bytes = unpack(&format!("result {id}"), row.get(0)?, row.get(1)?, data)?;
+            Ok(Some((bytes, JobId(job_rows::object_id(row, 3)?))))
+        })?;
+        Ok(found.map(|(bytes, job)| {
+            self.uses.note(job);
+            bytes
+        }))
     }
 
     fn open_result(&self, id: ResultId) -> Result<Option<Content>, StoreError> {
@@ -176,7 +207,9 @@ impl Jobs for SqliteStore {
             let mut rows = select.query([id.0.as_bytes()])?;
             let Some(row) = rows.next()? else { return Ok(None) };
             let data = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
-            open_packed(&format!("result {id}"), row.get(0)?, row.get(1)?, data).map(Some)
+            let content = open_packed(&format!("result {id}"), row.get(0)?, row.get(1)?, data)?;
+            self.uses.note(JobId(job_rows::object_id(row, 3)?));
+            Ok(Some(content))
         })
     }
 
@@ -188,9 +221,32 @@ impl Jobs for SqliteStore {
         })
     }
 
-    fn sweep_uploads(&self, untouched_since: Timestamp) -> Result<u64, StoreError> {
+    fn expire(&self, retention: &Retention, now: Timestamp) -> Result<Expired, StoreError> {
+        let used = self.uses.take();
+        let idle = self.engine.read(|connection| expire::is_idle(connection, retention))?;
+        if used.is_empty() && idle {
+            return Ok(Expired::default());
+        }
         self.engine.write(|transaction| {
-            Ok(transaction.prepare_cached(sql!("upload/sweep"))?.execute([untouched_since.millis()])? as u64)
+            expire::note_uses(transaction, &used, now)?;
+            expire::step(transaction, retention)
+        })
+    }
+
+    fn sweep_uploads(&self) -> Result<u64, StoreError> {
+        if self.engine.read(uploads::leftovers)?.is_empty() {
+            return Ok(0);
+        }
+        self.engine.write(uploads::sweep)
+    }
+
+    fn usage(&self) -> Result<Usage, StoreError> {
+        self.engine.read(|connection| {
+            let (ended_jobs, result_bytes) = expire::kept(connection)?;
+            let mut files = connection.prepare_cached(sql!("upload/usage"))?;
+            let (files, file_bytes) = files
+                .query_row([], |row| Ok((row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64)))?;
+            Ok(Usage { ended_jobs, result_bytes, files, file_bytes })
         })
     }
 }

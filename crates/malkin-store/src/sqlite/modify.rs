@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use super::codec::pack_blocks;
 use super::engine::sql;
 use super::samples::SampleParts;
-use super::{counters, samples, search};
+use super::{counters, samples, search, uploads};
 use crate::catalogue::{FamilyChange, NewHashes, SampleChange};
 use crate::error::StoreError;
 use crate::time::Timestamp;
@@ -105,14 +105,18 @@ pub(super) fn delete_family(
     Ok(true)
 }
 
-/// Deletes samples of queries kept before a moment.
+/// Samples of queries that are deleted in one transaction.
+const QUERIES_AT_ONCE: i64 = 32;
+
+/// Deletes some samples of queries that were kept before a moment and belong to no job.
 pub(super) fn delete_query_samples(
     transaction: &Transaction<'_>,
     added_before: Timestamp,
 ) -> Result<u64, StoreError> {
     let mut select = transaction.prepare_cached(sql!("sample/old_queries"))?;
-    let ids =
-        select.query_map([added_before.millis()], |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()?;
+    let ids = select
+        .query_map([added_before.millis(), QUERIES_AT_ONCE], |row| row.get(0))?
+        .collect::<Result<Vec<i64>, _>>()?;
     for id in &ids {
         delete_rows(transaction, SampleId::new(*id))?;
     }
@@ -157,7 +161,10 @@ pub(super) fn replace_hashes(
 }
 
 /// Deletes the rows of a sample and answers what it had.
-fn delete_rows(transaction: &Transaction<'_>, id: SampleId) -> Result<Option<SampleParts>, StoreError> {
+pub(super) fn delete_rows(
+    transaction: &Transaction<'_>,
+    id: SampleId,
+) -> Result<Option<SampleParts>, StoreError> {
     let Some(parts) = samples::parts(transaction, id)? else {
         return Ok(None);
     };
@@ -167,6 +174,9 @@ fn delete_rows(transaction: &Transaction<'_>, id: SampleId) -> Result<Option<Sam
     transaction.prepare_cached(sql!("function/delete_range"))?.execute(functions)?;
     search::forget_functions(transaction, functions)?;
     transaction.prepare_cached(sql!("chunk/delete_range"))?.execute(chunks)?;
+    if parts.family.is_some() {
+        uploads::forget_sample(transaction, id)?;
+    }
     transaction.prepare_cached(sql!("sample/delete"))?.execute([id.get()])?;
     Ok(Some(parts))
 }

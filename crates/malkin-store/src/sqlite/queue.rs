@@ -1,34 +1,68 @@
-//! Transitions of jobs. Every function is one step of one transaction and keeps the counters of `job_stat` and the
-//! dependencies of other jobs in step.
+//! Transitions of jobs. Every function is one step of one transaction and keeps the counters of `job_stat`, the
+//! dependencies of other jobs, the turns of clients and the files in step.
 
-use malkin_report::{JobId, ObjectId, ResultId};
+use malkin_report::{JobId, ObjectId, ResultId, SampleId};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use sha2::Digest;
 
 use super::codec::Packed;
 use super::engine::sql;
 use super::object_ids::ObjectIds;
-use super::{counters, job_rows, stats};
+use super::{counters, job_rows, modify, samples, stats, turns, uploads};
 use crate::error::StoreError;
-use crate::jobs::{Job, JobFilter, JobState, NewJob};
+use crate::jobs::{Claimed, Hold, JobFilter, JobState, NewJob, Wanted};
 use crate::time::Timestamp;
 
-/// Queues a job, or finds an equal one that is not exhausted.
-pub(super) fn enqueue(
+/// A use of an ended job is noted at most this often, so that most uses write nothing.
+const USE_MILLIS: i64 = 60_000;
+
+/// Bytes a function of a query sample takes beside its disassembly, about (`docs/benchmarks.md`).
+const FUNCTION_BYTES: i64 = 400;
+
+/// An equal earlier job that is not exhausted; the client of the new one waits for it, too.
+pub(super) fn reuse(
     transaction: &Transaction<'_>,
-    ids: &ObjectIds,
     job: &NewJob,
     live_since: Timestamp,
     now: Timestamp,
-) -> Result<JobId, StoreError> {
-    let descriptor_hash = hash(&job.descriptor);
-    if !job.always_new {
-        let mut reusable = transaction.prepare_cached(sql!("job/reusable"))?;
-        let wanted = params![descriptor_hash, job.descriptor, live_since.millis()];
-        if let Some(id) = reusable.query_row(wanted, |row| job_rows::object_id(row, 0)).optional()? {
-            return Ok(JobId(id));
-        }
+) -> Result<Option<JobId>, StoreError> {
+    if job.always_new {
+        return Ok(None);
     }
+    let mut reusable = transaction.prepare_cached(sql!("job/reusable"))?;
+    let wanted = params![hash(&job.descriptor), job.descriptor, live_since.millis()];
+    let known = reusable
+        .query_row(wanted, |row| Ok((job_rows::object_id(row, 0)?, row.get::<_, i64>(1)?, row.get(2)?)))
+        .optional()?;
+    let Some((id, number, state)) = known else {
+        return Ok(None);
+    };
+    match job_rows::state_of(state)? {
+        // A client at its ceiling waits with those that asked before.
+        JobState::Queued if turns::admit(transaction, job, 0).is_ok() => {
+            turns::share(transaction, number, &job.client)?;
+        }
+        JobState::Finished => {
+            transaction.prepare_cached(sql!("job/use"))?.execute(params![
+                number,
+                now.millis(),
+                USE_MILLIS
+            ])?;
+        }
+        _ => {}
+    }
+    Ok(Some(JobId(id)))
+}
+
+/// Queues a job whose files have `file_bytes`.
+pub(super) fn insert(
+    transaction: &Transaction<'_>,
+    ids: &ObjectIds,
+    job: &NewJob,
+    file_bytes: u64,
+    now: Timestamp,
+) -> Result<JobId, StoreError> {
+    turns::admit(transaction, job, file_bytes)?;
     let id = ids.next(now);
     let number = counters::take(transaction, counters::JOB, 1)?;
     transaction.prepare_cached(sql!("job/insert"))?.execute(params![
@@ -38,7 +72,7 @@ pub(super) fn enqueue(
         job.params,
         job.file_params,
         job.descriptor,
-        descriptor_hash,
+        hash(&job.descriptor),
         now.millis(),
         job.attempts.max(1),
         job.priority,
@@ -52,6 +86,7 @@ pub(super) fn enqueue(
     for upload in uploads_of(&job.file_params) {
         add_upload.execute(params![upload.as_bytes(), number])?;
     }
+    turns::join(transaction, number, job, file_bytes)?;
     stats::moved(transaction, &job.method, None, Some(JobState::Queued))?;
     Ok(JobId(id))
 }
@@ -70,69 +105,90 @@ fn hash(text: &str) -> i64 {
     digest.first_chunk().map_or(0, |bytes| i64::from_le_bytes(*bytes))
 }
 
-/// Number, id and method of the job that runs next.
-pub(super) fn next(connection: &Connection) -> Result<Option<(i64, JobId, String)>, StoreError> {
-    let mut select = connection.prepare_cached(sql!("job/next"))?;
-    let next =
-        select.query_row([], |row| Ok((row.get(0)?, JobId(job_rows::object_id(row, 1)?), row.get(2)?)));
-    Ok(next.optional()?)
-}
-
 /// Hands the next job to a worker.
 pub(super) fn claim(
     transaction: &Transaction<'_>,
     worker: &str,
+    wanted: &Wanted<'_>,
     now: Timestamp,
-) -> Result<Option<Job>, StoreError> {
-    let Some((number, id, method)) = next(transaction)? else {
+) -> Result<Option<Claimed>, StoreError> {
+    let look = turns::look(transaction, wanted)?;
+    turns::leave(transaction, &look.stale)?;
+    let Some(next) = look.next else {
         return Ok(None);
     };
-    transaction.prepare_cached(sql!("job/start"))?.execute(params![number, now.millis(), worker])?;
-    stats::moved(transaction, &method, Some(JobState::Queued), Some(JobState::InProgress))?;
-    job_rows::by_id(transaction, id)
+    transaction.prepare_cached(sql!("job/start"))?.execute(params![next.number, now.millis(), worker])?;
+    turns::refresh(transaction, next.number)?;
+    turns::taken(transaction, &next)?;
+    stats::moved(transaction, &next.method, Some(JobState::Queued), Some(JobState::InProgress))?;
+    let job = job_rows::by_id(transaction, next.id)?;
+    Ok(job.map(|job| Claimed { job, client: next.client }))
 }
 
 /// Renews a lease.
 pub(super) fn heartbeat(
     transaction: &Transaction<'_>,
-    id: JobId,
-    worker: &str,
+    hold: &Hold,
     progress: Option<f64>,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
     let progress = progress.filter(|progress| !progress.is_nan()).map(|progress| progress.clamp(0.0, 1.0));
     let mut renew = transaction.prepare_cached(sql!("job/heartbeat"))?;
-    Ok(renew.execute(params![id.0.as_bytes(), worker, now.millis(), progress])? > 0)
+    let values = params![hold.id.0.as_bytes(), hold.worker, hold.attempt, now.millis(), progress];
+    Ok(renew.execute(values)? > 0)
 }
 
-/// Number, method and attempts of a job that this worker holds.
-fn held(
-    transaction: &Transaction<'_>,
-    id: JobId,
-    worker: &str,
-) -> Result<Option<(i64, String, u32)>, StoreError> {
+/// Number, method and attempts left of a job that is held.
+fn held(transaction: &Transaction<'_>, hold: &Hold) -> Result<Option<(i64, String, u32)>, StoreError> {
     let mut select = transaction.prepare_cached(sql!("job/held"))?;
-    let job =
-        select.query_row(params![id.0.as_bytes(), worker], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+    let job = select.query_row(params![hold.id.0.as_bytes(), hold.worker, hold.attempt], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+    });
     Ok(job.optional()?)
+}
+
+/// Makes a query sample part of a job.
+pub(super) fn own_query_sample(
+    transaction: &Transaction<'_>,
+    hold: &Hold,
+    sample: SampleId,
+) -> Result<bool, StoreError> {
+    let Some((number, ..)) = held(transaction, hold)? else {
+        return Ok(false);
+    };
+    let mut former = transaction.prepare_cached(sql!("job/query_sample"))?;
+    let former: Option<i64> = former.query_row([number], |row| row.get(0))?;
+    if let Some(former) = former.filter(|former| *former != sample.get()) {
+        modify::delete_rows(transaction, SampleId::new(former))?;
+    }
+    let bytes = match samples::parts(transaction, sample)? {
+        None => 0,
+        Some(parts) => {
+            let mut bytes = transaction.prepare_cached(sql!("chunk/bytes"))?;
+            let chunks = [parts.first_chunk, parts.first_chunk + parts.num_chunks - 1];
+            bytes.query_row(chunks, |row| row.get::<_, i64>(0))? + parts.functions.count * FUNCTION_BYTES
+        }
+    };
+    let mut set = transaction.prepare_cached(sql!("job/set_query_sample"))?;
+    set.execute(params![number, sample.get(), bytes])?;
+    Ok(true)
 }
 
 /// Stores a result and ends the job.
 pub(super) fn finish(
     transaction: &Transaction<'_>,
     ids: &ObjectIds,
-    id: JobId,
-    worker: &str,
+    hold: &Hold,
     result: &Packed<'_>,
     now: Timestamp,
 ) -> Result<Option<ResultId>, StoreError> {
-    let Some((number, method, _)) = held(transaction, id, worker)? else {
+    let Some((number, method, _)) = held(transaction, hold)? else {
         return Ok(None);
     };
     let result_id = ids.next(now);
     transaction.prepare_cached(sql!("result/insert"))?.execute(params![
         result_id.as_bytes(),
-        id.0.as_bytes(),
+        hold.id.0.as_bytes(),
         result.codec,
         result.size,
         result.data
@@ -140,54 +196,70 @@ pub(super) fn finish(
     transaction.prepare_cached(sql!("job/finish"))?.execute(params![
         number,
         now.millis(),
-        result_id.as_bytes()
+        result_id.as_bytes(),
+        result.data.len() as i64
     ])?;
     stats::moved(transaction, &method, Some(JobState::InProgress), Some(JobState::Finished))?;
-    release_dependants(transaction, id)?;
+    ended(transaction, number, hold.id, now)?;
     Ok(Some(ResultId(result_id)))
 }
 
-/// Notes a failed attempt of a job that this worker holds.
+/// Notes a failed attempt of a job that is held.
 pub(super) fn fail(
     transaction: &Transaction<'_>,
-    id: JobId,
-    worker: &str,
+    hold: &Hold,
     error: &str,
     fatal: bool,
+    now: Timestamp,
 ) -> Result<(), StoreError> {
-    if let Some((number, method, attempts)) = held(transaction, id, worker)? {
+    if let Some((number, method, attempts)) = held(transaction, hold)? {
         let attempts = if fatal { 0 } else { attempts.saturating_sub(1) };
-        release(transaction, number, id, &method, attempts, error)?;
+        let job = Released { number, id: hold.id, method: &method, attempts };
+        release(transaction, &job, error, now)?;
     }
     Ok(())
 }
 
-/// Puts a job that this worker holds back into the queue as it was.
-pub(super) fn hand_back(transaction: &Transaction<'_>, id: JobId, worker: &str) -> Result<bool, StoreError> {
-    let Some((number, method, _)) = held(transaction, id, worker)? else {
+/// Puts a job that is held back into the queue as it was.
+pub(super) fn hand_back(transaction: &Transaction<'_>, hold: &Hold) -> Result<bool, StoreError> {
+    let Some((number, method, _)) = held(transaction, hold)? else {
         return Ok(false);
     };
     transaction.prepare_cached(sql!("job/hand_back"))?.execute([number])?;
+    turns::refresh(transaction, number)?;
     stats::moved(transaction, &method, Some(JobState::InProgress), Some(JobState::Queued))?;
     Ok(true)
+}
+
+/// A job that its worker loses.
+struct Released<'a> {
+    number: i64,
+    id: JobId,
+    method: &'a str,
+    /// Those that are left.
+    attempts: u32,
 }
 
 /// Takes a job from its worker: back into the queue, or failed if no attempt is left.
 fn release(
     transaction: &Transaction<'_>,
-    number: i64,
-    id: JobId,
-    method: &str,
-    attempts: u32,
+    job: &Released<'_>,
     error: &str,
+    now: Timestamp,
 ) -> Result<(), StoreError> {
+    let Released { number, id, method, attempts } = *job;
     transaction.prepare_cached(sql!("job/release"))?.execute(params![number, attempts, error])?;
     let state = if attempts == 0 { JobState::Failed } else { JobState::Queued };
     stats::moved(transaction, method, Some(JobState::InProgress), Some(state))?;
-    if attempts == 0 {
-        release_dependants(transaction, id)?;
-    }
-    Ok(())
+    if attempts == 0 { ended(transaction, number, id, now) } else { turns::refresh(transaction, number) }
+}
+
+/// What follows from the end of a job: nobody waits for it, its files are deleted, and jobs that wait for it go on.
+fn ended(transaction: &Transaction<'_>, number: i64, id: JobId, now: Timestamp) -> Result<(), StoreError> {
+    transaction.prepare_cached(sql!("job/end"))?.execute(params![number, now.millis()])?;
+    turns::ended(transaction, number)?;
+    uploads::drop_unused(transaction, &uploads::of_job(transaction, number)?)?;
+    release_dependants(transaction, id)
 }
 
 /// A job whose worker is gone.
@@ -203,7 +275,7 @@ pub(super) struct Expired {
 pub(super) fn expired(
     connection: &Connection,
     live_since: Timestamp,
-    dead_workers: Option<&str>,
+    dead_workers: &str,
 ) -> Result<Vec<Expired>, StoreError> {
     let mut select = connection.prepare_cached(sql!("job/expired"))?;
     let rows = select.query_map(params![live_since.millis(), dead_workers], |row| {
@@ -222,12 +294,15 @@ pub(super) fn expired(
 pub(super) fn release_expired(
     transaction: &Transaction<'_>,
     live_since: Timestamp,
-    dead_workers: Option<&str>,
+    dead_workers: &str,
+    now: Timestamp,
 ) -> Result<u64, StoreError> {
     let jobs = expired(transaction, live_since, dead_workers)?;
     for job in &jobs {
         let error = format!("the worker {} stopped while it had this job", job.worker);
-        release(transaction, job.number, job.id, &job.method, job.attempts.saturating_sub(1), &error)?;
+        let attempts = job.attempts.saturating_sub(1);
+        let job = Released { number: job.number, id: job.id, method: &job.method, attempts };
+        release(transaction, &job, &error, now)?;
     }
     Ok(jobs.len() as u64)
 }
@@ -238,6 +313,7 @@ struct Brief {
     method: String,
     state: JobState,
     result: Option<[u8; 12]>,
+    query_sample: Option<i64>,
 }
 
 fn brief(transaction: &Transaction<'_>, id: JobId) -> Result<Option<Brief>, StoreError> {
@@ -247,22 +323,27 @@ fn brief(transaction: &Transaction<'_>, id: JobId) -> Result<Option<Brief>, Stor
         return Ok(None);
     };
     let state = job_rows::state_of(row.get(2)?)?;
-    Ok(Some(Brief { number: row.get(0)?, method: row.get(1)?, state, result: row.get(3)? }))
+    let (number, method) = (row.get(0)?, row.get(1)?);
+    Ok(Some(Brief { number, method, state, result: row.get(3)?, query_sample: row.get(4)? }))
 }
 
 /// Cancels a job that has not ended.
-pub(super) fn terminate(transaction: &Transaction<'_>, id: JobId) -> Result<bool, StoreError> {
+pub(super) fn terminate(
+    transaction: &Transaction<'_>,
+    id: JobId,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
     let unended = |job: &Brief| matches!(job.state, JobState::Queued | JobState::InProgress);
     let Some(job) = brief(transaction, id)?.filter(unended) else {
         return Ok(false);
     };
     transaction.prepare_cached(sql!("job/terminate"))?.execute([job.number])?;
     stats::moved(transaction, &job.method, Some(job.state), Some(JobState::Terminated))?;
-    release_dependants(transaction, id)?;
+    ended(transaction, job.number, id, now)?;
     Ok(true)
 }
 
-/// Deletes a job with its result. Jobs that wait for it wait no longer.
+/// Deletes a job with its result, query sample and files. Jobs that wait for it wait no longer.
 pub(super) fn delete(transaction: &Transaction<'_>, id: JobId) -> Result<bool, StoreError> {
     let Some(job) = brief(transaction, id)? else {
         return Ok(false);
@@ -270,7 +351,12 @@ pub(super) fn delete(transaction: &Transaction<'_>, id: JobId) -> Result<bool, S
     if let Some(result) = job.result {
         transaction.prepare_cached(sql!("result/delete"))?.execute([result])?;
     }
+    if let Some(sample) = job.query_sample {
+        modify::delete_rows(transaction, SampleId::new(sample))?;
+    }
+    let files = uploads::of_job(transaction, job.number)?;
     transaction.prepare_cached(sql!("job/delete"))?.execute([job.number])?;
+    uploads::drop_unused(transaction, &files)?;
     stats::moved(transaction, &job.method, Some(job.state), None)?;
     release_dependants(transaction, id)?;
     Ok(true)
@@ -286,6 +372,13 @@ pub(super) fn delete_matching(transaction: &Transaction<'_>, filter: &JobFilter)
 }
 
 fn release_dependants(transaction: &Transaction<'_>, id: JobId) -> Result<(), StoreError> {
-    transaction.prepare_cached(sql!("job/end_dependency"))?.execute([id.0.as_bytes()])?;
+    let ended = transaction.prepare_cached(sql!("job/end_dependency"))?.execute([id.0.as_bytes()])?;
+    if ended > 0 {
+        let mut select = transaction.prepare_cached(sql!("job/dependants"))?;
+        let jobs = select.query_map([id.0.as_bytes()], |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()?;
+        for number in jobs {
+            turns::refresh(transaction, number)?;
+        }
+    }
     Ok(())
 }

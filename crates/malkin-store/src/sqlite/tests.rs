@@ -9,7 +9,7 @@ use crate::conformance::{at, labels, sample};
 use crate::{Catalogue, FunctionQuery, Jobs, Page, StoreError};
 
 /// Statements that may walk over a whole table: what they answer is about all of it, or the table is small.
-const WALKS: [&str; 24] = [
+const WALKS: [&str; 27] = [
     "analysis/count",
     "analysis/page",
     "analysis/page_by_moment",
@@ -18,7 +18,9 @@ const WALKS: [&str; 24] = [
     "family/count",
     "family/page",
     "function/pichashes",
+    "job/kept_bytes",
     "job/select",
+    "kept_file/all",
     "name/find_by_walk",
     "respawn",
     "sample/counts",
@@ -26,14 +28,15 @@ const WALKS: [&str; 24] = [
     "stat/all",
     "stat/forget_unended",
     "stat/recount",
-    "upload/sweep",
+    "queue/turns",
     "sample/function_ranges",
     "sample/page",
     "sample/all",
     "sample/indexed",
     "token/all",
     "token/delete_all",
-    "upload/all",
+    "upload/leftovers",
+    "upload/usage",
 ];
 
 #[test]
@@ -191,22 +194,17 @@ fn workers_at_the_same_time_never_share_a_job() {
     for n in 0..jobs {
         let job = crate::NewJob {
             method: "m".to_owned(),
-            params: String::new(),
-            file_params: "{}".to_owned(),
             descriptor: n.to_string(),
-            dependencies: Vec::new(),
-            priority: 0,
             attempts: 3,
-            author: String::new(),
-            always_new: false,
+            ..crate::NewJob::default()
         };
         store.enqueue(&job, at(0), at(0)).unwrap();
     }
     let work = |worker: String| {
         let mut done = Vec::new();
-        while let Some(job) = store.claim(&worker, at(1)).unwrap() {
-            assert!(store.finish(job.id, &worker, b"{}", at(2)).unwrap().is_some());
-            done.push(job.number);
+        while let Some(claimed) = store.claim(&worker, &crate::Wanted::ANY, at(1)).unwrap() {
+            assert!(store.finish(&claimed.job.hold().unwrap(), b"{}", at(2)).unwrap().is_some());
+            done.push(claimed.job.number);
         }
         done
     };
@@ -223,4 +221,105 @@ fn workers_at_the_same_time_never_share_a_job() {
     });
     done.sort_unstable();
     assert_eq!(done, (0..jobs).collect::<Vec<_>>());
+}
+
+/// What a claim, an admission and an expiry look at is found by index, in order: however many jobs wait or have ended, none of
+/// them is sorted or looked through.
+#[test]
+fn the_queue_is_read_by_index() {
+    let store = SqliteStore::open_in_memory().unwrap();
+    let writer = store.engine.writer();
+    for (statement, index) in [
+        (super::engine::sql!("queue/turns"), "queue_turn_order"),
+        (super::engine::sql!("queue/best"), "queue_ready"),
+        (super::engine::sql!("queue/load"), "queue_client"),
+        (super::engine::sql!("job/oldest"), "job_used"),
+        (super::engine::sql!("job/kept_bytes"), "job_used"),
+        (super::engine::sql!("upload/usage"), "upload_size"),
+        (super::engine::sql!("sample/old_queries"), "job_query_sample"),
+    ] {
+        let mut plan = writer.prepare(&format!("EXPLAIN QUERY PLAN {statement}")).unwrap();
+        let count = plan.parameter_count();
+        let steps = plan.query_map(rusqlite::params_from_iter(vec![0; count]), |row| row.get::<_, String>(3));
+        let steps = steps.unwrap().collect::<Result<Vec<_>, _>>().unwrap().join("; ");
+        assert!(steps.contains(index), "{statement}: {steps}");
+        assert!(!steps.contains("TEMP B-TREE"), "{statement}: {steps}");
+    }
+}
+
+/// A database of format 6: executables of samples stay, files of queries go, jobs that wait are still run, ended ones have an age.
+#[test]
+fn the_queue_of_format_6_is_taken_over() {
+    const OLD: [&str; 6] = [
+        include_str!("../../migrations/sqlite/0001_initial.sql"),
+        include_str!("../../migrations/sqlite/0002_search.sql"),
+        include_str!("../../migrations/sqlite/0003_triage.sql"),
+        include_str!("../../migrations/sqlite/0004_index_token.sql"),
+        include_str!("../../migrations/sqlite/0005_access.sql"),
+        include_str!("../../migrations/sqlite/0006_labels.sql"),
+    ];
+    let engine = super::engine::Engine::open_in_memory().unwrap();
+    let mut writer = engine.writer();
+    for migration in OLD {
+        writer.execute_batch(migration).unwrap();
+    }
+    let added = |seed| crate::NewSample { sha256: format!("{seed:02x}").repeat(32), ..sample(seed, 1) };
+    writer.pragma_update(None, "user_version", 6).unwrap();
+    writer.pragma_update(None, "application_id", 0x4d6c_6b6e).unwrap();
+    // Files 1 to 4: of a stored executable, of a query for a stored sample, kept by the command line, of a query.
+    let methods = ["addBinarySample", "getMatchesForSmdaReport", "getMatchesForSmdaReport", "checkRules"];
+    let ends = [(Some(9), 3, Some([0x30_u8; 12])), (None, 0, None), (None, 3, None), (None, 3, None)];
+    for (number, (method, (finished_at, attempts, result))) in (0_i64..).zip(methods.into_iter().zip(ends)) {
+        let job = "INSERT INTO job (number, id, method, params, file_params, descriptor, descriptor_hash, created_at, finished_at,
+                   attempts_left, result, priority) VALUES (?1, ?2, ?3, '', '{}', '', 0, 5, ?4, ?5, ?6, 0)";
+        writer
+            .execute(job, (number, [0x10 + number as u8; 12], method, finished_at, attempts, result))
+            .unwrap();
+    }
+    for (result, job) in [(0x30_u8, 0x10_u8), (0x31, 0x99)] {
+        let insert = "INSERT INTO result (id, job, codec, size, data) VALUES (?1, ?2, 0, 3, x'010203')";
+        writer.execute(insert, ([result; 12], [job; 12])).unwrap();
+    }
+    for (number, job) in [(1_u8, Some(0)), (2, Some(1)), (3, None), (4, Some(2))] {
+        let (id, sha256) = ([number; 12], [number; 32]);
+        let upload =
+            "INSERT INTO upload (id, sha256, touched_at, codec, size, data) VALUES (?1, ?2, 0, 0, 1, x'00')";
+        writer.execute(upload, (id, sha256)).unwrap();
+        if let Some(job) = job {
+            writer.execute("INSERT INTO job_upload (upload, job) VALUES (?1, ?2)", (id, job)).unwrap();
+        }
+    }
+    // Samples of the first three files, as far as the migration looks at them.
+    for number in 1..4_i64 {
+        let new = added(number as u64);
+        let row = "INSERT INTO sample SELECT ?1, 0, NULL, '', '', '', 0, ?2, '', 32, 0, 0, 0, '', '', '', 0, 0, 0, 1, 0,
+                   0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0";
+        writer.execute(row, (number, new.sha256)).unwrap();
+    }
+    super::migrate::migrate(&mut writer).unwrap();
+    super::checksums::keep(&mut writer).unwrap();
+    drop(writer);
+    let uses = super::expire::Uses::default();
+    let store = SqliteStore { engine, ids: super::object_ids::ObjectIds::new().unwrap(), uses, claim: None };
+    let kept: Vec<i64> = store.kept_files().unwrap().iter().map(|file| file.sample.get()).collect();
+    assert_eq!(kept, [1, 3]);
+    assert_eq!(store.sweep_uploads().unwrap(), 1, "the file of the query that failed");
+    let usage = store.usage().unwrap();
+    assert_eq!((usage.files, usage.ended_jobs, usage.result_bytes), (3, 2, 3));
+    let short = crate::Wanted { lane: crate::Lane::Short, ..crate::Wanted::ANY };
+    let claim = |wanted: &crate::Wanted<'_>| {
+        store.claim("w", wanted, at(1)).unwrap().map(|claimed| claimed.job.number)
+    };
+    assert_eq!((claim(&short), claim(&short), claim(&crate::Wanted::ANY)), (Some(2), None, Some(3)));
+    let since = |millis| crate::Retention {
+        unused_since: crate::Timestamp::from_millis(millis),
+        max_bytes: u64::MAX,
+        fresh_since: at(0),
+    };
+    assert_eq!(store.expire(&since(6), at(2)).unwrap().jobs, 1, "failed jobs age from when they were queued");
+    assert_eq!(store.expire(&since(10), at(2)).unwrap().bytes, 3);
+    assert_eq!(
+        store.result(malkin_report::ResultId(malkin_report::ObjectId::from_bytes([0x31; 12]))).unwrap(),
+        None
+    );
 }

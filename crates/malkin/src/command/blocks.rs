@@ -51,8 +51,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N")]
     hits: Option<u64>,
 
-    /// Try the rule on every executable that the store keeps (`submit --keep`, uploads to a server), say what it hits and misses, and
-    /// let as many blocks be required as still hit all samples and nothing else
+    /// Try the rule on every executable that the store keeps (`submit --keep`, samples sent to a server as executables), say
+    /// what it hits and misses, and let as many blocks be required as still hit all samples and nothing else
     #[arg(long)]
     check: bool,
 

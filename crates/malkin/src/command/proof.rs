@@ -250,7 +250,7 @@ mod tests {
             })
             .collect();
         let num_untried = untried.len() as u64;
-        let check = RuleCheck { files, untried, num_untried, bytes: 3_000_000 };
+        let check = RuleCheck { files, untried, num_untried, bytes: 3_000_000, ended_by: None };
         Proof::read(check, &[1, 2, 3].map(SampleId::new))
     }
 

@@ -9,11 +9,12 @@ use std::time::Duration;
 use clap::Args;
 use malkin_server::{DEFAULT_BODY_LIMIT, DEFAULT_CONNECTIONS_PER_ADDRESS, Host, Settings};
 use malkin_service::{
-    DEFAULT_MATCH_TIME, Engine, INSPECTION_INTERVAL, Inspector, IntelSettings, Workers,
+    Ceiling, DEFAULT_CEILING, DEFAULT_MATCH_TIME, Engine, INSPECTION_INTERVAL, Inspector, IntelSettings,
+    Keeping, Workers,
 };
 
 use crate::failure::Failure;
-use crate::{input, output, place};
+use crate::{input, output, place, quantity};
 
 /// Options of the server.
 #[derive(Args, Debug)]
@@ -39,13 +40,30 @@ pub(crate) struct Options {
     #[arg(long, value_name = "DIR", env = "MALKIN_RULES")]
     rules: Option<PathBuf>,
 
-    /// Jobs that run at the same time [default: one less than the machine has cores, at least one]
+    /// Jobs that run at the same time, beside those for short jobs only [default: one less than the machine has cores, at least one]
     #[arg(long, value_name = "N", env = "MALKIN_WORKERS", value_parser = clap::value_parser!(u16).range(1..=256))]
     workers: Option<u16>,
 
     /// Longest time a comparison may take, in seconds
     #[arg(long, value_name = "SECONDS", env = "MALKIN_MATCH_TIME", default_value_t = DEFAULT_MATCH_TIME.as_secs())]
     match_time: u64,
+
+    /// Time after which a job and its result are deleted when nobody asks for them: a number with s, m, h, d or w
+    #[arg(long, value_name = "TIME", env = "MALKIN_KEEP_RESULTS", default_value = "30d", value_parser = quantity::duration)]
+    keep_results: Duration,
+
+    /// Size of all results beyond which the least recently used are deleted: a number with KiB, MiB, GiB or TiB
+    #[arg(long, value_name = "SIZE", env = "MALKIN_MAX_RESULTS", default_value = "10GiB", value_parser = quantity::size)]
+    max_results: u64,
+
+    /// Most jobs that one client, known by its token or address, may have in the queue; then 429
+    #[arg(long, value_name = "N", env = "MALKIN_MAX_QUEUED", default_value_t = DEFAULT_CEILING.jobs,
+          value_parser = clap::value_parser!(u64).range(1..))]
+    max_queued: u64,
+
+    /// Most bytes of files that one client may have in the queue; one file is always allowed
+    #[arg(long, value_name = "SIZE", env = "MALKIN_MAX_QUEUED_FILES", default_value = "4GiB", value_parser = quantity::size)]
+    max_queued_files: u64,
 
     /// Requests a second for each named token or address, twice as many at once [default: no limit]
     #[arg(long, value_name = "N", env = "MALKIN_RATE_LIMIT", value_parser = clap::value_parser!(u32).range(1..))]
@@ -122,7 +140,8 @@ async fn serve(options: Options) -> Result<ExitCode, Failure> {
         .await
         .map_err(|error| Failure::Other(format!("cannot open the store: {error}")))??;
     warn_of_access(&options, &engine, address);
-    let engine = engine.with_match_time(Duration::from_secs(options.match_time));
+    let ceiling = Ceiling { jobs: options.max_queued, file_bytes: options.max_queued_files };
+    let engine = engine.with_match_time(Duration::from_secs(options.match_time)).with_queue_ceiling(ceiling);
     let mut engine = engine.with_intel(IntelSettings::from_named(|name| std::env::var(name).ok()));
     if let Some(folder) = &options.rules {
         let rules = input::rules(folder)?;
@@ -135,7 +154,8 @@ async fn serve(options: Options) -> Result<ExitCode, Failure> {
     // Jobs are rows of the store: without writing none can be queued.
     let count = if read_only { 0 } else { wanted };
     let inspector = Inspector::start(store, INSPECTION_INTERVAL)?;
-    let workers = Workers::start(&engine, &format!("malkin-{}", std::process::id()), count)?;
+    let keeping = Keeping { results_for: options.keep_results, max_result_bytes: options.max_results };
+    let workers = Workers::start(&engine, count, keeping)?;
     let settings = Settings {
         token: options.token,
         body_limit: options.max_body << 20,

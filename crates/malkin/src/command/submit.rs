@@ -174,7 +174,7 @@ fn prepare<'a>(options: &Options, place: &'a Place, file: &'a Path) -> Result<St
             Ok(Box::new(move || {
                 let outcome = store(engine, file, &ingested)?;
                 if let Some(bytes) = executable {
-                    engine.store().put_upload(&bytes, engine.now())?;
+                    engine.store().keep_file(&bytes, engine.now())?;
                 }
                 Ok(outcome)
             }))

@@ -17,6 +17,7 @@ mod migrate;
 mod origins;
 mod proof;
 mod providers;
+mod queue;
 mod report;
 mod routes;
 mod search;

@@ -1,1 +1,1 @@
-SELECT number, method, state, result FROM job WHERE id = ?1
+SELECT number, method, state, result, query_sample FROM job WHERE id = ?1

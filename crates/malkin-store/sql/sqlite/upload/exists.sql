@@ -1,1 +1,1 @@
-SELECT EXISTS (SELECT 1 FROM upload WHERE id = ?1)
+SELECT EXISTS (SELECT 1 FROM upload WHERE id = ?1) OR EXISTS (SELECT 1 FROM job_upload WHERE upload = ?1)

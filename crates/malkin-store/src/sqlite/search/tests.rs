@@ -165,6 +165,10 @@ fn a_store_of_format_1_becomes_searchable() {
              DROP INDEX sample_by_component; DROP INDEX sample_by_binary_size; DROP INDEX sample_by_timestamp;
              DROP INDEX sample_by_num_functions; DROP TABLE analysis; DROP TABLE intel_answer; ALTER TABLE sample DROP COLUMN index_token;
              DROP TABLE token; ALTER TABLE job DROP COLUMN author;
+             DROP TABLE kept_file; DROP INDEX upload_size; DROP INDEX job_used; DROP INDEX job_query_sample;
+             ALTER TABLE job DROP COLUMN attempt; ALTER TABLE job DROP COLUMN used_at; ALTER TABLE job DROP COLUMN kept_bytes;
+             ALTER TABLE job DROP COLUMN query_sample; DROP TABLE queue_entry; DROP TABLE queue_turn;
+             DELETE FROM counter WHERE name = 'turn';
              PRAGMA user_version = 1",
         )
         .unwrap();

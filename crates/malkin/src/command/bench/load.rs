@@ -80,18 +80,18 @@ fn resident(remote: &Remote) -> Result<Option<u64>, Failure> {
 }
 
 fn read_and_match(options: &Options, samples: u64, functions: u64) -> Result<Value, Failure> {
-    let (stop, matches) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let (stop, matches, gone) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0));
     let started = Instant::now();
     let times = std::thread::scope(|scope| {
         let readers: Vec<_> = (0..u64::from(options.readers))
             .map(|reader| {
                 scope.spawn({
-                    let stop = &stop;
-                    move || read(options, reader, [samples, functions], stop)
+                    let (stop, gone) = (&stop, &gone);
+                    move || read(options, reader, [samples, functions], (stop, gone))
                 })
             })
             .collect();
-        let matcher = scope.spawn(|| match_all(options, samples, &stop, &matches));
+        let matcher = scope.spawn(|| match_all(options, samples, (&stop, &gone), &matches));
         std::thread::sleep(Duration::from_secs(options.seconds));
         stop.store(true, Ordering::Relaxed);
         let mut times = Vec::new();
@@ -107,6 +107,7 @@ fn read_and_match(options: &Options, samples: u64, functions: u64) -> Result<Val
         "gets_per_second": times.len() as f64 / seconds,
         "get_milliseconds": spread(times),
         "one_to_all_per_second": matches.into_inner() as f64 / seconds,
+        "gone_meanwhile": gone.into_inner(),
     }))
 }
 
@@ -115,7 +116,7 @@ fn read(
     options: &Options,
     reader: u64,
     [samples, functions]: [u64; 2],
-    stop: &AtomicBool,
+    (stop, gone): (&AtomicBool, &AtomicUsize),
 ) -> Result<Vec<f64>, Failure> {
     let remote = remote(options)?;
     let mut times = Vec::new();
@@ -129,7 +130,9 @@ fn read(
             format!("/functions/{}", of(functions))
         };
         let started = Instant::now();
-        remote.get_text(&path)?;
+        if unless_gone(remote.get_text(&path))?.is_none() {
+            gone.fetch_add(1, Ordering::Relaxed);
+        }
         times.push(started.elapsed().as_secs_f64() * 1e3);
     }
     Ok(times)
@@ -139,7 +142,7 @@ fn read(
 fn match_all(
     options: &Options,
     samples: u64,
-    stop: &AtomicBool,
+    (stop, gone): (&AtomicBool, &AtomicUsize),
     matches: &AtomicUsize,
 ) -> Result<(), Failure> {
     let remote = remote(options)?;
@@ -147,13 +150,32 @@ fn match_all(
         if stop.load(Ordering::Relaxed) {
             break;
         }
-        let job = remote.get(&format!("/matches/sample/{sample}?force_recalculation=true"))?;
-        let id = job.as_str().unwrap_or_default();
-        let result = remote.await_job(id, Duration::from_millis(2))?;
-        remote.get_text(&format!("/results/{result}"))?;
-        matches.fetch_add(1, Ordering::Relaxed);
+        match unless_gone(match_one(&remote, sample))? {
+            Some(()) => matches.fetch_add(1, Ordering::Relaxed),
+            None => gone.fetch_add(1, Ordering::Relaxed),
+        };
     }
     Ok(())
+}
+
+/// Matches one sample and reads the result.
+fn match_one(remote: &Remote, sample: u64) -> Result<(), Failure> {
+    let job = remote.get(&format!("/matches/sample/{sample}?force_recalculation=true"))?;
+    let result = match remote.await_job(job.as_str().unwrap_or_default(), Duration::from_millis(2)) {
+        Ok(result) => result,
+        // The sample may have been deleted while the job waited.
+        Err(failure) => return remote.get(&format!("/samples/{sample}")).and(Err(failure)),
+    };
+    remote.get_text(&format!("/results/{result}")).map(|_| ())
+}
+
+/// `None` for what somebody else deleted meanwhile: a server under load is no less under load for that.
+fn unless_gone<T>(answer: Result<T, Failure>) -> Result<Option<T>, Failure> {
+    match answer {
+        Ok(value) => Ok(Some(value)),
+        Err(Failure::Gone(_)) => Ok(None),
+        Err(failure) => Err(failure),
+    }
 }
 
 fn submit(options: &Options, remote: &Remote) -> Result<Value, Failure> {

@@ -1,0 +1,1 @@
+SELECT count(*), coalesce(sum(kept_bytes), 0) FROM job WHERE used_at IS NOT NULL

@@ -1,0 +1,1 @@
+SELECT query_sample FROM job WHERE number = ?1

@@ -1,0 +1,1 @@
+SELECT upload FROM job_upload WHERE job = ?1

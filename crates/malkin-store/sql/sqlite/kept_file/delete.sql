@@ -1,0 +1,1 @@
+DELETE FROM kept_file WHERE upload = ?1

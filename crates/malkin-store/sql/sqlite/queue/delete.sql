@@ -1,0 +1,1 @@
+DELETE FROM queue_entry WHERE job = ?1

@@ -1,0 +1,1 @@
+DELETE FROM queue_turn WHERE lane = ?1 AND client = ?2

@@ -1,0 +1,1 @@
+SELECT id FROM upload WHERE sha256 = ?1
