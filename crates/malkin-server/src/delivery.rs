@@ -274,7 +274,7 @@ mod tests {
     #[tokio::test]
     async fn whole_answers_take_their_bytes_until_the_last_of_them_is_dropped() {
         let delivery = Delivery::new(TIGHT);
-        let large = || Answer::raw_data(&[b'1'; 200_000]);
+        let large = || Answer::raw_data(&vec![b'1'; 200_000]);
         let (_, body) = delivery.deliver(large(), peer(1)).await;
         assert!(retry(&delivery.deliver(large(), peer(1)).await.0), "the share of an address");
         let bytes = body.collect().await.unwrap().to_bytes();
@@ -288,7 +288,7 @@ mod tests {
     #[tokio::test]
     async fn work_waits_for_room_and_never_begins_without() {
         let delivery = Arc::new(Delivery::new(Limits { patience: Duration::from_secs(30), ..TIGHT }));
-        let later = || Answer::later(150_000, || Ok(Answer::raw_data(&[b'1'; 100_000])));
+        let later = || Answer::later(150_000, || Ok(Answer::raw_data(&vec![b'1'; 100_000])));
         let held = [1, 1].map(|client| delivery.deliver(later(), peer(client)));
         let [first, second] = held;
         let (first, second) = (first.await.1, second.await.1);

@@ -3,10 +3,12 @@
 //! Nothing is queued here. What is taken is given back when its [`Share`] is dropped.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+
+use crate::slots::network;
 
 /// An amount that clients share.
 #[derive(Debug)]
@@ -68,18 +70,6 @@ impl Drop for Share {
                 taken.by_address.remove(&self.address);
             }
         }
-    }
-}
-
-/// Whose share an address has: IPv4 addresses their own in either notation, IPv6 addresses that of their /64, which one client has
-/// all addresses of.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
-        address => address,
     }
 }
 

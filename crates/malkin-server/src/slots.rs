@@ -143,7 +143,7 @@ impl Open {
     }
 }
 
-/// What counts as one address: whoever has one IPv6 address has all of its network of 64 bits.
+/// What counts as one address: IPv4 addresses in either notation, and the /64 of an IPv6 address, all of whose addresses one client has.
 pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),

@@ -156,7 +156,7 @@ impl JobControl<'_> {
                 Ok(false) => return Err(Cancelled),
                 // A store that cannot take a heartbeat now will tell when the result is stored; the work goes on.
                 Err(error) => {
-                    tracing::warn!(job.id = %self.hold.id, %error, "cannot renew the lease of a job")
+                    tracing::warn!(job.id = %self.hold.id, %error, "cannot renew the lease of a job");
                 }
             }
         }

@@ -75,7 +75,7 @@ fn indirect_symbols<'a>(file: &MachO<'a>) -> Vec<Option<(&'a [u8], i64)>> {
     const INDIRECT_SYMBOL_LOCAL: u32 = 0x8000_0000;
     const INDIRECT_SYMBOL_ABS: u32 = 0x4000_0000;
     let (offset, count) = file.link_edit.indirect_symbols;
-    (0..count.min(MAX_BOUND_SLOTS as u64))
+    (0..count.min(MAX_BOUND_SLOTS))
         .map_while(|index| file.bytes.u32(offset.checked_add(4 * index)?))
         .filter_map(|index| {
             if matches!(index, INDIRECT_SYMBOL_LOCAL | INDIRECT_SYMBOL_ABS) {

@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::call::Call;
 
 /// `GET /families?start=&limit=`: negative values count as 0 here.
+#[expect(clippy::unnecessary_wraps, reason = "a handler")]
 pub(super) fn list(app: &App, call: &Call) -> Result<Answer, Answer> {
     let at_least_0 = |name| u64::try_from(call.query.int(name).unwrap_or(0)).unwrap_or(0);
     let page = Page { start: at_least_0("start"), limit: at_least_0("limit") };

@@ -47,8 +47,8 @@ fn duty(shifts: &Shifts, number: usize, now: Instant, idle: Duration) -> Duty {
             return Duty::Wait(idle);
         };
         let took = now.saturating_duration_since(shift.since);
-        if took < OVERDUE {
-            wait = wait.max(Some(OVERDUE - took));
+        if let Some(left) = OVERDUE.checked_sub(took).filter(|left| !left.is_zero()) {
+            wait = wait.max(Some(left));
         }
         clients.push(shift.client.clone());
     }

@@ -24,10 +24,6 @@ impl Request {
             Ok(lane_if(is_few && store.count_functions(samples)? <= SHORT_FUNCTIONS))
         };
         match self {
-            Self::UpdateMinHashesForSample(_)
-            | Self::ModifySample(..)
-            | Self::ModifyFamily(..)
-            | Self::DeleteSample(_) => Ok(Lane::Short),
             Self::MatchSample(_, arguments)
             | Self::MatchSampleVs(_, _, arguments)
             | Self::MatchSampleVsGroup(_, _, arguments)
@@ -42,7 +38,11 @@ impl Request {
             Self::MatchSample(sample, _) => by_functions(&[*sample]),
             Self::MatchSampleVs(sample, other, _) => by_functions(&[*sample, *other]),
             Self::MatchSampleVsGroup(sample, others, _) => by_functions(&[&[*sample][..], others].concat()),
-            Self::MatchFunction(..) => Ok(Lane::Short),
+            Self::UpdateMinHashesForSample(_)
+            | Self::ModifySample(..)
+            | Self::ModifyFamily(..)
+            | Self::DeleteSample(_)
+            | Self::MatchFunction(..) => Ok(Lane::Short),
             Self::UniqueBlocks(samples, _) => by_functions(samples),
             Self::CombineToCross(jobs) => Ok(lane_if(jobs.len() <= SHORT_CROSS)),
             Self::QueryReport(..) => Ok(lane_if(file_bytes <= SHORT_REPORT)),

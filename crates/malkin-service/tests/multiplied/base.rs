@@ -259,7 +259,7 @@ fn macho() -> Vec<u8> {
         sheet.put(row + 16, name);
         let skipped = if offset == 0 { 0x380 } else { 0x400 };
         sheet.wide(row + 32, true, BASE + skipped);
-        sheet.wide(row + 40, true, if offset == 0 { 0x40 } else { 0x40 });
+        sheet.wide(row + 40, true, 0x40);
         sheet.words(row + 48, &[skipped as u32, 4]);
         sheet.words(row + 64, &[flags]);
         at += 152;

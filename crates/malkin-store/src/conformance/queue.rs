@@ -217,7 +217,7 @@ fn kept(store: &dyn Store) {
 
 fn sha256_of(bytes: &[u8]) -> String {
     use sha2::Digest;
-    sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    malkin_report::Sha256::new(sha2::Sha256::digest(bytes).into()).to_string()
 }
 
 fn query_samples(store: &dyn Store) {

@@ -104,17 +104,14 @@ impl OpenFiles {
         let (path, number) = &self.database;
         compare(path, *number)?;
         let (path, number) = &self.log;
-        match number.get() {
-            Some(number) => compare(path, Some(*number)),
-            None => {
-                let found = fs::metadata(path).ok().and_then(|metadata| file_number(&metadata));
-                if let Some(found) = found {
-                    // Another thread may have been first; it saw the same file.
-                    let _ = number.set(found);
-                }
-                Ok(())
-            }
+        if let Some(number) = number.get() {
+            return compare(path, Some(*number));
         }
+        if let Some(found) = fs::metadata(path).ok().and_then(|metadata| file_number(&metadata)) {
+            // Another thread may have been first; it saw the same file.
+            let _ = number.set(found);
+        }
+        Ok(())
     }
 }
 

@@ -41,14 +41,16 @@ impl Inspection {
     }
 }
 
+/// One part of an inspection: adds what it finds.
+type Step = fn(&Connection, &mut Inspection) -> Result<(), StoreError>;
+
 /// Inspects a database. `go_on` is asked between steps, each of which is one transaction.
 ///
 /// # Errors
 /// Only failures to read at all; damage is a finding.
 pub(super) fn inspect(engine: &Engine, go_on: &mut dyn FnMut() -> bool) -> Result<Inspection, StoreError> {
     let mut found = Inspection::default();
-    let steps: [fn(&Connection, &mut Inspection) -> Result<(), StoreError>; 5] =
-        [check_structure, compare_schema, compare_names, compare_samples, compare_authors];
+    let steps: [Step; 5] = [check_structure, compare_schema, compare_names, compare_samples, compare_authors];
     for step in steps {
         if !go_on() {
             return Ok(found);

@@ -20,13 +20,12 @@ impl Jobs for SqliteStore {
         let digest: [u8; 32] = sha2::Sha256::digest(bytes).into();
         let packed = uploads::packed(bytes)?;
         self.engine.write(|transaction| {
-            let id = match uploads::known(transaction, &digest)? {
-                Some(id) => id,
-                None => {
-                    let id = UploadId(self.ids.next(now));
-                    uploads::insert(transaction, id, &digest, &packed, now)?;
-                    id
-                }
+            let id = if let Some(known) = uploads::known(transaction, &digest)? {
+                known
+            } else {
+                let new = UploadId(self.ids.next(now));
+                uploads::insert(transaction, new, &digest, &packed, now)?;
+                new
             };
             uploads::keep(transaction, id)?;
             Ok(Upload { id, sha256: Sha256::new(digest) })

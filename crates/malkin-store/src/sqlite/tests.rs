@@ -67,7 +67,8 @@ fn every_statement_is_valid_and_finds_its_rows_by_an_index() {
 /// no table.
 fn is_walk(step: &str, steps: &[String]) -> bool {
     let Some(table) = step.strip_prefix("SCAN ") else { return false };
-    let is_virtual = table == "CONSTANT ROW" || step.contains("VIRTUAL TABLE INDEX") || table.starts_with('(');
+    let is_virtual =
+        table == "CONSTANT ROW" || step.contains("VIRTUAL TABLE INDEX") || table.starts_with('(');
     !is_virtual && !steps.iter().any(|other| other.strip_prefix("CO-ROUTINE ") == Some(table))
 }
 

@@ -22,7 +22,7 @@ pub(super) fn is_version(line: &str, start: usize) -> bool {
         let end = before.len().checked_sub(mark.len()).and_then(|at| before.get(at..));
         end.is_some_and(|end| end.eq_ignore_ascii_case(mark.as_bytes()))
     };
-    marks.iter().any(|mark| ends_with(mark)) || start > 0 && line.as_bytes()[start - 1] == b'v'
+    marks.iter().any(ends_with) || start > 0 && line.as_bytes()[start - 1] == b'v'
 }
 
 /// Whether a text is an IPv6 address that somebody could talk to.

@@ -63,10 +63,8 @@ pub(super) fn is_domain(text: &str) -> bool {
     let is_public_suffix = name.len() == rest.len()
         && top.len() == 2
         && SECOND_LEVEL.iter().any(|known| known.eq_ignore_ascii_case(name));
-    !(has_small && has_capital)
-        && !is_public_suffix
-        && name.len() > 1
-        && name.bytes().any(|byte| byte.is_ascii_alphabetic())
+    let is_mixed = has_small && has_capital;
+    !is_mixed && !is_public_suffix && name.len() > 1 && name.bytes().any(|byte| byte.is_ascii_alphabetic())
 }
 
 fn is_top_level(text: &str) -> bool {

@@ -41,7 +41,9 @@ mod tests {
             start in 0_usize..60, length in 1_usize..9,
         ) {
             let mut spans = Spans::default();
-            parts.iter().for_each(|&(at, length)| spans.push(at, at + length));
+            for &(at, length) in &parts {
+                spans.push(at, at + length);
+            }
             let end = start + length;
             let plain = parts.iter().any(|&(at, length)| start < at + length && end > at);
             proptest::prop_assert_eq!(spans.merged().overlap(start, end), plain);
