@@ -49,6 +49,9 @@ const PROBE: usize = 256 * 1024;
 /// twice the page costs 30 bytes a function and gains no speed.
 const PAGE: i64 = 4096;
 
+/// SQLite's number for giving unused pages back step by step.
+const INCREMENTAL: i64 = 2;
+
 /// Pages of the log after which a commit brings them into the database. Four times SQLite's own figure: pages that many
 /// commits change, of the indexes above all, are brought in once for all of these.
 const CHECKPOINT: i64 = 4000;
@@ -93,8 +96,11 @@ impl Engine {
         )?;
         prepare(&writer, WRITER_CACHE_KIB)?;
         writer.pragma_update(None, "page_size", PAGE)?;
-        // Of effect in a new database, and in an old one when it is compacted.
-        writer.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+        // Of effect in a new database, and in an old one when it is compacted. Stating it again would write to the file.
+        let mode: i64 = writer.pragma_query_value(None, "auto_vacuum", |row| row.get(0))?;
+        if mode != INCREMENTAL {
+            writer.pragma_update(None, "auto_vacuum", INCREMENTAL)?;
+        }
         writer.pragma_update(None, "journal_mode", "WAL")?;
         writer.pragma_update(None, "synchronous", "FULL")?;
         writer.pragma_update(None, "wal_autocheckpoint", CHECKPOINT)?;
