@@ -40,7 +40,7 @@ impl<'a> Sparse<'a> {
         self.data
     }
 
-    /// The first place of a text from `from` on. The text begins with a byte that is not zero, and has [`MAX_NEEDLE`] bytes at most.
+    /// The first place of a text from `from` on. The text begins with a byte that is not zero, and has `MAX_NEEDLE` bytes at most.
     pub fn find_from(&self, from: usize, needle: &[u8]) -> Option<usize> {
         debug_assert!(needle.first().is_some_and(|&byte| byte != 0) && needle.len() <= MAX_NEEDLE);
         let first = self.filled.partition_point(|range| range.end <= from);

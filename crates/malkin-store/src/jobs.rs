@@ -398,6 +398,10 @@ pub trait Jobs {
     /// short; it is repeated until it answers 0.
     fn sweep_uploads(&self) -> Result<u64, StoreError>;
 
+    /// Deletes results that a respawn left without their jobs and that were made before `made_before`; returns how many. Until
+    /// then they are still found by their id, as with MCRIT.
+    fn sweep_results(&self, made_before: Timestamp) -> Result<u64, StoreError>;
+
     /// What jobs and files take up.
     fn usage(&self) -> Result<Usage, StoreError>;
 }

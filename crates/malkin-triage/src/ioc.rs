@@ -336,15 +336,20 @@ fn places(line: &str) -> Vec<(Kind, usize, usize)> {
 
 /// The first path that begins with a usual folder of Unix, at the start of the text or behind a blank.
 fn folder(line: &str) -> Option<(usize, usize)> {
-    const SPACED: [&str; 10] = [
-        " /etc/", " /tmp/", " /var/", " /dev/", " /proc/", " /usr/", " /bin/", " /home/", " /root/", " /opt/",
-    ];
-    SPACED.iter().find_map(|spaced| {
-        let root = &spaced[1..];
-        let start = if line.starts_with(root) { Some(0) } else { line.find(spaced).map(|at| at + 1) }?;
+    const NAMES: [&str; 10] = ["etc", "tmp", "var", "dev", "proc", "usr", "bin", "home", "root", "opt"];
+    NAMES.iter().find_map(|name| {
+        let is_root = |at: usize| {
+            let rest = line[at..].strip_prefix('/').and_then(|rest| rest.strip_prefix(name));
+            rest.is_some_and(|rest| rest.starts_with('/'))
+        };
+        let start = if is_root(0) {
+            0
+        } else {
+            line.match_indices(" /").map(|(at, _)| at + 1).find(|&at| is_root(at))?
+        };
         let rest = &line[start..];
         let end = rest.find([' ', '"', '\'', '<', '>', '|', '\t', ':', ';', ',', ')']).unwrap_or(rest.len());
-        (end > root.len()).then_some((start, start + end))
+        (end > name.len() + "//".len()).then_some((start, start + end))
     })
 }
 

@@ -84,7 +84,10 @@ impl Remote {
         let failed = |error: ureq::Error| Failure::Remote(format!("{}{path}: {error}", self.base));
         let mut answer = request.call().map_err(failed)?;
         if !answer.status().is_success() {
-            return Err(refused(answer.status(), format!("{}{path}: {}", self.base, answer.status())));
+            return Err(refused(
+                answer.status().as_u16(),
+                format!("{}{path}: {}", self.base, answer.status()),
+            ));
         }
         answer.body_mut().with_config().limit(MAX_ANSWER).read_to_string().map_err(failed)
     }
@@ -134,17 +137,13 @@ impl Remote {
         }
         let texts = [&body["data"]["message"], &body["description"], &body["title"]];
         let cause = texts.into_iter().find_map(Value::as_str).unwrap_or("no answer in MCRIT's form");
-        Err(refused(status, format!("{}{path}: {status}: {cause}", self.base)))
+        Err(refused(status.as_u16(), format!("{}{path}: {status}: {cause}", self.base)))
     }
 }
 
 /// A failure with the message of the server.
-fn refused(status: ureq::http::StatusCode, message: String) -> Failure {
-    if status == ureq::http::StatusCode::NOT_FOUND {
-        Failure::Gone(message)
-    } else {
-        Failure::Remote(message)
-    }
+fn refused(status: u16, message: String) -> Failure {
+    if status == 404 { Failure::Gone(message) } else { Failure::Remote(message) }
 }
 
 /// A text as one segment of a path.

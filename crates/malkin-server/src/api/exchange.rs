@@ -30,20 +30,59 @@ pub(super) fn export_some(app: &App, call: &Call) -> Result<Answer, Answer> {
 }
 
 fn export(app: &App, call: &Call, selection: Option<&[SampleId]>) -> Result<Answer, Answer> {
-    let export = app.engine.export(selection, call.query.is_true("compress")).map_err(store_failed)?;
-    let pieces = ExportPieces::new(export).map_err(|error| export_failed(&error))?;
-    Ok(Answer::pieces(b"", ExportAnswer { engine: Arc::clone(&app.engine), pieces }, b""))
+    let engine = Arc::clone(&app.engine);
+    let selection = selection.map(<[SampleId]>::to_vec);
+    let is_compressed = call.query.is_true("compress");
+    let pieces = begin(&engine, selection.as_deref(), is_compressed)?;
+    let answer = ExportAnswer { engine, selection, is_compressed, pieces, unsent: None, restarts: RESTARTS };
+    Ok(Answer::pieces(b"", answer, b""))
 }
+
+fn begin(
+    engine: &Engine,
+    selection: Option<&[SampleId]>,
+    is_compressed: bool,
+) -> Result<ExportPieces, Answer> {
+    let export = engine.export(selection, is_compressed).map_err(store_failed)?;
+    ExportPieces::new(export).map_err(|error| export_failed(&error))
+}
+
+/// How often an export begins again because a sample was deleted before any of it was sent.
+const RESTARTS: u32 = 5;
 
 /// An export that is sent.
 struct ExportAnswer {
     engine: Arc<Engine>,
+    selection: Option<Vec<SampleId>>,
+    is_compressed: bool,
     pieces: ExportPieces,
+    /// Where the export begins and ends in what was made so far; the buffer is shorter once some of it was sent.
+    unsent: Option<(usize, usize)>,
+    restarts: u32,
 }
 
 impl Pieces for ExportAnswer {
     fn next(&mut self, out: &mut Vec<u8>) -> Result<bool, Answer> {
-        self.pieces.next(&self.engine, out).map_err(|error| export_failed(&error))
+        let start = match self.unsent {
+            None => Some(out.len()),
+            Some((start, end)) => (out.len() == end).then_some(start),
+        };
+        loop {
+            match (self.pieces.next(&self.engine, out), start) {
+                (Ok(more), _) => {
+                    // Nothing is as long as this: an export of which some was sent never begins again.
+                    self.unsent = Some(start.map_or((0, usize::MAX), |start| (start, out.len())));
+                    return Ok(more);
+                }
+                // The head states counts that are no longer true. Nobody has seen it yet.
+                (Err(ExportError::Deleted(_)), Some(start)) if self.restarts > 0 => {
+                    self.restarts -= 1;
+                    out.truncate(start);
+                    self.pieces = begin(&self.engine, self.selection.as_deref(), self.is_compressed)?;
+                }
+                (Err(error), _) => return Err(export_failed(&error)),
+            }
+        }
     }
 
     fn held(&self) -> usize {

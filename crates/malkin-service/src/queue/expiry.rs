@@ -94,6 +94,7 @@ pub(super) fn tend(engine: &Engine, keeping: &Keeping, with_leftovers: bool) -> 
             counters.files.fetch_add(files, Ordering::Relaxed);
             Ok(files > 0)
         })?;
+        store.sweep_results(Timestamp::from_millis(now.millis().saturating_sub(SWEEP.as_millis() as i64)))?;
         repeat(engine, || Ok(store.delete_query_samples(retention.unused_since)? > 0))?;
     }
     repeat(engine, || {

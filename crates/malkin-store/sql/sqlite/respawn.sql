@@ -11,7 +11,6 @@ DELETE FROM job_dependency;
 DELETE FROM job_upload;
 DELETE FROM job;
 DELETE FROM queue_turn;
-DELETE FROM result;
 DELETE FROM upload;
 DELETE FROM kept_file;
 DELETE FROM analysis;

@@ -412,6 +412,9 @@ fn respawn(store: &dyn Store) {
     enqueue(store, &NewJob { dependencies: vec![id], ..new_job("m", "b") });
     store.respawn().expect("a store can be emptied");
     assert_eq!(store.job(id).expect("a job can be asked for"), None);
+    assert!(store.result(result).expect("a result can be asked for").is_some(), "for a while, as with MCRIT");
+    assert_eq!(store.sweep_results(at(0)).expect("results can be swept"), 0, "it is not old enough");
+    assert_eq!(store.sweep_results(at(1_000_000)).expect("results can be swept"), 1);
     assert_eq!(store.result(result).expect("a result can be asked for"), None);
     assert_eq!(store.job_of_result(result).expect("a job can be asked for"), None);
     assert_eq!(store.usage().expect("usage can be read"), Usage::default());

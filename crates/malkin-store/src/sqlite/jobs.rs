@@ -239,6 +239,16 @@ impl Jobs for SqliteStore {
         self.engine.write(uploads::sweep)
     }
 
+    fn sweep_results(&self, made_before: Timestamp) -> Result<u64, StoreError> {
+        // Ids begin with the second in which they were made.
+        let seconds = made_before.millis().div_euclid(1000).clamp(0, i64::from(u32::MAX)) as u32;
+        let mut first = [0; 12];
+        first[..4].copy_from_slice(&seconds.to_be_bytes());
+        self.engine.write(|transaction| {
+            Ok(transaction.prepare_cached(sql!("result/sweep"))?.execute([first])? as u64)
+        })
+    }
+
     fn usage(&self) -> Result<Usage, StoreError> {
         self.engine.read(|connection| {
             let (ended_jobs, result_bytes) = expire::kept(connection)?;

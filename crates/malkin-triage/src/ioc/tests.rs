@@ -124,7 +124,7 @@ fn equals_the_definition(line: String) {
 }
 
 /// Pieces of which indicators, and what only looks like them, are made.
-const PIECES: &str = "(http://|HTTPS://|ftp://|wss://|://|hxxp|hXxPs://|\\[.\\]|\\(dot\\)|\\[at\\]|@|\\.|:|/| |,|\t|\"|\\\\|8\\.8\\.8\\.8|1\\.2\\.3\\.4:80|v|version |Chrome/|evil|example|com|co|uk|ru|a-b|-|x|Foo|C:\\\\|%TEMP%\\\\|HKLM\\\\|SOFTWARE\\\\|Global\\\\|/etc/| /tmp/|2001:db8::1|1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa|bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4|0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed|w3\\.org|é|www|0|9|!|\\)|_)";
+const PIECES: &str = "(http://|HTTPS://|ftp://|wss://|://|hxxp|hXxPs://|\\[.\\]|\\(dot\\)|\\[at\\]|@|\\.|:|/| |,|\t|\"|\\\\|8\\.8\\.8\\.8|1\\.2\\.3\\.4:80|v|version |Chrome/|evil|example|com|co|uk|ru|a-b|-|x|Foo|C:\\\\|%TEMP%\\\\|HKLM\\\\|SOFTWARE\\\\|Global\\\\|/etc/| /opt/|2001:db8::1|1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa|bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4|0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed|w3\\.org|é|www|0|9|!|\\)|_)";
 
 proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig::with_cases(4000))]

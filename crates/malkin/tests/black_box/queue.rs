@@ -75,7 +75,8 @@ fn a_respawn_leaves_nothing_but_tokens() {
     let result = format!("/results/{}", job["result"].as_str().unwrap());
     assert_eq!(server.send("GET", &result, &token, b"").status, 200);
     assert_eq!(server.send("POST", "/respawn", &token, b"").status, 200);
-    assert_eq!(server.send("GET", &result, &token, b"").status, 404);
+    // MCRIT's clients may still read it by its id; it is swept after ten minutes.
+    assert_eq!(server.send("GET", &result, &token, b"").status, 200);
     let tokens = server.send("GET", "/tokens", &token, b"").body;
     assert_eq!(tokens["data"].as_array().map(Vec::len), Some(1), "{tokens}");
     let metrics = server.send("GET", "/metrics", &token, b"").text;
