@@ -11,6 +11,7 @@ use axum::extract::Request;
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use malkin_service::{Engine, working_for};
+use tokio::sync::Semaphore;
 
 use crate::access::{self, Caller};
 use crate::answer::Answer;
@@ -87,6 +88,8 @@ pub(crate) struct App {
     limiter: Limiter,
     /// How answers are sent.
     pub(crate) delivery: Delivery,
+    /// Seats for examinations.
+    examinations: Arc<Semaphore>,
 }
 
 impl App {
@@ -122,7 +125,9 @@ pub async fn serve(
     let site = Site::new(listener.local_addr()?, &settings.host_names);
     let bounds = Bounds::new(settings.connections_per_address);
     let (requests, readiness) = (Requests::default(), Readiness::default());
-    let app = Arc::new(App { engine, requests, readiness, settings, site, intake, limiter, delivery });
+    let examinations = Arc::new(Semaphore::new(control::EXAMINATIONS));
+    let app = App { engine, requests, readiness, settings, site, intake, limiter, delivery, examinations };
+    let app = Arc::new(app);
     listen::run(bounds, listener, move |request, peer| respond(Arc::clone(&app), request, peer), shutdown)
         .await;
     Ok(())
@@ -164,6 +169,7 @@ async fn handle(app: Arc<App>, request: Request, peer: SocketAddr) -> Result<Ans
     let Taken { bytes: body, room } = app.intake.take(body, waits).await?;
     let query = Query::parse(parts.uri.query().unwrap_or_default());
     let call = Call { path, query, headers: parts.headers, body, caller, peer: peer.ip() };
+    let examinations = Arc::clone(&app.examinations);
     let run = move || {
         // A client that goes away does not end the handler: the room is taken until the body is free.
         let _room = room;
@@ -176,6 +182,12 @@ async fn handle(app: Arc<App>, request: Request, peer: SocketAddr) -> Result<Ans
     if control::is_light(parts.uri.path()) {
         return run();
     }
+    // Held until the handler ends. A semaphore that is never closed always gives its seat.
+    let _examination = if control::is_examination(parts.uri.path()) {
+        examinations.acquire_owned().await.ok()
+    } else {
+        None
+    };
     tokio::task::spawn_blocking(run).await.unwrap_or_else(|_| Err(Answer::crashed()))
 }
 

@@ -30,5 +30,6 @@ mod stream;
 mod triage;
 
 pub use app::{DEFAULT_BODY_LIMIT, Settings, serve};
+pub use control::BLOCKING_THREADS;
 pub use host::Host;
 pub use listen::DEFAULT_CONNECTIONS_PER_ADDRESS;

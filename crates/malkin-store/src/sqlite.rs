@@ -29,6 +29,7 @@ mod modify;
 mod object_ids;
 mod pieces;
 mod queue;
+mod readers;
 mod samples;
 mod search;
 mod stats;

@@ -15,6 +15,7 @@ use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use super::directory::{OpenFiles, with_suffix};
+use super::readers::Readers;
 use crate::error::StoreError;
 use crate::search::contains;
 
@@ -25,9 +26,6 @@ macro_rules! sql {
     };
 }
 pub(super) use sql;
-
-/// Readers kept open between calls; more are opened when more calls run at once.
-const IDLE_READERS: usize = 8;
 
 /// Statements a connection keeps prepared; there are fewer in this crate.
 const CACHED_STATEMENTS: usize = 192;
@@ -81,7 +79,7 @@ pub(super) struct Engine {
     damage: OnceLock<String>,
     /// For a database that is only read, one more reader.
     writer: Mutex<Connection>,
-    readers: Mutex<Vec<Connection>>,
+    readers: Readers,
 }
 
 impl Engine {
@@ -111,7 +109,7 @@ impl Engine {
             files: Some(OpenFiles::of(path)),
             damage: OnceLock::new(),
             writer: Mutex::new(writer),
-            readers: Mutex::default(),
+            readers: Readers::default(),
         })
     }
 
@@ -126,7 +124,7 @@ impl Engine {
             files: None,
             damage: OnceLock::new(),
             writer: Mutex::new(open_reader(path, access)?),
-            readers: Mutex::default(),
+            readers: Readers::default(),
         })
     }
 
@@ -140,7 +138,7 @@ impl Engine {
             files: None,
             damage: OnceLock::new(),
             writer: Mutex::new(writer),
-            readers: Mutex::default(),
+            readers: Readers::default(),
         })
     }
 
@@ -209,17 +207,7 @@ impl Engine {
         let Some(path) = &self.path else {
             return snapshot(&mut lock(&self.writer), f);
         };
-        let idle = lock(&self.readers).pop();
-        let mut reader = match idle {
-            Some(reader) => reader,
-            None => open_reader(path, self.access)?,
-        };
-        let value = snapshot(&mut reader, f);
-        let mut readers = lock(&self.readers);
-        if readers.len() < IDLE_READERS {
-            readers.push(reader);
-        }
-        value
+        self.readers.run(|| open_reader(path, self.access), |reader| snapshot(reader, f))
     }
 
     /// Writes without changing anything: the format number as it is, and a file beside the database that is deleted at once.

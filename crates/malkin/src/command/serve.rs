@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use malkin_server::{DEFAULT_BODY_LIMIT, DEFAULT_CONNECTIONS_PER_ADDRESS, Host, Settings};
+use malkin_server::{BLOCKING_THREADS, DEFAULT_BODY_LIMIT, DEFAULT_CONNECTIONS_PER_ADDRESS, Host, Settings};
 use malkin_service::{
     Ceiling, DEFAULT_CEILING, DEFAULT_MATCH_TIME, Engine, INSPECTION_INTERVAL, Inspector, IntelSettings,
     Keeping, Workers,
@@ -86,7 +86,10 @@ pub(crate) struct Options {
 
 /// Serves until interrupted.
 pub(crate) fn run(options: Options) -> Result<ExitCode, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .build()?;
     runtime.block_on(serve(options))
 }
 
