@@ -88,8 +88,9 @@ pub(crate) struct App {
     limiter: Limiter,
     /// How answers are sent.
     pub(crate) delivery: Delivery,
-    /// Seats for examinations.
-    examinations: Arc<Semaphore>,
+    /// Seats for handlers that take long and for all others.
+    slow_handlers: Arc<Semaphore>,
+    quick_handlers: Arc<Semaphore>,
 }
 
 impl App {
@@ -125,9 +126,18 @@ pub async fn serve(
     let site = Site::new(listener.local_addr()?, &settings.host_names);
     let bounds = Bounds::new(settings.connections_per_address);
     let (requests, readiness) = (Requests::default(), Readiness::default());
-    let examinations = Arc::new(Semaphore::new(control::EXAMINATIONS));
-    let app = App { engine, requests, readiness, settings, site, intake, limiter, delivery, examinations };
-    let app = Arc::new(app);
+    let app = Arc::new(App {
+        engine,
+        requests,
+        readiness,
+        settings,
+        site,
+        intake,
+        limiter,
+        delivery,
+        slow_handlers: Arc::new(Semaphore::new(control::SLOW_HANDLERS)),
+        quick_handlers: Arc::new(Semaphore::new(control::QUICK_HANDLERS)),
+    });
     listen::run(bounds, listener, move |request, peer| respond(Arc::clone(&app), request, peer), shutdown)
         .await;
     Ok(())
@@ -169,7 +179,8 @@ async fn handle(app: Arc<App>, request: Request, peer: SocketAddr) -> Result<Ans
     let Taken { bytes: body, room } = app.intake.take(body, waits).await?;
     let query = Query::parse(parts.uri.query().unwrap_or_default());
     let call = Call { path, query, headers: parts.headers, body, caller, peer: peer.ip() };
-    let examinations = Arc::clone(&app.examinations);
+    let is_slow = control::is_slow(parts.uri.path());
+    let seats = Arc::clone(if is_slow { &app.slow_handlers } else { &app.quick_handlers });
     let run = move || {
         // A client that goes away does not end the handler: the room is taken until the body is free.
         let _room = room;
@@ -183,11 +194,7 @@ async fn handle(app: Arc<App>, request: Request, peer: SocketAddr) -> Result<Ans
         return run();
     }
     // Held until the handler ends. A semaphore that is never closed always gives its seat.
-    let _examination = if control::is_examination(parts.uri.path()) {
-        examinations.acquire_owned().await.ok()
-    } else {
-        None
-    };
+    let _seat = seats.acquire_owned().await.ok();
     tokio::task::spawn_blocking(run).await.unwrap_or_else(|_| Err(Answer::crashed()))
 }
 

@@ -35,17 +35,19 @@ pub(crate) fn is_light(path: &str) -> bool {
     matches!(segments(path).as_slice(), [only] if matches!(only.as_str(), "" | "version" | "healthz"))
 }
 
-/// Whether the handler examines a whole file and may hold its thread for many seconds.
-pub(crate) fn is_examination(path: &str) -> bool {
-    matches!(segments(path).as_slice(), [first, second] if first == "analyze" && second == "upload")
+/// Whether the handler may hold its thread for many seconds: it examines a file or waits for providers.
+pub(crate) fn is_slow(path: &str) -> bool {
+    matches!(segments(path).as_slice(),
+        [first, second] if matches!((first.as_str(), second.as_str()), ("analyze", "upload") | ("ti", "hash")))
 }
 
-/// Examinations that hold or wait for a thread at the same time; further ones wait without one, so that half of the threads on
-/// which handlers block are left for everything else.
-pub(crate) const EXAMINATIONS: usize = BLOCKING_THREADS / 2;
-/// Threads on which handlers block, at most: a server that was given 2 GiB of address space has room for them. The allocator
-/// reserves about 10 MiB for each (measured: 107 threads took 1 GiB, of which 0.2 GiB were used), and a stack 2 MiB.
-pub const BLOCKING_THREADS: usize = 48;
+/// Slow handlers at the same time; further ones wait without a thread.
+pub(crate) const SLOW_HANDLERS: usize = 64;
+/// Other handlers at the same time. The allocator reserves about 10 MiB of address space for each thread that reads the store
+/// (measured: 107 such threads took 1 GiB, of which 0.2 GiB were used), and a server that was given 2 GiB has room for these.
+pub(crate) const QUICK_HANDLERS: usize = 24;
+/// Threads that may block: those of handlers, and some for pieces of answers.
+pub const BLOCKING_THREADS: usize = SLOW_HANDLERS + QUICK_HANDLERS + 24;
 
 /// The verb by which a route is found: HEAD is answered as GET without a body where MCRIT has no say. There it is a wrong verb, and
 /// clients see that.
@@ -123,7 +125,7 @@ mod tests {
             assert!(!is_open(&Method::GET, path), "{path}");
         }
         assert!(is_light("/") && is_light("/version/") && !is_light("/readyz") && !is_light("/status"));
-        assert!(is_examination("/analyze/upload/") && !is_examination("/analyses"));
+        assert!(is_slow("/analyze/upload/") && is_slow("/ti/hash") && !is_slow("/analyses"));
         assert_eq!(verb(&Method::HEAD, "/docs"), Method::GET);
         assert_eq!(verb(&Method::HEAD, "/version"), Method::HEAD);
         assert_eq!(verb(&Method::POST, "/docs"), Method::POST);
