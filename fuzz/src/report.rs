@@ -90,11 +90,14 @@ pub fn columns(data: &[u8]) {
 
 /// Text that is kept, passed on or cut down.
 pub fn records(data: &[u8]) {
-    if let (Ok(records), Ok(apart)) = (wire::read_function_entries(data), wire::read_disassembled_functions(data)) {
+    if let (Ok(records), Ok(apart)) =
+        (wire::read_function_entries(data), wire::read_disassembled_functions(data))
+    {
         assert_eq!(records.len(), apart.len());
         for (record, apart) in records.iter().zip(&apart) {
             assert_eq!(record.entry, apart.entry);
-            let stated = record.xcfg.as_ref().map(|text| wire::without_blanks(text.get())).unwrap_or_default();
+            let stated =
+                record.xcfg.as_ref().map(|text| wire::without_blanks(text.get())).unwrap_or_default();
             assert!(apart.xcfg.to_text() == stated || (apart.xcfg.is_empty() && stated == b"{}"));
         }
     } else {
