@@ -146,12 +146,13 @@ fn delay_descriptor(
     found: &mut BTreeMap<u64, ApiName>,
     budget: &mut usize,
 ) -> Option<bool> {
-    let name_rva = pe.bytes.u32(row + 4)?;
-    let address_rva = u64::from(pe.bytes.u32(row + 12)?);
-    let names_rva = u64::from(pe.bytes.u32(row + 16)?);
+    // A row that is in the file, so that no address of its fields leaves 64 bits.
     if pe.bytes.exact(row, 32)?.iter().all(|&byte| byte == 0) {
         return Some(false);
     }
+    let name_rva = pe.bytes.u32(row + 4)?;
+    let address_rva = u64::from(pe.bytes.u32(row + 12)?);
+    let names_rva = u64::from(pe.bytes.u32(row + 16)?);
     let library = pe.name_at(u64::from(name_rva))?;
     if library.len() > MAX_NAME || !is_library_name(library) {
         return Some(true);
