@@ -41,7 +41,7 @@ impl Kind {
     }
 }
 
-/// Tells what a text without surrounding white space is, in the order of `triage-api.md` 2.
+/// Tells what a text without surrounding white space is, in the order of `docs/reference/triage-api.md` 2.
 pub fn classify(text: &str) -> Kind {
     let lower = text.to_ascii_lowercase();
     if lower.starts_with("http://") || lower.starts_with("https://") {

@@ -3,7 +3,7 @@
 //!
 //! Floor 1, pure. Requests are values that `malkin-service` sends, answers are bytes it received; nothing here dials out, waits or
 //! reads a clock. Answers are as hostile as any input: their size and nesting are bounded, every field is checked for its type, and
-//! what does not fit is dropped. Contract: `triage-api.md` sections 2, 4 and 5.
+//! what does not fit is dropped. Contract: `docs/reference/triage-api.md` sections 2, 4 and 5.
 //!
 //! Modules: `kind` (what a text looked up is), `provider` (the four and their requests), `record` (one answer, classified),
 //! `facts` (what one answer says), `summary` (all of them together), `alias` (names of families).

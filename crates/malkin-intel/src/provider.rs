@@ -103,7 +103,7 @@ impl Provider {
     }
 
     /// Whether it is asked for hashes of a kind. Hybrid Analysis' overview knows SHA-256 only; VirusTotal would know MD5, but the
-    /// original service never asked it and says so with a null that clients rely on (`triage-api.md` D06).
+    /// original service never asked it and says so with a null that clients rely on (`docs/reference/triage-api.md` D06).
     pub fn takes(self, kind: HashKind) -> bool {
         match self {
             Self::VirusTotal => kind != HashKind::Md5,

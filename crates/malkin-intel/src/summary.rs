@@ -1,5 +1,5 @@
 //! All answers together. The three members that clients of the original service read keep the original's rules, with its defects
-//! mended where that adds (`triage-api.md` D01 to D05, D25, D26); the others are ours.
+//! mended where that adds (`docs/reference/triage-api.md` D01 to D05, D25, D26); the others are ours.
 
 use std::collections::BTreeSet;
 

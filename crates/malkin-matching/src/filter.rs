@@ -1,5 +1,5 @@
 //! Filters that narrow a result for reading. One set of rules for API, web pages and command line: those of MCRIT 1.9.0
-//! (`algorithms.md` section 10).
+//! (`docs/reference/similarity.md` section 10).
 //!
 //! A result has two lists, foreign samples and single matches, and most filters touch one of them only. Counts of families and
 //! samples are those left by the filters before.

@@ -2,7 +2,7 @@
 //!
 //! One pipeline serves every matcher: PicHash groups and candidates from the index, a score for each distinct signature, the
 //! best function of every foreign sample, then sums and shares. Rules, order of summation and quirks are those of MCRIT 1.9.0
-//! (`algorithms.md` sections 8 and 9 in the shared specification); how the pairs are found is ours.
+//! (`docs/reference/similarity.md` sections 8 and 9 in the shared specification); how the pairs are found is ours.
 //!
 //! What people read out of results is here, too: filters, unique scores, link hunting, attribution, coloured graphs, and the
 //! blocks unique to a set of samples with the YARA rule made of them.

@@ -1,5 +1,5 @@
 //! Link hunting: which single functions tie a sample to another family, the rare and strong ones first. Rules of MCRIT 1.9.0
-//! (`algorithms.md` section 11).
+//! (`docs/reference/similarity.md` section 11).
 
 mod clusters;
 

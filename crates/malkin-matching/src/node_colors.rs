@@ -1,5 +1,5 @@
 //! Two control flow graphs side by side: which of their nodes are alike, as colours. Rules and colours of MCRIT 1.9.0
-//! (`algorithms.md` section 12).
+//! (`docs/reference/similarity.md` section 12).
 
 mod distance;
 

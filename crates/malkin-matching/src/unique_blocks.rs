@@ -2,7 +2,7 @@
 //!
 //! Three steps, because only the last one needs disassembly: [`unique_blocks`] selects and chooses from hashes alone,
 //! [`describe_block`] adds the instructions of one block from the function it was seen in first, and [`yara_rule`] renders the
-//! rule. Rules and order are those of MCRIT 1.9.0 (`algorithms.md` section 13).
+//! rule. Rules and order are those of MCRIT 1.9.0 (`docs/reference/similarity.md` section 13).
 
 mod code;
 mod cover;

@@ -1,4 +1,4 @@
-//! Edges between the blocks of a function in their normal form (`algorithms.md` 1.3): every block has its list, lists
+//! Edges between the blocks of a function in their normal form (`docs/reference/similarity.md` 1.3): every block has its list, lists
 //! ascend and hold no target twice, and exception handlers of Dalvik are successors of the blocks they guard.
 
 use std::collections::BTreeSet;

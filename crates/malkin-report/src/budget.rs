@@ -1,7 +1,7 @@
 //! What one request may use: work and memory, counted by those who parse, search and examine for it.
 //!
 //! Floor 0 has no clock, so work is counted in units (about the cost of one byte hashed or searched, or one row of a table read)
-//! and the caller is asked now and then whether time is over. Whoever charges does so before the work and ends, with what was
+//! and the caller is asked now and then whether time is over. A parser charges before the work and ends, with what was
 //! found by then, when the answer is no. Once a budget has ended, it stays ended.
 //!
 //! Not here: what time a thread has used (`malkin-service`), and limits of single tables, which stand where these are read.

@@ -1,4 +1,4 @@
-//! Graph measures of a function (`algorithms.md` 1.6): strongly connected components and nesting depth.
+//! Graph measures of a function (`docs/reference/similarity.md` 1.6): strongly connected components and nesting depth.
 //!
 //! Edges are those of [`crate::blockrefs`]. Nothing here recurses, and both measures take time about linear in the number
 //! of edges, whatever a hostile report makes of them.

@@ -111,6 +111,6 @@ pub struct FunctionEntry {
     pub offset: Va,
     /// 0 if there is none.
     pub pichash: PicHash,
-    /// Hashes of blocks with at least four instructions, in the order of `algorithms.md` section 4.
+    /// Hashes of blocks with at least four instructions, in the order of `docs/reference/similarity.md` section 4.
     pub picblockhashes: Vec<BlockOccurrence>,
 }

@@ -309,7 +309,7 @@ fn whole(text: &[u8]) -> String {
 pub struct FunctionMetadata {
     /// Sum of instruction sizes, in bytes.
     pub binweight: f64,
-    /// Eleven marks, each a letter or `-` (`algorithms.md` 1.3); none for code without candidates (CIL).
+    /// Eleven marks, each a letter or `-` (`docs/reference/similarity.md` 1.3); none for code without candidates (CIL).
     pub characteristics: Option<String>,
     /// 0..1.
     pub confidence: Option<f64>,

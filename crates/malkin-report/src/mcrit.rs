@@ -1,5 +1,5 @@
 //! The `.mcrit` format: samples with their functions, hashes and disassembly, as MCRIT exports and imports them
-//! (`mcrit-api.md` section 12).
+//! (`docs/reference/mcrit-api.md` section 12).
 //!
 //! A file is one JSON object with `content`, `config`, `family_mapping`, `sample_entries` (by sha256) and
 //! `function_entries` (by sha256; of each sample an object, or text that is base85 of a ZIP with that object). The keys come

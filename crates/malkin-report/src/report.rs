@@ -82,7 +82,7 @@ impl Status {
     }
 }
 
-/// Counts over a report (`algorithms.md` 1.5). Absent as a whole in some reports.
+/// Counts over a report (`docs/reference/similarity.md` 1.5). Absent as a whole in some reports.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[expect(missing_docs, reason = "the fields are counts named by what they count")]
 pub struct Statistics {

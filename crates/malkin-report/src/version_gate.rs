@@ -1,4 +1,4 @@
-//! Which stored hashes are older than a change of the algorithm behind them (`algorithms.md` 1.4 and 15.1).
+//! Which stored hashes are older than a change of the algorithm behind them (`docs/reference/similarity.md` 1.4 and 15.1).
 //!
 //! Reports state the version of the disassembler that made them. When its escaper has changed since, PicHash and nesting
 //! depth are computed afresh on intake. Nothing is hashed here; this only says whether to.

@@ -59,7 +59,7 @@ pub use raw::{Members, raw_members, raw_text, without_blanks};
 pub use text::python_float;
 pub use unique_blocks::{unique_blocks_from_json, unique_blocks_to_json};
 
-/// Reads an SMDA report of any version MCRIT accepts (`algorithms.md` 1.1 to 1.3, 1.5).
+/// Reads an SMDA report of any version MCRIT accepts (`docs/reference/similarity.md` 1.1 to 1.3, 1.5).
 ///
 /// Values are taken as stated: hashes and nesting depths of old reports are not recomputed (see [`crate::version_gate`]).
 /// Stricter than the reference on purpose: keys that repeat, addresses outside of 64 bits, a function under another key

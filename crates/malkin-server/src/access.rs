@@ -25,7 +25,7 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    /// Whoever asks for what is open to everybody.
+    /// The caller of a route that is open to everybody.
     pub(crate) fn anybody() -> Self {
         Self { name: None, role: Role::Reader, has_master: false }
     }

@@ -1,5 +1,5 @@
 //! What goes back to a client: MCRIT's envelope for whatever a handler decides, and its framework's plain bodies for what
-//! never reaches one (`mcrit-api.md` 1.2).
+//! never reaches one (`docs/reference/mcrit-api.md` 1.2).
 
 use std::fmt;
 
@@ -100,7 +100,7 @@ impl Answer {
         Self { body: Payload::Later(later), ..Self::new(StatusCode::OK, Vec::new()) }
     }
 
-    /// A handler panicked: a defect of ours, told without detail. The panic's message and place are in the log.
+    /// A handler panicked: a defect of ours, reported without detail. The panic's message and place are in the log.
     pub(crate) fn crashed() -> Self {
         Self::framework(StatusCode::INTERNAL_SERVER_ERROR, "500 Internal Server Error", None)
     }

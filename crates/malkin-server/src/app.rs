@@ -211,7 +211,7 @@ fn destination(
         Caller::anybody()
     } else {
         let caller = access::caller(app, &parts.headers);
-        // Whoever has no valid token counts as well, so that tokens cannot be guessed at any speed.
+        // Requests without a valid token count as well, so that tokens cannot be guessed at any speed.
         let client = Caller::counted_as(caller.as_ref(), peer.ip());
         app.limiter.count(client, Instant::now()).map_err(Answer::too_many)?;
         caller?

@@ -80,7 +80,7 @@ impl Readiness {
             return outcome;
         }
         let Some(_trying) = self.trying.try_lock() else {
-            // Whoever tries at the moment finds out; so long what was last found out counts.
+            // Another thread is trying; until it is done, the last outcome counts.
             let last = *self.last.lock();
             let is_late = last.begun.is_none_or(|begun| begun.elapsed() >= PATIENCE);
             return !is_late && last.ended.is_none_or(|(_, outcome)| outcome);

@@ -65,7 +65,7 @@ impl Bounds {
     }
 }
 
-/// Answers requests with `respond`, which is told the address they come from, until `shutdown` completes; then lets running ones end.
+/// Answers requests with `respond`, which gets the address they come from, until `shutdown` completes; then lets running ones end.
 pub(crate) async fn run<F, R>(
     bounds: Bounds,
     listener: TcpListener,

@@ -1,4 +1,4 @@
-//! The query string: values by name, and MCRIT's rules for numbers and booleans in it (`mcrit-api.md` 1.1).
+//! The query string: values by name, and MCRIT's rules for numbers and booleans in it (`docs/reference/mcrit-api.md` 1.1).
 
 use serde_json::{Map, Value};
 

@@ -1,5 +1,5 @@
 //! Which path leads where: one table of patterns, verbs and handlers, and the rules of MCRIT's framework for reading a
-//! path (`mcrit-api.md` 1.1).
+//! path (`docs/reference/mcrit-api.md` 1.1).
 //!
 //! A table of our own rather than axum's router, because clients see what the framework does at the edges: one trailing
 //! slash is ignored, integer segments take what Python's `int()` takes, anything else there is an unknown path, and 405

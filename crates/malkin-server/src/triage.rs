@@ -1,4 +1,4 @@
-//! The triage room: the routes of the analyses service, with its statuses and error bodies (`triage-api.md`). It shares server,
+//! The triage room: the routes of the analyses service, with its statuses and error bodies (`docs/reference/triage-api.md`). It shares server,
 //! store and tokens with MCRIT's API and nothing of its envelopes.
 //!
 //! Paths are decoded before they are taken apart, a trailing slash leads to the path without it, and HEAD and OPTIONS count as wrong

@@ -92,7 +92,7 @@ impl Desk {
         lanes.lanes[lane].waiting.retain(|waiting| waiting.number != number);
         lanes.lanes[lane].busy += 1;
         drop(lanes);
-        // Whoever is next now may find another seat free.
+        // The next in line may find another seat free.
         self.free.notify_all();
         let _seat = Seat(self, lane);
         work()

@@ -1,7 +1,7 @@
 //! What budgets ended: requests, jobs and examinations that were cut off or refused because a budget was used up, counted for the
 //! whole process by budget.
 //!
-//! Not here: the budgets themselves. Whoever enforces one calls [`note_ended`] once for each piece of work that it ends; `/metrics`
+//! Not here: the budgets themselves. The code that enforces one calls [`note_ended`] once for each piece of work that it ends; `/metrics`
 //! shows the counters as `malkin_requests_ended_by_budget_total{budget="..."}`.
 
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -261,7 +261,7 @@ impl Engine {
         self.store.sample_by_sha256(&hex(&sha2::Sha256::digest(body)))
     }
 
-    /// Gives a job the name of whoever this thread works for, its lane, and the ceiling of its client.
+    /// Gives a job the name of the client this thread works for, its lane, and the ceiling of its client.
     fn addressed(&self, job: NewJob, request: &Request, file_bytes: usize) -> Result<NewJob, StoreError> {
         let requester = author::current();
         let lane = request.lane(self.store(), file_bytes)?;

@@ -1,4 +1,4 @@
-//! `.mcrit` files of stored samples (`mcrit-api.md` 12), made piece by piece: between pieces no transaction is open and little is in
+//! `.mcrit` files of stored samples (`docs/reference/mcrit-api.md` 12), made piece by piece: between pieces no transaction is open and little is in
 //! memory.
 
 use std::collections::HashSet;

@@ -1,4 +1,4 @@
-//! Taking in `.mcrit` files (`mcrit-api.md` 12): numbers are given out anew, families go by name, hashes are kept as the
+//! Taking in `.mcrit` files (`docs/reference/mcrit-api.md` 12): numbers are given out anew, families go by name, hashes are kept as the
 //! file states them. One side reads, checks, takes apart and compresses, the other stores, each on a thread.
 
 use std::collections::{HashMap, HashSet};

@@ -1,7 +1,7 @@
 //! What a job is asked to do: the typed request, and the text forms that clients see and that identify equal requests.
 //!
 //! Clients read `payload.params` (named arguments in the order of the query string, then positional ones by number),
-//! `payload.file_params` and `payload.descriptor` (`mcrit-api.md` 2.4), so these texts are part of the contract. The
+//! `payload.file_params` and `payload.descriptor` (`docs/reference/mcrit-api.md` 2.4), so these texts are part of the contract. The
 //! worker reads them back: a job survives a restart with nothing but its row.
 
 mod arguments;

@@ -36,7 +36,7 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-/// Processor time of this thread in clock ticks' resolution, where the system tells.
+/// Processor time of this thread in clock ticks' resolution, where the system reports it.
 fn processor_time() -> Duration {
     #[cfg(unix)]
     {

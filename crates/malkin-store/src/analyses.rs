@@ -1,7 +1,7 @@
 //! Analyses of uploaded files and cached answers of threat-intelligence providers. Contract and values.
 //!
 //! An analysis is a JSON document with what it is found by. Hashes are compared without regard to case, bounds of time as
-//! moments (`triage-api.md` D04, D12); the texts themselves are kept as they came, because records of the original service are
+//! moments (`docs/reference/triage-api.md` D04, D12); the texts themselves are kept as they came, because records of the original service are
 //! taken over. A respawn of the corpus leaves analyses alone.
 
 use crate::catalogue::Page;

@@ -137,7 +137,7 @@ pub struct Job {
 }
 
 impl Job {
-    /// Where the job stands; first hit wins in the order of `mcrit-api.md` 2.4.
+    /// Where the job stands; first hit wins in the order of `docs/reference/mcrit-api.md` 2.4.
     pub fn state(&self) -> JobState {
         if self.terminated {
             JobState::Terminated

@@ -1,5 +1,5 @@
 //! Searching families, samples and functions: the query language, what it can ask of which fields, the order of the
-//! answers, and paging through them in both directions (`mcrit-api.md` section 11).
+//! answers, and paging through them in both directions (`docs/reference/mcrit-api.md` section 11).
 //!
 //! Everything here is about values; how a search becomes SQL is in `sqlite/search`. Cursors as text are the API's matter.
 

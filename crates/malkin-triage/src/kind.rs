@@ -84,7 +84,7 @@ const WORDS: &[(&str, &str)] = &[
     ("data", "data of an unknown kind"),
 ];
 
-/// Tells the kind of a file by its first bytes: a name in lower case, `text` or `data` if nothing else fits.
+/// Returns the kind of a file by its first bytes: a name in lower case, `text` or `data` if nothing else fits.
 pub fn kind(bytes: &[u8]) -> &'static str {
     if let Some((magic, kind)) = MAGIC.iter().find(|(magic, _)| bytes.starts_with(magic)) {
         return match *kind {

@@ -63,7 +63,7 @@ impl Options {
     }
 }
 
-/// What a second process is told about a command.
+/// What a second process gets to know about a command.
 const HOLDER: &str = "a malkin command";
 
 /// Opens a data directory; `holder` is what a second process is told about this one.

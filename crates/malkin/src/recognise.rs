@@ -18,7 +18,7 @@ pub(crate) fn is_executable(bytes: &[u8]) -> bool {
 pub(crate) fn may_be_report(bytes: &[u8]) -> bool {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     bytes.trim_ascii_start().starts_with(b"{")
-        // UTF-16 is JSON as well to whoever saved it; the reader says what is wrong.
+        // UTF-16 is valid JSON elsewhere; the reader reports what is wrong.
         && kind::kind(bytes) != "rtf"
 }
 

@@ -198,7 +198,7 @@ def at(times, share):
 
 
 def play(name, options):
-    """Row and missed targets of an attack. Each has a server of its own, so that memory is told apart."""
+    """Row and missed targets of an attack. Each has a server of its own, so that memory is measured apart."""
     server = Server(options.malkin, options.data, options.address_space)
     try:
         samples = server.data("/samples?limit=200")

@@ -1,4 +1,4 @@
-//! Records of samples, families and functions as trees of JSON values, with the keys of MCRIT 1.9.0 (`mcrit-api.md` 2.1 to
+//! Records of samples, families and functions as trees of JSON values, with the keys of MCRIT 1.9.0 (`docs/reference/mcrit-api.md` 2.1 to
 //! 2.3). Text without a tree is `entry_text`.
 
 use serde_json::{Map, Value, json};

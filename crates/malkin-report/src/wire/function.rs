@@ -1,4 +1,4 @@
-//! One function of a report (`algorithms.md` 1.3).
+//! One function of a report (`docs/reference/similarity.md` 1.3).
 
 use std::fmt;
 

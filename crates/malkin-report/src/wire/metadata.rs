@@ -1,4 +1,4 @@
-//! What a report says about its sample as a whole: metadata, languages, counts (`algorithms.md` 1.2 and 1.5).
+//! What a report says about its sample as a whole: metadata, languages, counts (`docs/reference/similarity.md` 1.2 and 1.5).
 
 use std::fmt;
 

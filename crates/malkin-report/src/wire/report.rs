@@ -1,4 +1,4 @@
-//! A report as a whole (`algorithms.md` 1.1).
+//! A report as a whole (`docs/reference/similarity.md` 1.1).
 
 use std::fmt;
 

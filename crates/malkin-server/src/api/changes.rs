@@ -1,4 +1,4 @@
-//! Bodies of PUT requests: which changes are understood, and in which words the others are refused (`mcrit-api.md` 4, 5).
+//! Bodies of PUT requests: which changes are understood, and in which words the others are refused (`docs/reference/mcrit-api.md` 4, 5).
 
 use malkin_service::Changes;
 use serde_json::{Map, Value};

@@ -1,4 +1,4 @@
-//! `/search`: families, samples and functions by query, in order, page by page (`mcrit-api.md` section 11). The language
+//! `/search`: families, samples and functions by query, in order, page by page (`docs/reference/mcrit-api.md` section 11). The language
 //! and the search itself are the store's; here are the parameters, their oddities and the shape of the answer.
 
 mod cursor;

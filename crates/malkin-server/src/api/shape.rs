@@ -84,7 +84,7 @@ pub(super) fn function_json_with(function: &FunctionEntry, xcfg: Option<&[u8]>) 
     out
 }
 
-/// A job document (`mcrit-api.md` 2.4).
+/// A job document (`docs/reference/mcrit-api.md` 2.4).
 pub(super) fn job_json(job: &Job) -> Value {
     let time = |at: Option<Timestamp>| at.map_or(Value::Null, |at| json!({"$date": job_time(at)}));
     let plain = |ids: &[JobId]| ids.iter().map(|id| json!(id.to_string())).collect::<Vec<_>>();

@@ -76,7 +76,7 @@ impl Lanes {
         }
     }
 
-    /// Wakes all threads that wait. Whoever is about to wait asks whether it is to stop under the same lock.
+    /// Wakes all threads that wait. A thread that is about to wait asks whether it is to stop under the same lock.
     pub(super) fn wake(&self) {
         let _shifts = self.shifts.lock();
         self.begun.notify_all();

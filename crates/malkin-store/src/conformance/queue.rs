@@ -38,7 +38,7 @@ fn turns(store: &dyn Store) {
     assert_eq!(claim(store, "w").map(|job| job.id), Some(a[0]));
     let c = add("c", "c0");
     assert_eq!(claims(store, &Wanted::ANY), [urgent, a[1], c, b[0], a[2], b[1], a[3], a[4]]);
-    // Whoever comes back takes a place at the end of the round.
+    // A client that comes back takes a place at the end of the round.
     let again = [add("b", "b3"), add("a", "a5"), add("b", "b4")];
     assert_eq!(claims(store, &Wanted::ANY), again);
     fail(store, a[0], "w", false);

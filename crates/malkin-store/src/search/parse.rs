@@ -1,4 +1,4 @@
-//! Reads the search language of MCRIT (`mcrit-api.md` section 11).
+//! Reads the search language of MCRIT (`docs/reference/mcrit-api.md` section 11).
 //!
 //! ```text
 //! or        = and { OR and }

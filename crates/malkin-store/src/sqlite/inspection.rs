@@ -28,7 +28,7 @@ const FUNCTIONS_AT_ONCE: i64 = 200_000;
 pub struct Inspection {
     /// Damage after which any answer may be wrong: the store refuses everything until it is repaired.
     pub structure: Vec<String>,
-    /// Damaged rows that are only noticed by whoever reads them: that is an error, everything else is answered.
+    /// Damaged rows that are noticed only when they are read: that is an error, everything else is answered.
     pub records: Vec<String>,
     /// Whether everything was looked at.
     pub complete: bool,

@@ -136,7 +136,7 @@ fn lines(result: &Value) -> Vec<Line> {
 }
 
 /// Per sample: bytes of own functions that were seen in one family only, weighted by their best score there
-/// (`algorithms.md` section 10).
+/// (`docs/reference/similarity.md` section 10).
 fn unique_bytes(result: &Value) -> BTreeMap<i64, f64> {
     let mut bytes = BTreeMap::new();
     for function in result["matches"]["functions"].as_array().into_iter().flatten() {

@@ -117,13 +117,13 @@ impl Server {
         }
     }
 
-    /// The most memory the server has held, in KiB, where the system tells.
+    /// The most memory the server has held, in KiB, where the system reports it.
     pub(crate) fn peak_memory(&self) -> Option<u64> {
         let told = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
         told.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.trim().trim_end_matches(" kB").parse().ok()
     }
 
-    /// Files and connections the server has open, where the system tells.
+    /// Files and connections the server has open, where the system reports it.
     pub(crate) fn descriptors(&self) -> Option<usize> {
         Some(std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).ok()?.count())
     }
