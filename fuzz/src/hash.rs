@@ -6,7 +6,7 @@ use malkin_codehash::{
     FunctionEscaper, FunctionHashes, HashError, HashPath, MIN_BLOCK_INSTRUCTIONS, MinHasher, SampleContext,
     Scratch, hash_function_in, murmur3, pichash, shingle_texts,
 };
-use malkin_report::{Architecture, CodeBuilder, Function, Instruction, Va, cfg, wire};
+use malkin_report::{Architecture, CodeBuilder, Function, Instruction, Va, cfg};
 use serde_json::json;
 
 use crate::escaper::binary_context;
@@ -130,9 +130,9 @@ fn follows_definition(
 /// What is written reads as the same function.
 pub(crate) fn through_json(function: &Function) {
     let mut text = Vec::new();
-    wire::function_to_json(function, &mut text);
-    let read = wire::function_from_json(&text).expect("a written function reads");
+    malkin_wire::function_to_json(function, &mut text);
+    let read = malkin_wire::function_from_json(&text).expect("a written function reads");
     let mut again = Vec::new();
-    wire::function_to_json(&read, &mut again);
+    malkin_wire::function_to_json(&read, &mut again);
     assert_eq!(text, again, "a written function reads as itself");
 }

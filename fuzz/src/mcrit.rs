@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use malkin_report::mcrit::{Header, McritError, McritReader, McritWriter, SampleRecord, base85, zip};
+use malkin_wire::mcrit::{Header, McritError, McritReader, McritWriter, SampleRecord, base85, zip};
 
 use crate::parts::Parts;
 

@@ -2,7 +2,6 @@
 
 use malkin_disasm::{Limits, disassemble};
 use malkin_loader::{LoadOptions, load};
-use malkin_report::wire;
 
 /// Ceilings that a thousand bytes of code can reach, so that stopping is tried too.
 const LIMITS: Limits = Limits { max_decoded: 200_000, max_functions: 64, max_instructions: 2_000 };
@@ -25,7 +24,7 @@ pub fn recover(data: &[u8]) {
             assert!(hex_is(instruction.bytes, bytes), "text and bytes differ at {offset:#x}");
         }
     }
-    let again = wire::read_report(&wire::write_report(&report)).expect("a report reads");
+    let again = malkin_wire::read_report(&malkin_wire::write_report(&report)).expect("a report reads");
     assert_eq!(again.functions, report.functions);
 }
 

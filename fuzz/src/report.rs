@@ -1,24 +1,25 @@
 //! JSON of reports, functions and records.
 
 use malkin_codehash::{HashPath, SampleContext, refresh};
-use malkin_report::wire::columns::{COLUMNS, ColumnReader, Xcfg};
-use malkin_report::{Architecture, ImageRange, wire};
+use malkin_report::{Architecture, ImageRange};
+use malkin_wire::columns::{COLUMNS, ColumnReader, Xcfg};
 
 use crate::hash;
 
 /// A report: whatever is accepted is accepted by the thorough reader too, with the same value; can be refreshed and hashed; is
 /// written as what reads as itself. One of these an execution, by the length of the input.
 pub fn whole(data: &[u8]) {
-    let read = wire::read_report(data);
+    let read = malkin_wire::read_report(data);
     match data.len() % 3 {
-        0 => assert_eq!(read.ok(), wire::read_report(&unusual(data, b"\"xcfg\"")).ok()),
+        0 => assert_eq!(read.ok(), malkin_wire::read_report(&unusual(data, b"\"xcfg\"")).ok()),
         1 => {
             let Ok(report) = read else { return };
             // A document that reads has no wrong start, wherever it is cut.
             let cut = data.iter().map(|byte| usize::from(*byte)).sum::<usize>() % (data.len() + 1);
-            let started = wire::check_report_start(&data[..cut]);
+            let started = malkin_wire::check_report_start(&data[..cut]);
             assert!(started.is_ok(), "cut at {cut}: {started:?}");
-            let again = wire::read_report(&wire::write_report(&report)).expect("a written report reads");
+            let again = malkin_wire::read_report(&malkin_wire::write_report(&report))
+                .expect("a written report reads");
             assert_eq!(again, report);
         }
         _ => {
@@ -31,7 +32,7 @@ pub fn whole(data: &[u8]) {
             for function in &report.functions {
                 hash::hashes(function, &context, path);
             }
-            let compact = wire::read_report(&wire::write_report_compact(&report));
+            let compact = malkin_wire::read_report(&malkin_wire::write_report_compact(&report));
             let mut again = compact.expect("a compact report reads");
             assert_eq!(again, report);
             refresh(&mut again).expect("a fresh report can be refreshed");
@@ -49,9 +50,9 @@ fn unusual(data: &[u8], key: &[u8]) -> Vec<u8> {
 
 /// The object of one function: read quickly and thoroughly, written, read again, hashed.
 pub fn function(data: &[u8]) {
-    let read = wire::function_from_json(data);
+    let read = malkin_wire::function_from_json(data);
     if data.len() % 2 == 0 {
-        assert_eq!(read.ok(), wire::function_from_json(&unusual(data, b"\"blocks\"")).ok());
+        assert_eq!(read.ok(), malkin_wire::function_from_json(&unusual(data, b"\"blocks\"")).ok());
         return;
     }
     if let Ok(text) = std::str::from_utf8(data) {
@@ -60,7 +61,7 @@ pub fn function(data: &[u8]) {
         let is_empty = apart.as_ref().is_ok_and(Xcfg::is_empty);
         assert!(is_empty || apart.is_ok() == read.is_ok(), "{apart:?} {read:?}");
         if let (Ok(apart), Ok(_)) = (&apart, &read) {
-            assert_eq!(apart.to_text(), wire::without_blanks(text));
+            assert_eq!(apart.to_text(), malkin_wire::without_blanks(text));
         }
     }
     let Ok(function) = read else { return };
@@ -91,33 +92,33 @@ pub fn columns(data: &[u8]) {
 /// Text that is kept, passed on or cut down.
 pub fn records(data: &[u8]) {
     if let (Ok(records), Ok(apart)) =
-        (wire::read_function_entries(data), wire::read_disassembled_functions(data))
+        (malkin_wire::read_function_entries(data), malkin_wire::read_disassembled_functions(data))
     {
         assert_eq!(records.len(), apart.len());
         for (record, apart) in records.iter().zip(&apart) {
             assert_eq!(record.entry, apart.entry);
             let stated =
-                record.xcfg.as_ref().map(|text| wire::without_blanks(text.get())).unwrap_or_default();
+                record.xcfg.as_ref().map(|text| malkin_wire::without_blanks(text.get())).unwrap_or_default();
             assert!(apart.xcfg.to_text() == stated || (apart.xcfg.is_empty() && stated == b"{}"));
         }
     } else {
-        let is_read = wire::read_disassembled_functions(data).is_ok();
+        let is_read = malkin_wire::read_disassembled_functions(data).is_ok();
         assert!(!is_read, "the quick reader takes what the thorough one refuses");
     }
-    if let Ok(value) = wire::read_value(data) {
+    if let Ok(value) = malkin_wire::read_value(data) {
         let text = value.to_string();
-        assert_eq!(wire::read_value(text.as_bytes()).expect("a written tree reads"), value);
+        assert_eq!(malkin_wire::read_value(text.as_bytes()).expect("a written tree reads"), value);
     }
-    if let Ok(records) = wire::read_function_entries(data) {
+    if let Ok(records) = malkin_wire::read_function_entries(data) {
         for record in records {
             let mut text = Vec::new();
             let xcfg = record.xcfg.as_ref().map(|xcfg| xcfg.get().as_bytes());
-            wire::write_function_entry(&record.entry, xcfg, &mut text);
-            let again = wire::read_function_entry(&text).expect("a written record reads");
+            malkin_wire::write_function_entry(&record.entry, xcfg, &mut text);
+            let again = malkin_wire::read_function_entry(&text).expect("a written record reads");
             assert_eq!(again.entry, record.entry);
         }
     }
-    if let Some(compact) = wire::compact_result(data) {
-        assert_eq!(wire::compact_result(&compact).as_ref(), Some(&compact));
+    if let Some(compact) = malkin_wire::compact_result(data) {
+        assert_eq!(malkin_wire::compact_result(&compact).as_ref(), Some(&compact));
     }
 }

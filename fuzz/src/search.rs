@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use malkin_report::{FamilyEntry, FamilyId, FunctionEntry, SampleEntry, wire};
+use malkin_report::{FamilyEntry, FamilyId, FunctionEntry, SampleEntry};
 use malkin_store::search::{Filter, Noun, ParseError, parse};
 
 static FAMILY: LazyLock<FamilyEntry> = LazyLock::new(|| FamilyEntry {
@@ -16,12 +16,12 @@ static FAMILY: LazyLock<FamilyEntry> = LazyLock::new(|| FamilyEntry {
 static SAMPLE: LazyLock<SampleEntry> = LazyLock::new(|| {
     let text = include_bytes!("../seeds/mcrit/plain");
     let mut reader =
-        malkin_report::mcrit::McritReader::open(std::io::Cursor::new(text)).expect("the seed reads");
+        malkin_wire::mcrit::McritReader::open(std::io::Cursor::new(text)).expect("the seed reads");
     reader.next_sample().expect("the seed reads").expect("the seed has a sample").sample
 });
 
 static FUNCTION: LazyLock<FunctionEntry> = LazyLock::new(|| {
-    let records = wire::read_function_entries(include_bytes!("../seeds/records/functions"));
+    let records = malkin_wire::read_function_entries(include_bytes!("../seeds/records/functions"));
     records.expect("the seed reads").swap_remove(0).entry
 });
 

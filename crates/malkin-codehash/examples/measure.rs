@@ -9,7 +9,8 @@ use std::alloc::System;
 use std::time::Duration;
 
 use malkin_codehash::{HashPath, MinHasher, SampleContext, Scratch, hash_function_in};
-use malkin_report::{Report, gzip, wire};
+use malkin_report::Report;
+use malkin_wire::gzip;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 /// The system's allocator, counted.
@@ -48,7 +49,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         read(&path, &mut text);
         totals.unpack += processor_time().saturating_sub(started);
         let started = processor_time();
-        let report = wire::read_report(&text)?;
+        let report = malkin_wire::read_report(&text)?;
         totals.parse += processor_time().saturating_sub(started);
         totals.bytes += text.len();
         hash(&report, &hasher, &mut scratch, &mut totals)?;

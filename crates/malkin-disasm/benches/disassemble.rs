@@ -8,7 +8,6 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use malkin_disasm::{Limits, disassemble};
 use malkin_loader::{LoadOptions, load};
-use malkin_report::wire;
 
 fn stages(criterion: &mut Criterion) {
     let input = std::fs::read(std::env::current_exe().unwrap()).unwrap();
@@ -27,7 +26,7 @@ fn stages(criterion: &mut Criterion) {
         bencher.iter(|| disassemble(black_box(&image), Limits::default(), &|| true));
     });
     group.bench_function("write", |bencher| {
-        bencher.iter(|| wire::write_report_to(black_box(&report), &mut std::io::sink()).unwrap());
+        bencher.iter(|| malkin_wire::write_report_to(black_box(&report), &mut std::io::sink()).unwrap());
     });
     group.finish();
 }

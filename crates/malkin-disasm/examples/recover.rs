@@ -30,7 +30,7 @@ fn main() {
         let loaded = clock.elapsed();
         let report = disassemble(&image, Limits::default(), &|| true);
         let recovered = clock.elapsed();
-        let json = malkin_report::wire::write_report(&report);
+        let json = malkin_wire::write_report(&report);
         let written = clock.elapsed();
         let counts = report.statistics.unwrap_or_default();
         println!(

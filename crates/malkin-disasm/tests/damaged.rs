@@ -46,8 +46,7 @@ fn damaged_headers_are_read_as_smda_reads_them() {
         let Some(name) = name.strip_suffix(".bin.gz") else { continue };
         let image = load(&gunzip_file(folder.join(format!("{name}.bin.gz"))), &LoadOptions::file()).unwrap();
         let report = disassemble(&image, Limits::default(), &|| true);
-        let ours: Value =
-            serde_json::from_slice(malkin_report::wire::write_report(&report).as_ref()).unwrap();
+        let ours: Value = serde_json::from_slice(malkin_wire::write_report(&report).as_ref()).unwrap();
         let theirs = json_gz(folder.join(format!("{name}.smda.gz")));
         assert_eq!(differences(&ours, &theirs), Vec::<String>::new(), "{name}");
         files += 1;

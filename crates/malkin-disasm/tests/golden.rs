@@ -188,7 +188,7 @@ fn all_public_inputs_are_recovered_as_the_reference_does() {
     );
     for (name, spec) in specs.as_object().unwrap() {
         let theirs = malkin_testkit::read_gz(folder.join(format!("{name}.smda.gz")));
-        let theirs = malkin_report::wire::read_report(&theirs).unwrap();
+        let theirs = malkin_wire::read_report(&theirs).unwrap();
         if theirs.architecture != Architecture::Intel || theirs.status != Status::Ok {
             continue;
         }

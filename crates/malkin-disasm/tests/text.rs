@@ -60,7 +60,7 @@ fn every_encoding_of_the_golden_reports_prints_as_stored() {
         if path.to_string_lossy().ends_with(".bin.gz") {
             continue;
         }
-        let Ok(report) = malkin_report::wire::read_report(&malkin_testkit::read_gz(&path)) else { continue };
+        let Ok(report) = malkin_wire::read_report(&malkin_testkit::read_gz(&path)) else { continue };
         // Reports of older versions hold the text of older capstones.
         if report.architecture != Architecture::Intel || report.smda_version.as_deref() != Some("5.0.1") {
             continue;

@@ -11,8 +11,8 @@ use malkin_matching::{
     CallGraph, Link, LinkHuntOptions, ResultFilter, RuleOptions, best_of_families, flatten, link_clusters,
     link_hunt, node_colors, node_name, unique_scores, yara_rule,
 };
-use malkin_report::wire::{self, matching_result_from_json, unique_blocks_from_json};
 use malkin_report::{Amount, Architecture, FamilyId, Function, ImageRange, MatchingResult, SampleId, Va};
+use malkin_wire::{matching_result_from_json, unique_blocks_from_json};
 use serde_json::{Map, Value, json};
 
 type Answer = Result<Value, Box<dyn Error>>;
@@ -184,5 +184,5 @@ fn side(side: &Value) -> Result<(Function, SampleContext), Box<dyn Error>> {
             .map(|(base, size)| ImageRange::new(base, size)),
         bitness: side["bitness"].as_u64().unwrap_or_default(),
     };
-    Ok((wire::function_from_json(side["function"].to_string().as_bytes())?, context))
+    Ok((malkin_wire::function_from_json(side["function"].to_string().as_bytes())?, context))
 }

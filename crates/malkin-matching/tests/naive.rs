@@ -10,11 +10,11 @@ use malkin_index::{Index, IndexedFunction, SampleFacts};
 use malkin_matching::{
     MatchParameters, OwnFunction, OwnSample, Scan, Unlimited, Workspace, match_query, match_sample, match_vs,
 };
-use malkin_report::wire::matching::matching_result_to_json;
 use malkin_report::{
     Architecture, FamilyId, FunctionId, MatchInfo, MatcherKind, MinHash, OtherSamples, PicHash, SampleEntry,
     SampleId, Statistics, Va,
 };
+use malkin_wire::matching::matching_result_to_json;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

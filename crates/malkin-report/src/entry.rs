@@ -1,12 +1,12 @@
 //! Records of the catalogue: what is remembered of families, samples and functions once a report was taken in.
 //!
 //! These are the values that the store keeps, the API shows and `.mcrit` files carry; their JSON shapes are in
-//! `wire::entry`.
+//! `malkin_wire::entry`.
 
 use crate::address::Va;
 use crate::hash::{BlockHash, MinHash, PicHash};
 use crate::id::{FamilyId, FunctionId, SampleId};
-use crate::report::{Architecture, Statistics};
+use crate::report::{Architecture, Report, Statistics};
 
 /// A stored sample.
 #[derive(Clone, PartialEq, Debug)]
@@ -43,6 +43,35 @@ pub struct SampleEntry {
     pub statistics: Statistics,
     /// `YYYY-MM-DDTHH-MM-SS`, the time of the analysis as the report states it.
     pub timestamp: String,
+}
+
+impl SampleEntry {
+    /// The record of a report as it is taken in. What the report does not state becomes empty, 0 or false. `None` without
+    /// statistics or time, which the reference cannot store either.
+    pub fn of_report(report: &Report, sample_id: SampleId, family_id: FamilyId) -> Option<Self> {
+        let metadata = &report.metadata;
+        if report.timestamp.is_empty() {
+            return None;
+        }
+        Some(Self {
+            sample_id,
+            family_id,
+            family: metadata.family.clone(),
+            version: metadata.version.clone(),
+            component: metadata.component.clone(),
+            filename: metadata.filename.clone(),
+            is_library: metadata.is_library,
+            sha256: report.sha256.clone(),
+            architecture: report.architecture.clone(),
+            bitness: report.bitness.unwrap_or_default(),
+            base_addr: Va::new(report.base_addr.unwrap_or_default()),
+            binary_size: report.binary_size.unwrap_or_default(),
+            binweight: metadata.binweight,
+            smda_version: report.smda_version.clone().unwrap_or_default(),
+            statistics: report.statistics?,
+            timestamp: report.timestamp.clone(),
+        })
+    }
 }
 
 /// A family with its counters.

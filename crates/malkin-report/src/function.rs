@@ -105,7 +105,7 @@ impl Code {
     }
 
     /// Bytes of text of all instructions.
-    pub(crate) fn text_len(&self) -> usize {
+    pub fn text_len(&self) -> usize {
         self.text.len()
     }
 
@@ -176,32 +176,41 @@ impl CodeBuilder {
     }
 
     /// Bytes of text so far.
-    pub(crate) fn text_len(&self) -> usize {
+    #[inline]
+    pub fn text_len(&self) -> usize {
         self.text.len()
     }
 
     /// The text of all instructions so far.
-    pub(crate) fn text(&self) -> &[u8] {
+    #[inline]
+    pub fn text(&self) -> &[u8] {
         &self.text
     }
 
     /// Opens an instruction whose text follows piece by piece: bytes, mnemonic, operands, each once and in this order.
-    pub(crate) fn begin_instruction(&mut self, offset: Va) {
+    #[inline]
+    pub fn begin_instruction(&mut self, offset: Va) {
         self.open = Row { offset: offset.get(), start: self.text.len() as u32, ..Row::default() };
     }
 
-    pub(crate) fn push_bytes(&mut self, bytes: &str) {
+    /// Appends to the open instruction the hexadecimal digits of its machine code.
+    #[inline]
+    pub fn push_bytes(&mut self, bytes: &str) {
         self.open.bytes = bytes.len() as u32;
         self.text.extend_from_slice(bytes.as_bytes());
     }
 
-    pub(crate) fn push_mnemonic(&mut self, mnemonic: &str) -> Result<(), CodeError> {
+    /// Appends its mnemonic, at most 65,535 bytes.
+    #[inline]
+    pub fn push_mnemonic(&mut self, mnemonic: &str) -> Result<(), CodeError> {
         self.open.mnemonic = u16::try_from(mnemonic.len()).map_err(|_| CodeError::FieldTooLong)?;
         self.text.extend_from_slice(mnemonic.as_bytes());
         Ok(())
     }
 
-    pub(crate) fn push_operands(&mut self, operands: &str) {
+    /// Appends its operands.
+    #[inline]
+    pub fn push_operands(&mut self, operands: &str) {
         self.open.operands = operands.len() as u32;
         self.text.extend_from_slice(operands.as_bytes());
     }
@@ -209,7 +218,7 @@ impl CodeBuilder {
     /// As [`CodeBuilder::push`] for pieces of text that others follow: each is the beginning, of the length given, of a
     /// longer text.
     #[inline]
-    pub(crate) fn push_beginnings(
+    pub fn push_beginnings(
         &mut self,
         offset: Va,
         [bytes, mnemonic, operands]: [(&[u8], usize); 3],
@@ -241,7 +250,7 @@ impl CodeBuilder {
 
     /// Closes the instruction. Every span of it fits when the end of the text does.
     #[inline]
-    pub(crate) fn end_instruction(&mut self) -> Result<(), CodeError> {
+    pub fn end_instruction(&mut self) -> Result<(), CodeError> {
         if u32::try_from(self.text.len()).is_err() || self.rows.len() >= u32::MAX as usize {
             return Err(CodeError::FunctionTooLong);
         }

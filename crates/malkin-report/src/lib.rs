@@ -1,7 +1,7 @@
 //! What Malkin talks about: identifiers, hashes and addresses as types, disassembly reports with their functions, blocks
-//! and instructions, the records made of them, and the JSON that clients and files use for all of it.
+//! and instructions, and the records and results made of them.
 //!
-//! Floor 0. Nothing here opens a file, reads a clock or hashes code; parsing takes bytes and returns values.
+//! Floor 0: values, without their JSON (`malkin-wire`). Nothing here opens a file, reads a clock or hashes code.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
@@ -12,17 +12,13 @@ pub mod budget;
 pub mod cfg;
 pub mod entry;
 pub mod function;
-pub mod gzip;
 pub mod hash;
 pub mod id;
-pub mod leb128;
 pub mod limits;
 pub mod matching;
-pub mod mcrit;
 pub mod report;
 pub mod unique_blocks;
 pub mod version_gate;
-pub mod wire;
 
 pub use address::{ImageRange, Va};
 pub use budget::{Budget, Ended};

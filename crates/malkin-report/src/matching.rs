@@ -1,6 +1,6 @@
 //! Results of matching: where the functions of one sample have been seen.
 //!
-//! The values that `malkin-matching` produces and clients read; their JSON shapes are in `wire::matching`. How the numbers
+//! The values that `malkin-matching` produces and clients read; their JSON shapes are in `malkin_wire::matching`. How the numbers
 //! come about (what is summed in which order) is no concern of this file.
 
 use crate::address::Va;

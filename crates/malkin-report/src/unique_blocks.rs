@@ -1,7 +1,7 @@
 //! Unique blocks: basic blocks that occur in a set of samples and nowhere else, and the choice of them that a YARA rule is
 //! made of.
 //!
-//! The values that `malkin-matching` produces and clients read; their JSON shape is in `wire::unique_blocks`.
+//! The values that `malkin-matching` produces and clients read; their JSON shape is in `malkin_wire::unique_blocks`.
 
 use std::fmt;
 

@@ -92,7 +92,7 @@ impl Call {
 
     /// The body as a JSON document in which no key repeats.
     pub(crate) fn json(&self) -> Result<Value, Answer> {
-        malkin_report::wire::read_value(&self.body).map_err(|error| Answer::invalid_json(&error.to_string()))
+        malkin_wire::read_value(&self.body).map_err(|error| Answer::invalid_json(&error.to_string()))
     }
 
     /// The body as a form, its values texts and those of repeated names lists of texts; `None` if the body is JSON.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use malkin_matching::{FamilyEvidence, attribute};
-use malkin_report::{FunctionId, MatchingResult, wire};
+use malkin_report::{FunctionId, MatchingResult};
 use malkin_store::{FunctionQuery, StoreError};
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ const FAMILIES: usize = 20;
 impl Engine {
     /// The evidence in a stored result; `None` if it is not the result of a comparison with families in it.
     pub fn attribution(&self, result: &[u8]) -> Result<Option<Value>, StoreError> {
-        let Ok(result) = wire::matching_result_from_json(result) else { return Ok(None) };
+        let Ok(result) = malkin_wire::matching_result_from_json(result) else { return Ok(None) };
         let evidence = attribute(&result, STRONGEST);
         let told = evidence.families.iter().take(FAMILIES);
         // Functions of a query have numbers of their own, under which the store keeps others.

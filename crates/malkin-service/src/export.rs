@@ -6,9 +6,9 @@ use std::io::Write;
 
 use malkin_codehash::{ESCAPER_FINGERPRINT, SMDA_VERSION};
 use malkin_matching::MatchParameters;
-use malkin_report::mcrit::{Config, Content, Header, McritError, McritWriter};
 use malkin_report::{FamilyId, FunctionId, SampleEntry, SampleId};
 use malkin_store::{After, FunctionRun, PIECE_RECORDS, StoreError};
+use malkin_wire::mcrit::{Config, Content, Header, McritError, McritWriter};
 
 use crate::MCRIT_VERSION;
 use crate::engine::Engine;

@@ -6,11 +6,11 @@ use std::io::{Read, Seek};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
-use malkin_report::mcrit::{Config, McritError, McritReader, ReadBuffers};
-use malkin_report::wire::DisassembledFunction;
-use malkin_report::wire::columns::Xcfg;
 use malkin_report::{FamilyId, FunctionLabel, SampleEntry};
 use malkin_store::{Added, NewFunction, NewSample, PackedDisassembly, Page, StoreError};
+use malkin_wire::DisassembledFunction;
+use malkin_wire::columns::Xcfg;
+use malkin_wire::mcrit::{Config, McritError, McritReader, ReadBuffers};
 
 use crate::engine::Engine;
 use crate::export::config;

@@ -6,10 +6,10 @@ use std::borrow::Cow;
 use malkin_codehash::{
     FunctionHashes, HashError, HashPath, MinHasher, SampleContext, Scratch, hash_function_in, refresh,
 };
-use malkin_report::wire::columns::Xcfg;
-use malkin_report::wire::{self, ReadError, ReadErrorKind};
 use malkin_report::{Architecture, Function, PicHash, Report, Va};
 use malkin_store::{NewFunction, NewLabel, NewSample};
+use malkin_wire::columns::Xcfg;
+use malkin_wire::{ReadError, ReadErrorKind};
 
 use crate::stage::{Stage, timed};
 
@@ -53,12 +53,12 @@ pub fn read_report(body: &[u8]) -> Result<Report, IngestError> {
     if body.len() > LARGE {
         check_report_start(&body[..LARGE / 2])?;
     }
-    timed(Stage::Read, || wire::read_report(body)).map_err(refused)
+    timed(Stage::Read, || malkin_wire::read_report(body)).map_err(refused)
 }
 
 /// Whether a document that begins with these bytes can still be a report.
 pub fn check_report_start(start: &[u8]) -> Result<(), IngestError> {
-    wire::check_report_start(start).map_err(refused)
+    malkin_wire::check_report_start(start).map_err(refused)
 }
 
 fn refused(error: ReadError) -> IngestError {
@@ -126,7 +126,7 @@ fn hash(path: HashPath, mut report: Report, hasher: &MinHasher) -> Result<Ingest
 
 fn new_function(function: &Function, hashes: FunctionHashes) -> NewFunction {
     let mut text = Vec::new();
-    wire::function_to_json(function, &mut text);
+    malkin_wire::function_to_json(function, &mut text);
     NewFunction {
         offset: function.offset,
         num_blocks: count(function.num_blocks()),

@@ -1,7 +1,6 @@
 //! Results cut down before they are sent: filters and the number of samples, for clients that do not want megabytes to show a page.
 
 use malkin_matching::ResultFilter;
-use malkin_report::wire;
 
 /// A result of a comparison cut down; `None` for results of other kinds.
 pub fn narrowed_result(
@@ -10,7 +9,7 @@ pub fn narrowed_result(
     top: Option<usize>,
     compact: bool,
 ) -> Option<Vec<u8>> {
-    let mut result = wire::matching_result_from_json(result).ok()?;
+    let mut result = malkin_wire::matching_result_from_json(result).ok()?;
     filter.narrow(&mut result, top);
-    Some(wire::matching_result_to_json(&result, compact))
+    Some(malkin_wire::matching_result_to_json(&result, compact))
 }

@@ -7,7 +7,7 @@
 
 use std::fmt::{self, Write};
 
-use malkin_report::wire::{python_float, raw_members, raw_text};
+use malkin_wire::{python_float, raw_members, raw_text};
 use serde::de::{Deserialize, Deserializer, Error as _, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;

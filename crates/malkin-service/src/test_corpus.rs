@@ -1,8 +1,8 @@
 //! Small samples made by the tests: signatures, PicHashes and blocks drawn from a few values, so that samples share code.
 
-use malkin_report::wire::columns::Xcfg;
 use malkin_report::{Architecture, BlockHash, BlockOccurrence, MinHash, PicHash, Statistics, Va};
 use malkin_store::{NewFunction, NewSample};
+use malkin_wire::columns::Xcfg;
 
 /// A sample of `functions` functions. Samples of neighbouring seeds have most of their functions in common.
 pub(crate) fn sample(name: &str, family: &str, seed: u64, functions: u64) -> NewSample {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use malkin_disasm::Limits;
 use malkin_intel::{HashKind, Kind, Record, summary};
 use malkin_matching::attribute;
-use malkin_report::{Report, Status, wire};
+use malkin_report::{Report, Status};
 use malkin_store::{NewAnalysis, StoreError, Timestamp};
 use malkin_triage::{Facts, FamilyKinship, Kinship, Options, Reputation, Verdict, examine, verdict};
 use malkin_triage::{archive, ioc};
@@ -277,7 +277,7 @@ impl Engine {
     fn kinship(&self, report: Report) -> Option<(Kinship, Value)> {
         let num_functions = report.functions.len() as u64;
         let bytes = self.query_now(report, &MatchArguments::none()).ok()?;
-        let result = wire::matching_result_from_json(&bytes).ok()?;
+        let result = malkin_wire::matching_result_from_json(&bytes).ok()?;
         let evidence = attribute(&result, MAX_STRONGEST);
         let own = (evidence.own_bytes - evidence.library_bytes).max(1.0);
         let is_library = |family| {

@@ -16,11 +16,11 @@ use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use malkin_report::SampleEntry;
-use malkin_report::wire::columns::Xcfg;
 use malkin_service::{Clock, Engine, ImportError, Touched};
 use malkin_store::conformance::sample;
 use malkin_store::{Added, FunctionQuery, NewSample, Page, SqliteStore, StoreError};
 use malkin_testkit::TestDir;
+use malkin_wire::columns::Xcfg;
 
 /// Set to the data directory in worker processes.
 const WORK_ON: &str = "MALKIN_SERVICE_TEST_WORK_ON";

@@ -21,8 +21,9 @@ use base::{Base, Kind};
 use fields::{Chance, Field, fields, multiply};
 use malkin_disasm::{Limits, disassemble};
 use malkin_loader::{LoadOptions, limits, load_within};
-use malkin_report::{Budget, mcrit, wire};
+use malkin_report::Budget;
 use malkin_triage::{Options, archive, examine};
+use malkin_wire::mcrit;
 
 /// Files in every run.
 const FILES: u64 = 300;
@@ -95,7 +96,7 @@ fn run(kind: Kind, bytes: &[u8]) -> Result<u64, String> {
             }
         }
         Kind::Report => {
-            let _ = wire::read_report(bytes);
+            let _ = malkin_wire::read_report(bytes);
         }
         Kind::Export => {
             if let Ok(mut reader) = mcrit::McritReader::open(std::io::Cursor::new(bytes)) {

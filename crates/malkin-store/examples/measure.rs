@@ -10,9 +10,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use malkin_report::wire::columns::Xcfg;
 use malkin_report::{Architecture, BlockHash, BlockOccurrence, FunctionId, MinHash, PicHash, Statistics, Va};
 use malkin_store::{Catalogue, FunctionQuery, NewFunction, NewSample, Page, SqliteStore, Timestamp};
+use malkin_wire::columns::Xcfg;
 use serde_json::Value;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -9,11 +9,11 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use malkin_report::wire::columns::Xcfg;
 use malkin_report::{Architecture, MinHash, PicHash, Statistics, Va};
 use malkin_store::{
     Catalogue, Filter, NewFunction, NewSample, Noun, Order, Search, Searches, SqliteStore, Timestamp,
 };
+use malkin_wire::columns::Xcfg;
 
 const PER_SAMPLE: u64 = 500;
 const WORDS: [&str; 40] = [

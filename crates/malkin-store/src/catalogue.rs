@@ -3,11 +3,11 @@
 //! A sample is added in one transaction and visible whole or not at all. Counters are counted from rows, never
 //! accumulated. Function metadata and disassembly are kept apart, so that matching never touches the latter.
 
-use malkin_report::wire::columns::Xcfg;
 use malkin_report::{
     Architecture, BlockOccurrence, FamilyEntry, FamilyId, FunctionEntry, FunctionId, FunctionLabel, MinHash,
     PicHash, SampleEntry, SampleId, Statistics, Va,
 };
+use malkin_wire::columns::Xcfg;
 
 use crate::error::StoreError;
 use crate::sqlite::PackedDisassembly;

@@ -13,8 +13,8 @@ mod modify;
 mod queue;
 pub mod search;
 
-use malkin_report::wire::columns::Xcfg;
 use malkin_report::{Architecture, BlockHash, BlockOccurrence, MinHash, PicHash, Statistics, Va};
+use malkin_wire::columns::Xcfg;
 
 use crate::{NewFunction, NewLabel, NewSample, Store, Timestamp};
 

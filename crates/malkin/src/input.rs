@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use clap::Args;
 use malkin_loader::{Buffer, Input};
-use malkin_report::{Report, gzip};
+use malkin_report::Report;
 use malkin_service::{
     Clock, DEFAULT_TIME, DisassemblyOptions, IngestError, check_report_start, disassemble, read_report,
 };
+use malkin_wire::gzip;
 
 use crate::failure::Failure;
 pub(crate) use crate::files::{expand, open};

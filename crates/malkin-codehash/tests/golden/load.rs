@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use malkin_codehash::SampleContext;
-use malkin_report::{Function, Instruction, Va, wire};
+use malkin_report::{Function, Instruction, Va};
 use malkin_testkit::{files_in, gunzip_file, shared};
 use serde_json::Value;
 
@@ -22,7 +22,7 @@ pub(crate) fn report_paths() -> Option<Vec<PathBuf>> {
 
 /// Reads one golden report.
 pub(crate) fn sample(path: &Path) -> Sample {
-    let report = wire::read_report(&gunzip_file(path)).unwrap();
+    let report = malkin_wire::read_report(&gunzip_file(path)).unwrap();
     let name = path.file_name().unwrap().to_str().unwrap().strip_suffix(".smda.gz").unwrap().to_owned();
     Sample { name, context: SampleContext::of(&report), functions: report.functions }
 }

@@ -9,10 +9,10 @@ use malkin_codehash::{
 };
 use malkin_index::{Index, IndexedFunction, SampleFacts};
 use malkin_matching::{MatchParameters, OwnFunction, OwnSample};
-use malkin_report::wire::read_report;
 use malkin_report::{
     BlockHash, BlockOccurrence, FamilyId, FunctionId, PicHash, Report, SampleEntry, SampleId,
 };
+use malkin_wire::read_report;
 use serde_json::Value;
 
 /// The time stamp all golden samples were given.

@@ -9,8 +9,8 @@ use malkin_matching::{
     Control, MatchParameters, OwnSample, Scored, Unlimited, cross, match_functions, match_query,
     match_query_function, match_sample, match_vs,
 };
-use malkin_report::wire::matching::{cross_result_to_json, function_match_to_json, matching_result_to_json};
 use malkin_report::{MatchInfo, MatcherKind, MatchingResult, OtherSamples, SampleEntry};
+use malkin_wire::matching::{cross_result_to_json, function_match_to_json, matching_result_to_json};
 use serde_json::Value;
 
 fn finish(

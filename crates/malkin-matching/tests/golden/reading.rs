@@ -8,8 +8,8 @@ use malkin_matching::{
     CallGraph, ColorError, Link, LinkHuntOptions, flatten, link_clusters, link_hunt, node_colors, node_name,
     unique_scores,
 };
-use malkin_report::wire::matching::{matching_result_from_json, matching_result_to_json};
 use malkin_report::{FamilyId, FunctionId, MatchingResult, SampleId, Va};
+use malkin_wire::matching::{matching_result_from_json, matching_result_to_json};
 use serde_json::{Map, Value, json};
 
 use super::corpus::{Corpus, Reports};

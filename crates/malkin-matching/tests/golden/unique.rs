@@ -4,8 +4,8 @@ use malkin_codehash::SampleContext;
 use malkin_matching::{
     FunctionBlocks, RuleOptions, UniqueBlocksOptions, describe_block, unique_blocks, yara_rule,
 };
-use malkin_report::wire::{unique_blocks_from_json, unique_blocks_to_json};
 use malkin_report::{BlockNotation, SampleId, UniqueBlocks};
+use malkin_wire::{unique_blocks_from_json, unique_blocks_to_json};
 use serde_json::Value;
 
 use super::corpus::{Corpus, Reports};

@@ -1,6 +1,6 @@
 //! `/families`: listing, single records, changes, deletion.
 
-use malkin_report::{FamilyId, wire};
+use malkin_report::FamilyId;
 use malkin_service::Request;
 use malkin_store::Page;
 use serde_json::json;
@@ -29,7 +29,7 @@ pub(super) fn by_ids(app: &App, call: &Call) -> Result<Answer, Answer> {
 pub(super) fn one(app: &App, call: &Call) -> Result<Answer, Answer> {
     let id = call.family(0);
     let family = app.engine.store().family(id).map_err(store_failed)?.ok_or_else(|| unknown("family"))?;
-    let mut entry = wire::family_entry_to_json(&family).to_string();
+    let mut entry = malkin_wire::family_entry_to_json(&family).to_string();
     if call.query.has("with_samples") && !call.query.is_true("with_samples") {
         return Ok(Answer::raw_data(entry.as_bytes()));
     }

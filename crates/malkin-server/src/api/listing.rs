@@ -7,7 +7,7 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use malkin_report::{FamilyId, FunctionEntry, FunctionId, SampleId, wire};
+use malkin_report::{FamilyId, FunctionEntry, FunctionId, SampleId};
 use malkin_service::Engine;
 use malkin_store::{After, Content, FunctionRun, Page, StoreError};
 use serde_json::Value;
@@ -171,7 +171,7 @@ pub(super) fn samples(
         for sample in &samples[..shown] {
             commas.member(
                 sample.sample_id.get(),
-                wire::sample_entry_to_json(sample).to_string().as_bytes(),
+                malkin_wire::sample_entry_to_json(sample).to_string().as_bytes(),
                 out,
             );
         }
@@ -192,7 +192,7 @@ pub(super) fn samples_by_number(
         for sample in engine.store().samples_by_ids(&ids[at..end]).map_err(store_failed)? {
             commas.member(
                 sample.sample_id.get(),
-                wire::sample_entry_to_json(&sample).to_string().as_bytes(),
+                malkin_wire::sample_entry_to_json(&sample).to_string().as_bytes(),
                 out,
             );
         }
@@ -214,7 +214,7 @@ pub(super) fn families(
         for family in &families[..shown] {
             commas.member(
                 family.family_id.get(),
-                wire::family_entry_to_json(family).to_string().as_bytes(),
+                malkin_wire::family_entry_to_json(family).to_string().as_bytes(),
                 out,
             );
         }
@@ -234,7 +234,11 @@ pub(super) fn families_by_number(
         let end = ids.len().min(at + AT_ONCE);
         for id in &ids[at..end] {
             if let Some(family) = engine.store().family(*id).map_err(store_failed)? {
-                commas.member(id.get(), wire::family_entry_to_json(&family).to_string().as_bytes(), out);
+                commas.member(
+                    id.get(),
+                    malkin_wire::family_entry_to_json(&family).to_string().as_bytes(),
+                    out,
+                );
             }
         }
         at = end;

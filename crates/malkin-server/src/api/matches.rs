@@ -1,6 +1,6 @@
 //! `/matches`: comparisons of stored samples, answered by jobs, and of two functions, answered at once.
 
-use malkin_report::{SampleId, wire};
+use malkin_report::SampleId;
 use malkin_service::{FunctionPair, MatchArguments, Request};
 use serde_json::json;
 
@@ -64,11 +64,11 @@ pub(super) fn function_vs(app: &App, call: &Call) -> Result<Answer, Answer> {
         data.extend_from_slice(&function_json_with(function, xcfg.as_deref()));
     }
     for (name, sample) in ["a", "b"].into_iter().zip(&samples) {
-        let sample = wire::sample_entry_to_json(sample);
+        let sample = malkin_wire::sample_entry_to_json(sample);
         data.extend_from_slice(format!(",\"sample_entry_{name}\":{sample}").as_bytes());
     }
     data.extend_from_slice(b",\"match_entry\":");
-    data.extend_from_slice(&wire::function_match_to_json(&matched));
+    data.extend_from_slice(&malkin_wire::function_match_to_json(&matched));
     data.push(b'}');
     Ok(Answer::raw_data(&data))
 }

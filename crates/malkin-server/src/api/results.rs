@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::http::StatusCode;
-use malkin_report::{ResultId, UploadId, Va, wire};
+use malkin_report::{ResultId, UploadId, Va};
 use malkin_service::{Request, ResultFilter, narrowed_result};
 use malkin_store::{Content, Job};
 use serde_json::{Value, json};
@@ -74,7 +74,7 @@ pub(super) fn render(app: &App, call: &Call, id: ResultId, content: Content, job
         {
             return Ok(Answer::raw_data(&bytes));
         }
-        Ok(match compact.then(|| wire::compact_result(&bytes)).flatten() {
+        Ok(match compact.then(|| malkin_wire::compact_result(&bytes)).flatten() {
             Some(bytes) => Answer::raw_data(&bytes),
             None => Answer::raw_data(&bytes),
         })

@@ -1,7 +1,7 @@
 //! `/samples`: submission, listing, single records and their functions, changes, deletion.
 
 use axum::http::StatusCode;
-use malkin_report::{SampleEntry, SampleId, wire};
+use malkin_report::{SampleEntry, SampleId};
 use malkin_service::Request;
 use serde_json::json;
 
@@ -23,7 +23,7 @@ pub(super) fn submit(app: &App, call: &Call) -> Result<Answer, Answer> {
     call.require_body("POST")?;
     call.require_json()?;
     let submitted = app.engine.submit_report(&call.body, call.username()).map_err(service_failed)?;
-    let mut data = json!({"existed": submitted.job.is_none(), "sample_info": wire::sample_entry_to_json(&submitted.sample)});
+    let mut data = json!({"existed": submitted.job.is_none(), "sample_info": malkin_wire::sample_entry_to_json(&submitted.sample)});
     if let Some(job) = submitted.job {
         data["job_id"] = json!(job.to_string());
     }
@@ -38,7 +38,7 @@ pub(super) fn by_ids(app: &App, call: &Call) -> Result<Answer, Answer> {
 
 /// `GET /samples/{id}`
 pub(super) fn one(app: &App, call: &Call) -> Result<Answer, Answer> {
-    Ok(Answer::data(&wire::sample_entry_to_json(&known(app, call.sample(0))?)))
+    Ok(Answer::data(&malkin_wire::sample_entry_to_json(&known(app, call.sample(0))?)))
 }
 
 /// `GET /samples/sha256/{sha256}`: exact text; it must start with 64 hex digits.
@@ -51,7 +51,7 @@ pub(super) fn by_sha256(app: &App, call: &Call) -> Result<Answer, Answer> {
     let sample = app.engine.store().sample_by_sha256(text).map_err(store_failed)?;
     let sample = sample
         .ok_or_else(|| Answer::failed(StatusCode::NOT_FOUND, "We don't have a sample with that SHA256."))?;
-    Ok(Answer::data(&wire::sample_entry_to_json(&sample)))
+    Ok(Answer::data(&malkin_wire::sample_entry_to_json(&sample)))
 }
 
 /// `GET /samples/{id}/functions`: all functions with disassembly.

@@ -6,7 +6,7 @@ mod cursor;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
-use malkin_report::{FamilyEntry, FamilyId, FunctionEntry, FunctionId, SampleEntry, SampleId, wire};
+use malkin_report::{FamilyEntry, FamilyId, FunctionEntry, FunctionId, SampleEntry, SampleId};
 use malkin_service::Engine;
 use malkin_store::search::{MAX_PAGE, Record, read_id};
 use malkin_store::{Filter, Found, FunctionQuery, Noun, Order, Search, SearchError, StoreError};
@@ -98,19 +98,19 @@ trait Shape: Record {
 
 impl Shape for FamilyEntry {
     fn shape(&self) -> Value {
-        wire::family_entry_to_json(self)
+        malkin_wire::family_entry_to_json(self)
     }
 }
 
 impl Shape for SampleEntry {
     fn shape(&self) -> Value {
-        wire::sample_entry_to_json(self)
+        malkin_wire::sample_entry_to_json(self)
     }
 }
 
 impl Shape for FunctionEntry {
     fn shape(&self) -> Value {
-        wire::function_entry_to_json(self, Value::Null)
+        malkin_wire::function_entry_to_json(self, Value::Null)
     }
 }
 

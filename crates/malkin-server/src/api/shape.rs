@@ -2,7 +2,7 @@
 //! documents, paging.
 
 use axum::http::StatusCode;
-use malkin_report::{FunctionEntry, JobId, ResultId, wire};
+use malkin_report::{FunctionEntry, JobId, ResultId};
 use malkin_service::clock::job_time;
 use malkin_service::{IngestError, ServiceError};
 use malkin_store::{Job, Page, StoreError, Timestamp};
@@ -73,14 +73,14 @@ const DROPPED: &[u8] = b"{}";
 /// One function without disassembly.
 pub(super) fn function_json(function: &FunctionEntry) -> Vec<u8> {
     let mut out = Vec::new();
-    wire::write_function_entry(function, None, &mut out);
+    malkin_wire::write_function_entry(function, None, &mut out);
     out
 }
 
 /// One function with its disassembly, `{}` if that was dropped.
 pub(super) fn function_json_with(function: &FunctionEntry, xcfg: Option<&[u8]>) -> Vec<u8> {
     let mut out = Vec::new();
-    wire::write_function_entry(function, Some(xcfg.unwrap_or(DROPPED)), &mut out);
+    malkin_wire::write_function_entry(function, Some(xcfg.unwrap_or(DROPPED)), &mut out);
     out
 }
 

@@ -57,7 +57,7 @@ fn stated(call: &Call) -> Result<String, Answer> {
         ])
     })?;
     // The parser keeps the last of equal keys; others keep the first.
-    if let Err(error) = malkin_report::wire::read_value(text.as_bytes()) {
+    if let Err(error) = malkin_wire::read_value(text.as_bytes()) {
         return Err(bad_request(&error.to_string()));
     }
     let Value::Object(members) = &body else { return Err(no_object(body)) };

@@ -1,7 +1,7 @@
 //! Jobs on executables: the upload is disassembled within its budget, then goes the way of a report.
 
 use malkin_loader::LoadOptions;
-use malkin_report::{Report, UploadId, wire};
+use malkin_report::{Report, UploadId};
 use malkin_store::Added;
 use serde_json::json;
 
@@ -46,5 +46,5 @@ pub(super) fn add(
     ingested.labels.clear();
     let (Added::New { sample, .. } | Added::Known(sample)) = engine.store_sample(&ingested, "")?;
     engine.store().keep_upload(upload)?;
-    Ok(json!({"sample_info": wire::sample_entry_to_json(&sample)}).to_string().into_bytes())
+    Ok(json!({"sample_info": malkin_wire::sample_entry_to_json(&sample)}).to_string().into_bytes())
 }

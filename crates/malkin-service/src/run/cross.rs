@@ -1,9 +1,7 @@
 //! The job that puts the results of several samples side by side.
 
 use malkin_matching::{Unlimited, cross};
-use malkin_report::{
-    Amount, FamilyId, JobId, MatchedFunctionCounts, MatchedSample, SampleId, Weighted, wire,
-};
+use malkin_report::{Amount, FamilyId, JobId, MatchedFunctionCounts, MatchedSample, SampleId, Weighted};
 use serde::Deserialize;
 
 use super::{JobError, matching};
@@ -75,7 +73,7 @@ fn side_by_side(results: &[(SampleId, Vec<MatchedSample>)]) -> Result<Vec<u8>, J
     let results: Vec<(SampleId, &[MatchedSample])> =
         results.iter().map(|(sample, found)| (*sample, found.as_slice())).collect();
     let result = cross(&results).map_err(|error| JobError::failed(error.to_string()))?;
-    Ok(wire::cross_result_to_json(&result))
+    Ok(malkin_wire::cross_result_to_json(&result))
 }
 
 fn result_of(engine: &Engine, job: JobId) -> Result<Option<Vec<u8>>, JobError> {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use malkin_matching::{Answer, Control, OwnFunction, OwnSample, Progress, Scan, Scored, scan_vs};
 use malkin_report::matching::{MatchInfo, MatchJob, MatchTuple, MatchedFunction, MatcherKind, OtherSamples};
-use malkin_report::{FunctionId, Report, SampleEntry, SampleId, UploadId, wire};
+use malkin_report::{FunctionId, Report, SampleEntry, SampleId, UploadId};
 use malkin_store::{FunctionQuery, StoreError, Timestamp};
 
 use super::JobError;
@@ -244,7 +244,7 @@ fn write(
     let info = MatchInfo { job, sample: own.entry.clone(), kind: asked.kind };
     let answer = scored.into_answer(info, asked.others, |id| by_id.get(&id).cloned(), control)?;
     let writing = Writing { answer: &answer, control: RefCell::new(control) };
-    wire::matching_result_from_source(answer.rest(), &writing).ok_or(JobError::Cancelled(Cancelled))
+    malkin_wire::matching_result_from_source(answer.rest(), &writing).ok_or(JobError::Cancelled(Cancelled))
 }
 
 /// An answer while it is written.
@@ -253,7 +253,7 @@ struct Writing<'a, 'b> {
     control: RefCell<&'a mut dyn Control>,
 }
 
-impl wire::MatchSource for Writing<'_, '_> {
+impl malkin_wire::MatchSource for Writing<'_, '_> {
     fn num_functions(&self) -> usize {
         self.answer.num_functions()
     }

@@ -1,7 +1,7 @@
 //! Hashes of a stored sample computed afresh from its disassembly.
 
 use malkin_codehash::{FunctionHashes, HashPath, SampleContext, Scratch, hash_function_in};
-use malkin_report::{FunctionEntry, FunctionId, ImageRange, SampleEntry, wire};
+use malkin_report::{FunctionEntry, FunctionId, ImageRange, SampleEntry};
 use malkin_store::{FunctionQuery, NewHashes, StoreError};
 
 use crate::engine::Engine;
@@ -43,7 +43,7 @@ pub(super) fn rehash(
     let mut fresh = Vec::with_capacity(ids.len());
     for chunk in ids.chunks(CHUNK_FUNCTIONS) {
         for xcfg in engine.store().disassembly(chunk)? {
-            let function = xcfg.and_then(|json| wire::function_from_json(&json).ok());
+            let function = xcfg.and_then(|json| malkin_wire::function_from_json(&json).ok());
             fresh.push(function.and_then(|function| {
                 hash_function_in(&function, &context, engine.hasher(), HashPath::Server, &mut scratch).ok()
             }));

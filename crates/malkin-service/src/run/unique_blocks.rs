@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use malkin_codehash::SampleContext;
 use malkin_matching::{Control, FunctionBlocks, Progress, Unlimited, describe_block, unique_blocks};
-use malkin_report::{BlockNotation, FunctionEntry, SampleEntry, SampleId, UniqueBlock, UniqueBlocks, wire};
+use malkin_report::{BlockNotation, FunctionEntry, SampleEntry, SampleId, UniqueBlock, UniqueBlocks};
 use malkin_store::FunctionQuery;
 
 use super::JobError;
@@ -39,7 +39,7 @@ pub(super) fn run(
     control: &mut dyn Control,
 ) -> Result<Vec<u8>, JobError> {
     let result = find(engine, samples, arguments, control)?;
-    Ok(wire::unique_blocks_to_json(&result, BlockNotation::Hex))
+    Ok(malkin_wire::unique_blocks_to_json(&result, BlockNotation::Hex))
 }
 
 fn find(
@@ -94,7 +94,7 @@ fn describe(
         let ids: Vec<_> = chunk.iter().map(|group| group[0].function_id).collect();
         for (group, xcfg) in chunk.iter_mut().zip(engine.store().disassembly(&ids)?) {
             let sample = samples.iter().find(|sample| sample.sample_id == group[0].sample_id);
-            let function = xcfg.and_then(|json| wire::function_from_json(&json).ok());
+            let function = xcfg.and_then(|json| malkin_wire::function_from_json(&json).ok());
             let (Some(sample), Some(function)) = (sample, function) else {
                 // The disassembly was dropped: the block keeps its hash, but no rule can be made of it.
                 continue;

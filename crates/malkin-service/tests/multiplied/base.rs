@@ -4,7 +4,6 @@ use std::io::{Cursor, Write};
 
 use malkin_disasm::{Limits, disassemble};
 use malkin_loader::{LoadOptions, load};
-use malkin_report::wire;
 
 /// What is done with a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -326,7 +325,7 @@ fn report_of(program: &[u8]) -> Vec<u8> {
     let mut report = disassemble(&image, Limits::default(), &|| true);
     report.sha256 = "0".repeat(64);
     assert!(!report.functions.is_empty(), "the program has functions");
-    wire::write_report(&report)
+    malkin_wire::write_report(&report)
 }
 
 const PDF: &[u8] = b"%PDF-1.4\n1 0 obj\n<< /Type /Catalog /Pages 2 0 R /OpenAction 3 0 R >>\nendobj\n\

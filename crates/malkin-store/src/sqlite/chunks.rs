@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::ops::Range;
 
 use malkin_report::FunctionId;
-use malkin_report::wire::columns::{COLUMNS, ColumnReader, Columns};
+use malkin_wire::columns::{COLUMNS, ColumnReader, Columns};
 use rayon::prelude::*;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 

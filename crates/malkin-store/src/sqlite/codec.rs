@@ -1,6 +1,6 @@
 //! Bytes of columns that hold more than one value: packed block occurrences, and contents that are compressed when it helps.
 //!
-//! Disassembly comes in columns (`malkin_report::wire::columns`), which are compressed one by one.
+//! Disassembly comes in columns (`malkin_wire::columns`), which are compressed one by one.
 //!
 //! Block occurrences: count, then per block the distance of its offset from the one before (the first: from the entry of
 //! the function), instructions, bytes, each a LEB128 number (the distance zigzag), and eight bytes hash, little endian.
@@ -8,9 +8,9 @@
 use std::borrow::Cow;
 use std::io::{self, Cursor, Read};
 
-use malkin_report::leb128::{Numbers, put_distance, put_number};
-use malkin_report::wire::columns::{COLUMNS, Columns};
 use malkin_report::{BlockHash, BlockOccurrence, Va};
+use malkin_wire::columns::{COLUMNS, Columns};
+use malkin_wire::leb128::{Numbers, put_distance, put_number};
 
 use crate::error::StoreError;
 use crate::jobs::Content;
@@ -195,7 +195,7 @@ pub(super) fn unpack_blocks(entry: Va, packed: &[u8]) -> Option<Vec<BlockOccurre
 
 #[cfg(test)]
 mod tests {
-    use malkin_report::wire::columns::Xcfg;
+    use malkin_wire::columns::Xcfg;
     use proptest::prelude::*;
 
     use super::*;

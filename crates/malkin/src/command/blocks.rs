@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use malkin_report::{BlockNotation, SampleId, UniqueBlock, UniqueBlocks, wire};
+use malkin_report::{BlockNotation, SampleId, UniqueBlock, UniqueBlocks};
 use malkin_service::clock::second_time;
 use malkin_service::{BlockArguments, Clock, Engine, RuleOptions, YaraRule, yara_rule};
 use malkin_store::Page;
@@ -98,7 +98,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
         output::json_text(&String::from_utf8_lossy(&json))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let (result, notation) = wire::unique_blocks_from_json(&json)
+    let (result, notation) = malkin_wire::unique_blocks_from_json(&json)
         .map_err(|error| Failure::Other(format!("the result cannot be read: {error}")))?;
     let now = second_time(Clock::System.now());
     let date = now.split('T').next().unwrap_or_default();
@@ -151,7 +151,7 @@ fn ask_engine(options: &Options, engine: &Engine) -> Result<Vec<u8>, Failure> {
         }
     };
     let result = engine.unique_blocks_now(&samples, &arguments)?;
-    Ok(wire::unique_blocks_to_json(&result, BlockNotation::Hex))
+    Ok(malkin_wire::unique_blocks_to_json(&result, BlockNotation::Hex))
 }
 
 fn ask_server(options: &Options, remote: &Remote) -> Result<Vec<u8>, Failure> {

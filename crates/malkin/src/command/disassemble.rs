@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clap::Args;
 use flate2::write::GzEncoder;
-use malkin_report::{Report, Status, wire};
+use malkin_report::{Report, Status};
 
 use crate::command::exit_code;
 use crate::failure::Failure;
@@ -112,7 +112,7 @@ fn disassemble(task: &Task, code: &CodeOptions) -> Result<(), Failure> {
         ));
     }
     match &task.output {
-        None => output::json_text(&String::from_utf8_lossy(&wire::write_report(&report))),
+        None => output::json_text(&String::from_utf8_lossy(&malkin_wire::write_report(&report))),
         Some(path) => write(path, &report),
     }
 }
@@ -128,10 +128,10 @@ fn write(path: &Path, report: &Report) -> Result<(), Failure> {
     let mut file = File::create(&partial).map_err(unwritable)?;
     if path.extension().is_some_and(|extension| extension == "gz") {
         let mut encoder = GzEncoder::new(file, flate2::Compression::default());
-        wire::write_report_to(report, &mut encoder).map_err(unwritable)?;
+        malkin_wire::write_report_to(report, &mut encoder).map_err(unwritable)?;
         encoder.finish().map_err(unwritable)?;
     } else {
-        wire::write_report_to(report, &mut file).map_err(unwritable)?;
+        malkin_wire::write_report_to(report, &mut file).map_err(unwritable)?;
     }
     std::fs::rename(&partial, path).map_err(unwritable)
 }

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 use malkin_codehash::{HashError, HashPath, MinHasher, SampleContext, Scratch, hash_function_in};
-use malkin_report::mcrit::{McritReader, SampleRecord};
-use malkin_report::{Function, ImageRange, wire};
+use malkin_report::{Function, ImageRange};
+use malkin_wire::mcrit::{McritReader, SampleRecord};
 
 use crate::command::exit_code;
 use crate::failure::Failure;
@@ -71,7 +71,8 @@ fn exported(file: &Path, hasher: &MinHasher) -> Result<(), Failure> {
                 dropped += 1;
                 continue;
             }
-            functions.push(wire::function_from_json(text.as_bytes()).map_err(|error| refused(&error))?);
+            functions
+                .push(malkin_wire::function_from_json(text.as_bytes()).map_err(|error| refused(&error))?);
         }
         functions.sort_by_key(|function| function.offset);
         if dropped > 0 {

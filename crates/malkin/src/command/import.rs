@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Args;
-use malkin_report::mcrit::McritError;
 use malkin_service::{Engine, ImportError, Imported};
+use malkin_wire::mcrit::McritError;
 
 use crate::command::exit_code;
 use crate::failure::Failure;

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use malkin_report::wire;
 
 use crate::command::match_options::MatchOptions;
 use crate::command::result_table;
@@ -53,7 +52,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
         }
         Place::Remote(remote) => {
             let path = format!("/query{}", options.matching.query_string());
-            let job = remote.post(&path, &wire::write_report_compact(&report))?;
+            let job = remote.post(&path, &malkin_wire::write_report_compact(&report))?;
             let result = remote.await_result(&job)?.to_string().into_bytes();
             // MCRIT has no such route; its results are shown without.
             let attribution =

@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use malkin_report::wire;
 use malkin_service::Engine;
 use malkin_store::{Filter, Noun, Order, Search, SearchError};
 use serde_json::{Map, Value, json};
@@ -98,20 +97,20 @@ fn local(engine: &Engine, options: &Options) -> Result<(Map<String, Value>, bool
         Kind::Families => {
             let found = store.search_families(&search)?;
             let records =
-                found.entries.iter().map(|f| (f.family_id.to_string(), wire::family_entry_to_json(f)));
+                found.entries.iter().map(|f| (f.family_id.to_string(), malkin_wire::family_entry_to_json(f)));
             (records.collect(), found.more)
         }
         Kind::Samples => {
             let found = store.search_samples(&search)?;
             let records =
-                found.entries.iter().map(|s| (s.sample_id.to_string(), wire::sample_entry_to_json(s)));
+                found.entries.iter().map(|s| (s.sample_id.to_string(), malkin_wire::sample_entry_to_json(s)));
             (records.collect(), found.more)
         }
         Kind::Functions => {
             let by_pichash =
                 |hash| engine.with_pichash(hash).into_iter().map(|place| place.function).collect();
             let found = store.search_functions(&search, Some(&by_pichash))?;
-            let record = |f| wire::function_entry_to_json(f, Value::Null);
+            let record = |f| malkin_wire::function_entry_to_json(f, Value::Null);
             let records = found.entries.iter().map(|f| (f.function_id.to_string(), record(f)));
             (records.collect(), found.more)
         }

@@ -7,7 +7,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Instant;
 
 use clap::Args;
-use malkin_report::{Report, wire};
+use malkin_report::Report;
 use malkin_service::{Engine, Ingested, Submitted, ingest};
 
 use crate::command::exit_code;
@@ -181,7 +181,7 @@ fn prepare<'a>(options: &Options, place: &'a Place, file: &'a Path) -> Result<St
         }
         Place::Remote(remote) => {
             let functions = report.functions.len();
-            let body = wire::write_report_compact(&report);
+            let body = malkin_wire::write_report_compact(&report);
             Ok(Box::new(move || {
                 let answer = remote.post("/samples", &body)?;
                 Ok((answer["existed"] == false, functions))

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use malkin_report::wire::columns::Xcfg;
 use malkin_report::{BlockHash, BlockOccurrence, MinHash, PicHash, Va};
 use malkin_store::NewFunction;
+use malkin_wire::columns::Xcfg;
 
 use super::draw::{Draw, mix};
 

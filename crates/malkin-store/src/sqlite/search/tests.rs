@@ -1,6 +1,6 @@
 //! Plans of the statements that are put together, and the migration of a store that knew no search.
 
-use malkin_report::wire::columns::Xcfg;
+use malkin_wire::columns::Xcfg;
 
 use super::super::checksums;
 use super::super::migrate::migrate;
