@@ -143,7 +143,7 @@ pub(crate) fn is_dex(data: &[u8]) -> bool {
 }
 
 /// The data section of a DEX, or the whole file; `None` when the header is implausible.
-pub(crate) fn dex_code_area(data: &[u8]) -> Option<(u64, u64)> {
+pub(crate) fn dex_code_area(data: &[u8]) -> Option<(u64, u128)> {
     let bytes = Bytes::little(data);
     let magic = bytes.exact(0, 8)?;
     let versions: [&[u8]; 5] = [b"035", b"037", b"038", b"039", b"040"];
@@ -161,9 +161,9 @@ pub(crate) fn dex_code_area(data: &[u8]) -> Option<(u64, u64)> {
         && (map == 0 || (header_size..file_size).contains(&map))
         && data_start <= file_size
         && (data_size == 0 || data_start + data_size <= file_size);
-    let area =
+    let (start, end) =
         if data_start != 0 && data_size != 0 { (data_start, data_start + data_size) } else { (0, file_size) };
-    plausible.then_some(area)
+    plausible.then_some((start, u128::from(end)))
 }
 
 /// Instruction set a container header at the start of a buffer names, if it is one that SMDA disassembles.

@@ -33,8 +33,8 @@ pub struct Section {
     pub name: String,
     /// First address.
     pub start: u64,
-    /// First address behind the section.
-    pub end: u64,
+    /// First address after the section. Larger than 64 bits where a header states such a sum.
+    pub end: u128,
 }
 
 /// A function of another module, as an import table names it.
@@ -115,8 +115,8 @@ pub struct Image {
     /// Name of the ELF OS ABI (`SYSTEMV`, `LINUX`, ...), empty otherwise.
     pub abi: String,
     /// `[start, end)` ranges with code, merged and ascending; ends may leave the image. Empty: every address of the image
-    /// counts as code.
-    pub code_areas: Vec<(u64, u64)>,
+    /// counts as code. Ends may be larger than 64 bits.
+    pub code_areas: Vec<(u64, u128)>,
     /// All sections in the order of the container.
     pub sections: Vec<Section>,
     /// Entry point relative to `base_addr`, as reports state it. Can be negative in effect: use [`Image::entry_point`]
@@ -220,10 +220,10 @@ impl Image {
 }
 
 /// Whether `address` is inside merged ascending `areas`; without areas, inside the image.
-pub(crate) fn in_areas(areas: &[(u64, u64)], image: ImageRange, address: u64) -> bool {
+pub(crate) fn in_areas(areas: &[(u64, u128)], image: ImageRange, address: u64) -> bool {
     if areas.is_empty() {
         return image.contains(address);
     }
     let after = areas.partition_point(|area| area.0 <= address);
-    after.checked_sub(1).and_then(|at| areas.get(at)).is_some_and(|area| address < area.1)
+    after.checked_sub(1).and_then(|at| areas.get(at)).is_some_and(|area| u128::from(address) < area.1)
 }

@@ -219,7 +219,8 @@ fn memory(data: &[u8], buffer: &Buffer, budget: &Budget<'_>) -> Result<Image, Lo
     let base = buffer.base_address.unwrap_or_else(|| header_base(data, budget));
     let mut image = bare(data.to_vec(), base, bitness, architecture);
     image.is_buffer = true;
-    image.code_areas = merge_areas(buffer.code_areas.clone());
+    image.code_areas =
+        merge_areas(buffer.code_areas.iter().map(|&(start, end)| (start, u128::from(end))).collect());
     image.oep = buffer.entry_point;
     let view = Elf::parse(data, budget).as_ref().and_then(elf::unmap);
     let container = match detect::format_of(data) {
@@ -295,10 +296,11 @@ fn guess_bitness(image: &mut Image) {
     if matches!(image.bitness, 32 | 64) || image.architecture != Architecture::Intel {
         return;
     }
-    let offset =
-        |address: u64| usize::try_from(address.saturating_sub(image.base_addr)).unwrap_or(usize::MAX);
+    let base = u128::from(image.base_addr);
+    let offset = |address: u128| usize::try_from(address.saturating_sub(base)).unwrap_or(usize::MAX);
     let size = image.data.len();
-    let regions = image.code_areas.iter().map(|&(start, end)| (offset(start), offset(end).min(size)));
+    let regions =
+        image.code_areas.iter().map(|&(start, end)| (offset(u128::from(start)), offset(end).min(size)));
     let regions: Vec<_> = regions.filter(|(start, end)| start < end).collect();
     image.bitness = detect::guess_bitness(&image.data, &regions);
 }

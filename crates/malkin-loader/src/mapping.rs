@@ -11,13 +11,23 @@ pub(crate) fn round_up(value: u64, step: u64) -> u64 {
     }
 }
 
-/// Sorts areas and joins those that touch or overlap.
-pub(crate) fn merge_areas(mut areas: Vec<(u64, u64)>) -> Vec<(u64, u64)> {
+/// As [`round_up`], without an end at 64 bits.
+pub(crate) fn round_up_wide(value: u64, step: u64) -> u128 {
+    u128::from(value).next_multiple_of(u128::from(step.max(1)))
+}
+
+/// An area of `size` bytes.
+pub(crate) fn area(start: u64, size: u128) -> (u64, u128) {
+    (start, u128::from(start) + size)
+}
+
+/// Sorts areas and joins those that touch or overlap. Ends of addresses are wider than addresses.
+pub(crate) fn merge_areas<E: Copy + Ord + From<u64>>(mut areas: Vec<(u64, E)>) -> Vec<(u64, E)> {
     areas.sort_unstable();
-    let mut merged: Vec<(u64, u64)> = Vec::with_capacity(areas.len());
+    let mut merged: Vec<(u64, E)> = Vec::with_capacity(areas.len());
     for (start, end) in areas {
         match merged.last_mut() {
-            Some(last) if start <= last.1 => last.1 = last.1.max(end),
+            Some(last) if E::from(start) <= last.1 => last.1 = last.1.max(end),
             _ => merged.push((start, end)),
         }
     }

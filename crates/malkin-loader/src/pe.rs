@@ -14,7 +14,7 @@ use malkin_report::Architecture;
 
 use crate::image::{ApiName, ExceptionRecord, Section, Tables};
 use crate::label::demangle::{self, Speller};
-use crate::mapping::merge_areas;
+use crate::mapping::{area, merge_areas};
 use header::Directory;
 
 pub(crate) use exception::carved as carve_exception_records;
@@ -28,11 +28,10 @@ pub(crate) fn file_architecture(data: &[u8], pe: Option<&Pe<'_>>) -> Option<Arch
 }
 
 /// Executable sections, merged.
-pub(crate) fn code_areas(pe: &Pe<'_>, base: u64) -> Vec<(u64, u64)> {
+pub(crate) fn code_areas(pe: &Pe<'_>, base: u64) -> Vec<(u64, u128)> {
     let areas = pe.sections.iter().filter(|row| row.is_executable()).filter_map(|row| {
         let start = base.checked_add(u64::from(row.virtual_address))?;
-        let end = start.saturating_add(row.paged_size());
-        (end > start).then_some((start, end))
+        (row.paged_size() > 0).then_some(area(start, u128::from(row.paged_size())))
     });
     merge_areas(areas.collect())
 }
@@ -42,7 +41,7 @@ pub(crate) fn sections(pe: &Pe<'_>, base: u64) -> Vec<Section> {
     let section = |row: &header::SectionRow<'_>| {
         let start = base.saturating_add(u64::from(row.virtual_address));
         let name = std::str::from_utf8(row.name).unwrap_or_default().to_owned();
-        Section { name, start, end: start.saturating_add(row.paged_size()) }
+        Section { name, start, end: u128::from(start) + u128::from(row.paged_size()) }
     };
     pe.sections.iter().map(section).collect()
 }

@@ -37,7 +37,8 @@ fn check(name: &str, bytes: &[u8]) -> Image {
     for section in file.sections().filter(|section| section.address() != 0 && section.size() > 0) {
         let known = image.sections.iter().any(|ours| {
             Ok(ours.name.as_str()) == section.name()
-                && (ours.start, ours.end) == (section.address(), section.address() + section.size())
+                && (ours.start, ours.end)
+                    == (section.address(), u128::from(section.address() + section.size()))
         });
         assert!(known, "{name}: section {:?}", section.name());
         let data = section.data().expect("gcc writes valid sections");

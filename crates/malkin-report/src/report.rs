@@ -139,10 +139,11 @@ pub struct Report {
     pub binary_size: Option<u64>,
     /// 32, 64 or 0.
     pub bitness: Option<u64>,
-    /// `[start, end]` pairs; absent (null) for a buffer whose areas nobody named.
-    pub code_areas: Option<Vec<(u64, u64)>>,
-    /// `[start, end]` of code sections; their names are blanked as SMDA does.
-    pub code_sections: Option<Vec<(u64, u64)>>,
+    /// `[start, end]` pairs; absent (null) for a buffer whose areas nobody named. An end may be larger than 64 bits: damaged
+    /// headers state such sums.
+    pub code_areas: Option<Vec<(u64, u128)>>,
+    /// `[start, end]` of code sections; their names are blanked as SMDA does. For ends see `code_areas`.
+    pub code_sections: Option<Vec<(u64, u128)>>,
     /// As stated.
     pub confidence_threshold: Option<f64>,
     /// Address -> what failed, as stated; an object.

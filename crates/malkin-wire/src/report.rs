@@ -290,7 +290,7 @@ pub(super) fn in_order<E: Error>(mut functions: Vec<Function>) -> Result<Vec<Fun
 struct CodeSections;
 
 impl<'de> DeserializeSeed<'de> for CodeSections {
-    type Value = Vec<(u64, u64)>;
+    type Value = Vec<(u64, u128)>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_seq(self)
@@ -298,7 +298,7 @@ impl<'de> DeserializeSeed<'de> for CodeSections {
 }
 
 impl<'de> Visitor<'de> for CodeSections {
-    type Value = Vec<(u64, u64)>;
+    type Value = Vec<(u64, u128)>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a list of sections")
@@ -316,7 +316,7 @@ impl<'de> Visitor<'de> for CodeSections {
 struct CodeSection;
 
 impl<'de> DeserializeSeed<'de> for CodeSection {
-    type Value = (u64, u64);
+    type Value = (u64, u128);
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_seq(self)
@@ -324,7 +324,7 @@ impl<'de> DeserializeSeed<'de> for CodeSection {
 }
 
 impl<'de> Visitor<'de> for CodeSection {
-    type Value = (u64, u64);
+    type Value = (u64, u128);
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a section [name, start, end]")

@@ -84,6 +84,15 @@ impl<'o> JsonText<'o> {
         digits(number, self.out);
     }
 
+    /// A number that may be larger than 64 bits.
+    pub(super) fn wide_number(&mut self, number: u128) {
+        self.item();
+        match u64::try_from(number) {
+            Ok(number) => digits(number, self.out),
+            Err(_) => self.out.extend_from_slice(number.to_string().as_bytes()),
+        }
+    }
+
     pub(super) fn signed(&mut self, number: i64) {
         self.item();
         if number < 0 {

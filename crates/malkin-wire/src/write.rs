@@ -35,7 +35,7 @@ pub(super) fn report(report: &Report, json: &mut JsonText<'_>, between: &mut dyn
                     json.array(|json| {
                         json.text("");
                         json.number(*start);
-                        json.number(*end);
+                        json.wide_number(*end);
                     });
                 }
             });
@@ -83,10 +83,10 @@ pub(super) fn report(report: &Report, json: &mut JsonText<'_>, between: &mut dyn
     });
 }
 
-fn range(json: &mut JsonText<'_>, (start, end): (u64, u64)) {
+fn range(json: &mut JsonText<'_>, (start, end): (u64, u128)) {
     json.array(|json| {
         json.number(start);
-        json.number(end);
+        json.wide_number(end);
     });
 }
 

@@ -54,14 +54,14 @@ impl Recovery<'_> {
         let lowest = runs.first().map_or(self.memory.mask, |run| run.0);
         let highest = runs.last().map_or(0, |run| run.1 - 1);
         let areas = &self.memory.image.code_areas;
-        let whole = [(base, end)];
+        let whole = [(base, u128::from(end))];
         let synthetic = areas.is_empty();
         let mut starts = Vec::new();
         for &(start, stop) in if synthetic { &whole[..] } else { areas } {
-            if start < lowest && lowest < stop {
+            if start < lowest && u128::from(lowest) < stop {
                 starts.push(start);
             }
-            if start < highest && highest < stop {
+            if start < highest && u128::from(highest) < stop {
                 starts.push(highest + u64::from(synthetic));
             }
         }

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use crate::bytes::Bytes;
-use crate::elf::header::{Elf, PT_DYNAMIC, SHT_DYNSYM, SHT_REL, SHT_RELA, Segment};
+use crate::elf::header::{Elf, PT_DYNAMIC, SHT_DYNSYM, SHT_REL, SHT_RELA, SHT_STRTAB, Segment};
 use crate::limits::MAX_VERSIONS;
 
 /// Entries read from a dynamic table.
@@ -82,9 +82,11 @@ impl<'e, 'a> Dynamic<'e, 'a> {
         self.elf.offset(self.value(tag)?)
     }
 
-    /// File offset of the dynamic string table.
+    /// File offset of the dynamic string table. Where the stated address lies in no segment, the section named `.dynstr` counts.
     pub(crate) fn strings(&self) -> Option<u64> {
-        self.offset(Tag::StrTab)
+        let address = self.value(Tag::StrTab)?;
+        let section = || self.elf.section_named(".dynstr").filter(|row| row.kind == SHT_STRTAB);
+        self.elf.offset(address).or_else(|| section().map(|row| row.offset))
     }
 
     /// File offset of the dynamic symbols.
@@ -249,10 +251,10 @@ impl<'e, 'a> Dynamic<'e, 'a> {
     }
 }
 
-/// Where the entries are: inside the content of the loaded segment that holds the table's address; without such a segment in
-/// the file, at the table's offset. A segment without file bytes therefore has no dynamic table.
+/// Where the entries are: inside the content of the loaded segment that holds the table's address, the last one if several do;
+/// without such a segment in the file, at the table's offset. A segment without file bytes therefore has no dynamic table.
 fn table_place<'a>(elf: &Elf<'a>, table: &Segment) -> (Bytes<'a>, Option<u64>) {
-    match elf.load_at(table.address) {
+    match elf.last_load_at(table.address) {
         Some(holder) => {
             let content = crate::elf::layout::segment_content(elf, holder);
             (elf.bytes.with(content), Some(table.address - holder.address))

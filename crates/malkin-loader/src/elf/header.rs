@@ -37,6 +37,8 @@ pub(crate) const PT_DYNAMIC: u32 = 2;
 /// Section types.
 pub(crate) const SHT_SYMTAB: u32 = 2;
 /// See [`SHT_SYMTAB`].
+pub(crate) const SHT_STRTAB: u32 = 3;
+/// See [`SHT_SYMTAB`].
 pub(crate) const SHT_RELA: u32 = 4;
 /// See [`SHT_SYMTAB`].
 pub(crate) const SHT_REL: u32 = 9;
@@ -181,12 +183,20 @@ impl<'a> Elf<'a> {
         self.sections.iter().find(|row| row.name == name)
     }
 
-    /// The loaded segment whose memory holds a virtual address.
+    /// The first loaded segment whose memory holds a virtual address.
     pub(crate) fn load_at(&self, address: u64) -> Option<&Segment> {
-        let mut loads = self.segments.iter().filter(|segment| segment.kind == PT_LOAD);
-        loads.find(|segment| {
+        self.loads_at(address).next()
+    }
+
+    /// The last loaded segment whose memory holds a virtual address.
+    pub(crate) fn last_load_at(&self, address: u64) -> Option<&Segment> {
+        self.loads_at(address).next_back()
+    }
+
+    fn loads_at(&self, address: u64) -> impl DoubleEndedIterator<Item = &Segment> {
+        self.segments.iter().filter(move |segment| {
             let end = segment.address.wrapping_add(segment.memory_size);
-            segment.address <= address && address < end
+            segment.kind == PT_LOAD && segment.address <= address && address < end
         })
     }
 
@@ -230,6 +240,13 @@ const EITHER_ENDIAN: [u16; 8] = [
     183, // EM_AARCH64
 ];
 
+/// 64-bit machines with a 32-bit ABI, whose files have the 32-bit layout.
+const NARROW_ABI: [u16; 3] = [
+    50,  // EM_IA_64: ILP32 of HP-UX
+    62,  // EM_X86_64: x32
+    183, // EM_AARCH64: ILP32
+];
+
 /// Byte order of the header. `e_machine` decides where it can, before `EI_DATA`: Linux does not look at `EI_DATA` of
 /// executables, so a changed byte there hides nothing.
 fn is_big_endian(data: &[u8]) -> bool {
@@ -256,7 +273,8 @@ fn is_big_endian(data: &[u8]) -> bool {
 }
 
 /// Whether the file has the 64-bit layout. A machine of one width overrules `EI_CLASS` (the kernel goes by the machine),
-/// except in relocatable objects. `None` when neither says it.
+/// except in relocatable objects and where the machine has an ABI of the stated width (x32, ILP32). `None` when neither
+/// says it.
 fn is_wide(class: u8, kind: u16, machine: u16) -> Option<bool> {
     const ET_REL: u16 = 1;
     let by_class = match class {
@@ -273,6 +291,7 @@ fn is_wide(class: u8, kind: u16, machine: u16) -> Option<bool> {
     };
     match (by_class, by_machine) {
         (Some(class), Some(_)) if kind == ET_REL => Some(class),
+        (Some(false), _) if NARROW_ABI.contains(&machine) => Some(false),
         (class, machine) => machine.or(class),
     }
 }

@@ -4,7 +4,7 @@ use malkin_report::Architecture;
 
 use crate::elf::header::{ET_EXEC, Elf, PT_DYNAMIC, PT_LOAD, SectionRow, Segment};
 use crate::image::Section;
-use crate::mapping::{Budget, blank_image, merge_areas, place, round_up};
+use crate::mapping::{Budget, area, blank_image, merge_areas, place, round_up, round_up_wide};
 use crate::options::LoadError;
 
 /// Largest gap between the segment with the ELF header and the first section for it to belong to the image, in bytes.
@@ -170,14 +170,14 @@ fn section_content<'a>(elf: &Elf<'a>, row: &SectionRow<'_>) -> &'a [u8] {
 }
 
 /// Executable sections and segments, merged.
-pub(crate) fn code_areas(elf: &Elf<'_>) -> Vec<(u64, u64)> {
+pub(crate) fn code_areas(elf: &Elf<'_>) -> Vec<(u64, u128)> {
     let sections = elf.sections.iter().filter(|row| row.flags & 4 != 0);
     let segments = elf.segments.iter().filter(|segment| segment.flags & 1 != 0);
-    let by_section = sections.map(|row| (row.address, round_up(row.size, row.alignment)));
+    let by_section = sections.map(|row| (row.address, round_up_wide(row.size, row.alignment)));
     let by_segment =
-        segments.map(|segment| (segment.address, round_up(segment.memory_size, segment.alignment)));
-    let areas = by_section.chain(by_segment).map(|(start, size)| (start, start.saturating_add(size)));
-    merge_areas(areas.filter(|(start, end)| end > start).collect())
+        segments.map(|segment| (segment.address, round_up_wide(segment.memory_size, segment.alignment)));
+    let areas = by_section.chain(by_segment).filter(|&(_, size)| size > 0);
+    merge_areas(areas.map(|(start, size)| area(start, size)).collect())
 }
 
 /// All sections.
@@ -185,7 +185,7 @@ pub(crate) fn sections(elf: &Elf<'_>) -> Vec<Section> {
     let section = |row: &SectionRow<'_>| Section {
         name: row.name.to_owned(),
         start: row.address,
-        end: row.address.saturating_add(row.size),
+        end: u128::from(row.address) + u128::from(row.size),
     };
     elf.sections.iter().map(section).collect()
 }

@@ -38,9 +38,9 @@ pub(crate) fn imports(
     static_symbols: &[Symbol<'_>],
 ) -> BTreeMap<u64, ApiName> {
     let versions = dynamic.versions(symbols.len());
-    let imported = |entry: Entry| {
+    let imported = |entry: Entry, further: &[Symbol<'_>]| {
         let at = usize::try_from(entry.symbol).ok().filter(|&at| at != 0)?;
-        let symbol = symbols.get(at).or_else(|| static_symbols.get(at))?;
+        let symbol = symbols.get(at).or_else(|| further.get(at))?;
         let name =
             symbol.name.filter(|name| !name.is_empty() && symbol.is_imported() && symbol.is_function())?;
         let version = versions.get(at).copied().flatten().filter(|version| !version.is_empty());
@@ -50,13 +50,14 @@ pub(crate) fn imports(
     // Many tables may lie over one another, and many entries may have one long name.
     let mut left = MAX_RELOCATIONS;
     let mut names = NameBudget::of(elf.bytes.len());
-    let mut insert = |table: &RelocationTable, replace: bool| {
+    // Only tables found by section headers may name symbols of the static table.
+    let mut insert = |table: &RelocationTable, replace: bool, further: &[Symbol<'_>]| {
         for entry in entries(elf, table) {
             left = left.checked_sub(1)?;
             if !replace && found.contains_key(&entry.address) {
                 continue;
             }
-            if let Some(api) = imported(entry) {
+            if let Some(api) = imported(entry, further) {
                 names.keep(api.name.as_bytes())?;
                 found.insert(entry.address, api);
             }
@@ -66,11 +67,11 @@ pub(crate) fn imports(
     let (mut complete, mut any) = (true, dynamic.has_relative_relocations());
     for table in dynamic.relocation_tables() {
         any |= entries(elf, &table).next().is_some();
-        complete = complete && insert(&table, true).is_some();
+        complete = complete && insert(&table, true, &[]).is_some();
     }
     if complete {
         let tables = section_relocation_tables(elf, any);
-        let _ = tables.iter().try_for_each(|table| insert(table, false));
+        let _ = tables.iter().try_for_each(|table| insert(table, false, static_symbols));
     }
     found
 }

@@ -30,7 +30,7 @@ pub(crate) struct View<'a> {
     /// Offsets of sections with code; empty: the code areas count.
     pub(crate) code_sections: Vec<(u64, u64)>,
     /// Addresses of code; empty: all of the image.
-    pub(crate) code_areas: &'a [(u64, u64)],
+    pub(crate) code_areas: &'a [(u64, u128)],
 }
 
 /// Methods of all classes with their names, where a method table states one.
@@ -68,7 +68,9 @@ fn scan_ranges(view: &View<'_>) -> Vec<(u64, u64)> {
         return sections;
     }
     let offset = |address: u64| address.saturating_sub(view.base);
-    let areas: Vec<_> = view.code_areas.iter().map(|&(start, end)| (offset(start), offset(end))).collect();
+    let narrow = |end: u128| u64::try_from(end).unwrap_or(u64::MAX);
+    let areas: Vec<_> =
+        view.code_areas.iter().map(|&(start, end)| (offset(start), offset(narrow(end)))).collect();
     let areas = clipped(&areas);
     if areas.is_empty() { vec![(0, size)] } else { areas }
 }

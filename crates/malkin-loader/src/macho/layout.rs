@@ -6,7 +6,7 @@ use crate::image::Section;
 use crate::macho::header::{
     CPU_ARM, CPU_ARM64, CPU_POWERPC, CPU_POWERPC64, CPU_X86, CPU_X86_64, MachO, SectionRow, Segment,
 };
-use crate::mapping::{Budget, blank_image, merge_areas, place, round_up};
+use crate::mapping::{Budget, area, blank_image, merge_areas, place, round_up, round_up_wide};
 use crate::options::LoadError;
 
 /// Section attributes that say code: pure instructions, self-modifying code, some instructions.
@@ -105,17 +105,17 @@ fn section_content<'a>(file: &MachO<'a>, row: &SectionRow<'_>) -> &'a [u8] {
 }
 
 /// Sections with instructions; without any, executable segments.
-pub(crate) fn code_areas(file: &MachO<'_>) -> Vec<(u64, u64)> {
+pub(crate) fn code_areas(file: &MachO<'_>) -> Vec<(u64, u128)> {
     let sections = file.sections.iter().filter(|row| row.flags & INSTRUCTIONS != 0);
-    let area = |start: u64, size: u64| (start, start.saturating_add(size));
-    let by_section = sections.map(|row| area(row.address, round_up(row.size, u64::from(row.alignment))));
-    let by_section: Vec<_> = by_section.filter(|(start, end)| end > start).collect();
+    let by_section = sections.filter(|row| row.size > 0);
+    let by_section: Vec<_> =
+        by_section.map(|row| area(row.address, round_up_wide(row.size, u64::from(row.alignment)))).collect();
     if !by_section.is_empty() {
         return merge_areas(by_section);
     }
     let segments = mapped_segments(file).filter(|segment| segment.initial_protection & 4 != 0);
     let by_segment = segments.filter(|segment| segment.memory_size != 0);
-    merge_areas(by_segment.map(|segment| area(segment.address, segment.memory_size)).collect())
+    merge_areas(by_segment.map(|segment| area(segment.address, u128::from(segment.memory_size))).collect())
 }
 
 /// All sections, moved by `adjustment`.
@@ -123,7 +123,7 @@ pub(crate) fn sections(file: &MachO<'_>, adjustment: u64) -> Vec<Section> {
     let section = |row: &SectionRow<'_>| {
         let start = row.address.wrapping_add(adjustment);
         let name = std::str::from_utf8(row.name).unwrap_or_default().to_owned();
-        Section { name, start, end: start.saturating_add(row.size) }
+        Section { name, start, end: u128::from(start) + u128::from(row.size) }
     };
     file.sections.iter().map(section).collect()
 }

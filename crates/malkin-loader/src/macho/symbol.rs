@@ -46,11 +46,15 @@ fn table<'a>(file: &MachO<'a>) -> Vec<Symbol<'a>> {
     });
     let mut budget = NameBudget::of(file.bytes.len());
     rows.map(|(name, value)| {
-        let name =
-            strings.c_bytes(u64::from(name)).and_then(|name| budget.keep_text(name)).unwrap_or_default();
+        let name = name_at(strings, name).and_then(|name| budget.keep_text(name)).unwrap_or_default();
         Symbol { name, value, exported: false }
     })
     .collect()
+}
+
+/// A name in the string table. Index 0 stands for no name, whatever the table holds there (linkers write a blank).
+fn name_at(strings: Bytes<'_>, index: u32) -> Option<&[u8]> {
+    if index == 0 { None } else { strings.c_bytes(u64::from(index)) }
 }
 
 /// Raw name and description of a row of the symbol table.
@@ -60,8 +64,7 @@ pub(crate) fn record<'a>(file: &MachO<'a>, index: u64) -> Option<(&'a [u8], u16)
     let at = offset.checked_add(size * index).filter(|_| index < count)?;
     file.bytes.exact(at, size)?;
     let strings = strings(file);
-    let name = u64::from(file.bytes.u32(at)?);
-    let name = if name == 0 { None } else { strings.c_bytes(name) };
+    let name = name_at(strings, file.bytes.u32(at)?);
     Some((name.unwrap_or_default(), file.bytes.u16(at + 6)?))
 }
 
@@ -123,7 +126,12 @@ impl Walk<'_> {
             name.extend_from_slice(rest.get(..end)?);
             at += end + 1;
             let child = usize::try_from(uleb128(self.data, &mut at)?).ok()?;
-            if name.len() <= MAX_EXPORT_NAME && child != 0 {
+            if child == 0 {
+                // A child that would be the root: lief reads no further children of this node.
+                name.truncate(length);
+                return None;
+            }
+            if name.len() <= MAX_EXPORT_NAME {
                 let _ = self.node(child, name, depth + 1);
             }
             name.truncate(length);
