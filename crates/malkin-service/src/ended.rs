@@ -25,10 +25,12 @@ pub enum Budget {
     Listeners,
     /// Time a client may take to read an answer.
     ReadTime,
+    /// What one client may have in the queue.
+    Queue,
 }
 
 /// All of them, in the order of their numbers.
-const BUDGETS: [Budget; 8] = [
+const BUDGETS: [Budget; 9] = [
     Budget::Cpu,
     Budget::Memory,
     Budget::Time,
@@ -37,6 +39,7 @@ const BUDGETS: [Budget; 8] = [
     Budget::Streams,
     Budget::Listeners,
     Budget::ReadTime,
+    Budget::Queue,
 ];
 
 static ENDED: [AtomicU64; BUDGETS.len()] = [const { AtomicU64::new(0) }; BUDGETS.len()];
@@ -53,6 +56,7 @@ impl Budget {
             Self::Streams => "streams",
             Self::Listeners => "listeners",
             Self::ReadTime => "read_time",
+            Self::Queue => "queue",
         }
     }
 }

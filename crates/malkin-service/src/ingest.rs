@@ -11,6 +11,7 @@ use malkin_store::{NewFunction, NewLabel, NewSample};
 use malkin_wire::columns::Xcfg;
 use malkin_wire::{ReadError, ReadErrorKind};
 
+use crate::ended::{Budget, note_ended};
 use crate::stage::{Stage, timed};
 
 /// Why a report cannot become a sample.
@@ -62,6 +63,9 @@ pub fn check_report_start(start: &[u8]) -> Result<(), IngestError> {
 }
 
 fn refused(error: ReadError) -> IngestError {
+    if error.kind() == ReadErrorKind::Limit {
+        note_ended(Budget::Memory);
+    }
     match error.kind() {
         ReadErrorKind::Syntax => IngestError::NotJson(error),
         _ => IngestError::NotAReport(error),

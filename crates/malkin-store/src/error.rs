@@ -53,7 +53,7 @@ pub enum StoreError {
     },
     /// A client has too much in the queue.
     #[error(
-        "{client} has {jobs} jobs with {file_bytes} bytes of files in the queue; wait until some of them have ended"
+        "{client} has reached its queue limit (jobs: {jobs}, bytes of files: {file_bytes}); wait until some of its jobs have ended"
     )]
     QueueFull {
         /// Who: a token or an address.

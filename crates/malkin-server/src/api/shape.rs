@@ -4,7 +4,7 @@
 use axum::http::StatusCode;
 use malkin_report::{FunctionEntry, JobId, ResultId};
 use malkin_service::clock::job_time;
-use malkin_service::{IngestError, ServiceError};
+use malkin_service::{Budget, IngestError, ServiceError, note_ended};
 use malkin_store::{Job, Page, StoreError, Timestamp};
 use serde_json::{Map, Value, json};
 
@@ -24,6 +24,7 @@ pub(super) fn store_failed(error: StoreError) -> Answer {
         return Answer::failed(StatusCode::SERVICE_UNAVAILABLE, &sentence(READ_ONLY));
     }
     if let StoreError::QueueFull { .. } = error {
+        note_ended(Budget::Queue);
         return Answer::failed(StatusCode::TOO_MANY_REQUESTS, &sentence(&error.to_string()))
             .with_header("retry-after", QUEUE_PAUSE.to_string());
     }

@@ -157,7 +157,7 @@ fn a_client_at_its_ceiling_is_refused_and_others_are_not() {
         ask("a").unwrap();
     }
     let error = ask("a").unwrap_err().to_string();
-    assert!(error.starts_with("token a has 3 jobs"), "{error}");
+    assert!(error.starts_with("token a has reached its queue limit (jobs: 3,"), "{error}");
     let other = ask("b").unwrap();
     assert_eq!(next(&engine), None);
     assert_eq!(next(&engine), None);

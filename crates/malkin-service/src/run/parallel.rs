@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use malkin_matching::{Control, MatchError, Part, Progress, Scan, Scored, Workspace};
 use malkin_report::{Ceiling, Partial};
 
+use crate::ended::{Budget, note_ended};
 use crate::engine::Engine;
 use crate::request::MatchArguments;
 use crate::stage::{Stage, timed};
@@ -88,6 +89,10 @@ fn score<'a>(scan: Scan<'a>, limits: Limits, control: &mut dyn Control) -> Resul
         Some(Stop::Error(error)) => return Err(error),
         Some(Stop::Ceiling(ceiling)) => ceiling,
     };
+    note_ended(match ceiling {
+        Ceiling::Time => Budget::Time,
+        Ceiling::Memory => Budget::Memory,
+    });
     if limits.may_be_partial {
         let partial = Partial { ceiling, done: done as u64, total: total as u64 };
         return Ok(scan.finish(parts).cut_off(partial));

@@ -141,7 +141,7 @@ fn a_client_has_a_ceiling() {
     let refused = (0..200).map(change).find(|answer| answer.status == 429).expect("there is a ceiling");
     assert!(refused.headers.contains_key("retry-after"));
     let message = refused.body["data"]["message"].as_str().unwrap();
-    assert!(message.starts_with("Token greedy has 1 jobs"), "{message}");
+    assert!(message.starts_with("Token greedy has reached its queue limit (jobs: 1,"), "{message}");
     let other = token(&server, "other");
     let other = server.send("GET", "/matches/sample/0", &[("apitoken", other.as_str())], b"");
     assert_eq!(other.status, 200);

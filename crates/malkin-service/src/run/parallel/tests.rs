@@ -6,6 +6,7 @@ use malkin_store::{FunctionQuery, SqliteStore};
 
 use super::*;
 use crate::clock::Clock;
+use crate::ended::ended_counts;
 use crate::test_corpus::sample;
 
 /// Distinct signatures of the own sample: more than one thread's worth.
@@ -27,6 +28,11 @@ fn own(engine: &Engine) -> Vec<OwnFunction> {
 
 const ENOUGH: Limits = Limits { time: Duration::from_mins(10), may_be_partial: false };
 
+/// Pieces of work that a budget has ended in this process.
+fn ended(wanted: Budget) -> u64 {
+    ended_counts().into_iter().find_map(|(budget, count)| (budget == wanted).then_some(count)).unwrap_or(0)
+}
+
 fn go_on(_: Progress) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
@@ -43,7 +49,9 @@ fn time_ends_a_question_with_an_error_or_a_marked_part() {
         let whole = ask(ENOUGH).unwrap();
         assert!(whole.num_matches() > 100);
         let no_time = Limits { time: Duration::ZERO, ..ENOUGH };
+        let before = ended(Budget::Time);
         assert_eq!(ask(no_time).unwrap_err(), MatchError::TimeExceeded { seconds: 0 });
+        assert!(ended(Budget::Time) > before, "what a budget ends is counted");
         let part = ask(Limits { may_be_partial: true, ..no_time }).unwrap();
         assert_eq!(part.num_matches(), 0, "nothing was compared, which is told and not an error");
     }
@@ -60,7 +68,9 @@ fn memory_is_that_of_all_parts_together() {
     // Half of what all matches take is more than any piece takes by itself.
     let parameters = MatchParameters { max_memory: whole.num_matches() * 20, ..MatchParameters::default() };
     let ask = |limits| scan(Scan::new(engine.memory().snapshot(), sample, parameters), limits, &mut go_on);
+    let before = ended(Budget::Memory);
     assert_eq!(ask(ENOUGH).unwrap_err(), MatchError::BudgetExceeded { limit: parameters.max_memory });
+    assert!(ended(Budget::Memory) > before, "what a budget ends is counted");
     let part = ask(Limits { may_be_partial: true, ..ENOUGH }).unwrap();
     assert!(part.num_matches() > 0 && part.num_matches() < whole.num_matches());
 }
