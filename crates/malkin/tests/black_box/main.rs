@@ -14,6 +14,7 @@ mod exchange;
 mod hostile;
 mod inputs;
 mod migrate;
+mod multiplied;
 mod origins;
 mod proof;
 mod providers;

@@ -123,6 +123,11 @@ impl Server {
         told.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.trim().trim_end_matches(" kB").parse().ok()
     }
 
+    /// Processor time and the most memory of the server so far, see [`crate::multiplied::cost`].
+    pub(crate) fn cost(&self) -> Option<(Duration, u64)> {
+        crate::multiplied::cost(self.child.id())
+    }
+
     /// Files and connections the server has open, where the system reports it.
     pub(crate) fn descriptors(&self) -> Option<usize> {
         Some(std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).ok()?.count())
