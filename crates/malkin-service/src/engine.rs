@@ -85,7 +85,7 @@ pub struct Engine {
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Engine")
-            .field("store", &self.store.engine())
+            .field("store", &self.store.backend_name())
             .field("index", &self.memory.stats())
             .finish_non_exhaustive()
     }

@@ -4,8 +4,8 @@
 //! moments (`docs/reference/triage-api.md` D04, D12); the texts themselves are kept as they came, because records of the original service are
 //! taken over. A respawn of the corpus leaves analyses alone.
 
-use crate::catalogue::Page;
 use crate::error::StoreError;
+use crate::page::Page;
 use crate::time::Timestamp;
 
 /// An analysis to be kept.

@@ -4,65 +4,15 @@
 //! accumulated. Function metadata and disassembly are kept apart, so that matching never touches the latter.
 
 use malkin_report::{
-    Architecture, BlockOccurrence, FamilyEntry, FamilyId, FunctionEntry, FunctionId, FunctionLabel, MinHash,
-    PicHash, SampleEntry, SampleId, Statistics, Va,
+    BlockOccurrence, FamilyEntry, FamilyId, FunctionEntry, FunctionId, FunctionLabel, MinHash, PicHash,
+    SampleEntry, SampleId,
 };
-use malkin_wire::columns::Xcfg;
 
+use crate::chunks::PackedDisassembly;
 use crate::error::StoreError;
-use crate::sqlite::PackedDisassembly;
+use crate::new_sample::{NewFunction, NewLabel, NewSample};
+use crate::page::{After, Page};
 use crate::time::Timestamp;
-
-/// A sample to be added, as far as it does not depend on numbers the store gives out.
-#[derive(Clone, PartialEq, Debug)]
-#[expect(missing_docs, reason = "the fields are those of SampleEntry, documented there")]
-pub struct NewSample {
-    pub family: String,
-    pub version: String,
-    pub component: String,
-    pub filename: String,
-    pub is_library: bool,
-    pub sha256: String,
-    pub architecture: Architecture,
-    pub bitness: u64,
-    pub base_addr: Va,
-    pub binary_size: u64,
-    pub binweight: f64,
-    pub smda_version: String,
-    /// Version of the disassembler whose escaper made the signatures; empty if unknown (imports), then counted as stale.
-    pub minhash_version: String,
-    pub statistics: Statistics,
-    pub timestamp: String,
-    /// Numbered in this order. Listings of a sample are in order of offset, whatever this one is.
-    pub functions: Vec<NewFunction>,
-}
-
-/// A function of a sample to be added.
-#[derive(Clone, PartialEq, Debug)]
-#[expect(missing_docs, reason = "the fields are those of FunctionEntry, documented there")]
-pub struct NewFunction {
-    pub offset: Va,
-    pub num_blocks: u32,
-    pub num_instructions: u32,
-    pub binweight: f64,
-    pub function_name: String,
-    pub pichash: PicHash,
-    pub minhash: MinHash,
-    pub picblockhashes: Vec<BlockOccurrence>,
-    /// The disassembly: the JSON object SMDA writes for a function, compact, taken apart.
-    pub xcfg: Xcfg,
-    /// Labels that come with the function, kept only if its sample is new.
-    pub labels: Vec<FunctionLabel>,
-}
-
-/// A name for a function, addressed by its entry within a sample.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct NewLabel {
-    /// Entry of the function; names for unknown entries are ignored.
-    pub offset: Va,
-    /// The name.
-    pub label: String,
-}
 
 /// What became of a sample that was handed in.
 #[derive(Clone, PartialEq, Debug)]
@@ -76,15 +26,6 @@ pub enum Added {
     },
     /// A sample with this SHA-256 text was there already; only labels were added.
     Known(SampleEntry),
-}
-
-/// A window over a listing in order of insertion. `limit` 0 means all.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Page {
-    /// Records to leave out.
-    pub start: u64,
-    /// Records to show at most; 0 for all.
-    pub limit: u64,
 }
 
 /// Which functions to read.
@@ -115,21 +56,6 @@ pub struct FunctionPiece {
     /// How many numbers of the run are done with, counted from its start: numbers without a function count. At least 1 unless the
     /// run is empty.
     pub read: u64,
-}
-
-/// Most records of a piece.
-pub const PIECE_RECORDS: usize = 512;
-/// A piece ends with the record that brings it to this many bytes, as records are stored: the texts of samples and jobs, the
-/// disassembly, blocks and labels of functions.
-pub const PIECE_BYTES: usize = 128 << 10;
-
-/// Where a piece of a listing begins: after a number, so that changes in between neither repeat nor skip a record.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct After {
-    /// Number of the last record of the piece before; none for the first piece.
-    pub number: Option<i64>,
-    /// Records to leave out, of the first piece.
-    pub skip: u64,
 }
 
 /// What the similarity index needs of one function.

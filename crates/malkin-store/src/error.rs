@@ -1,8 +1,8 @@
-//! What can go wrong in a store, told so that a person can act on it.
+//! What can go wrong in a store, in words that a person can act on. No backend is named here.
 
 use std::path::PathBuf;
 
-use crate::sqlite::MISFIT;
+use crate::search::SearchError;
 
 /// Failure of a store operation. Nothing was changed when one is returned.
 #[derive(Debug, thiserror::Error)]
@@ -65,10 +65,10 @@ pub enum StoreError {
     },
     /// A search that cannot be made as it stands.
     #[error(transparent)]
-    Search(#[from] crate::search::SearchError),
-    /// Anything else the engine reports.
-    #[error("the store failed: {}", without_statement(.0))]
-    Engine(#[source] rusqlite::Error),
+    Search(#[from] SearchError),
+    /// Anything else the backend reports. The cause is for people: no caller can tell one backend's errors from another's.
+    #[error("the store failed: {0}")]
+    Backend(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Files around the database.
     #[error("cannot access {}: {source}", path.display())]
     Io {
@@ -77,55 +77,4 @@ pub enum StoreError {
         /// What happened.
         source: std::io::Error,
     },
-}
-
-/// The engine's text without the statement that failed, which may be pages of SQL.
-fn without_statement(error: &rusqlite::Error) -> String {
-    match error {
-        rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
-        other => other.to_string(),
-    }
-}
-
-impl From<rusqlite::Error> for StoreError {
-    /// Sorts the engine's errors by what a person can do about them.
-    fn from(error: rusqlite::Error) -> Self {
-        use rusqlite::Error as Sql;
-        use rusqlite::ffi::{self, ErrorCode};
-        const WRITE_FAILURES: [i32; 6] = [
-            ffi::SQLITE_IOERR_WRITE,
-            ffi::SQLITE_IOERR_FSYNC,
-            ffi::SQLITE_IOERR_DIR_FSYNC,
-            ffi::SQLITE_IOERR_TRUNCATE,
-            ffi::SQLITE_IOERR_SHMOPEN,
-            ffi::SQLITE_IOERR_SHMSIZE,
-        ];
-        let damaged =
-            |what: &str, error: &Sql| Self::Damaged { what: what.to_owned(), detail: error.to_string() };
-        match &error {
-            Sql::SqliteFailure(_, Some(text)) if text.ends_with(MISFIT) => {
-                let what = text.strip_suffix(MISFIT).unwrap_or_default().to_owned();
-                let detail = MISFIT.trim_start_matches(": ").to_owned();
-                Self::Damaged { what, detail }
-            }
-            Sql::SqliteFailure(failure, _) => match failure.code {
-                ErrorCode::DiskFull | ErrorCode::ReadOnly | ErrorCode::PermissionDenied => {
-                    Self::NotWritable(error.to_string())
-                }
-                ErrorCode::SystemIoFailure if WRITE_FAILURES.contains(&failure.extended_code) => {
-                    Self::NotWritable(error.to_string())
-                }
-                ErrorCode::SystemIoFailure if failure.extended_code == ffi::SQLITE_IOERR_SHORT_READ => {
-                    damaged("database", &error)
-                }
-                ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => damaged("database", &error),
-                _ => Self::Engine(error),
-            },
-            Sql::FromSqlConversionFailure(..)
-            | Sql::InvalidColumnType(..)
-            | Sql::IntegralValueOutOfRange(..)
-            | Sql::Utf8Error(..) => damaged("record", &error),
-            _ => Self::Engine(error),
-        }
-    }
 }

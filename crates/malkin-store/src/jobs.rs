@@ -11,8 +11,8 @@ use std::io::Read;
 
 use malkin_report::{JobId, ResultId, SampleId, Sha256, UploadId};
 
-use crate::catalogue::After;
 use crate::error::StoreError;
+use crate::page::After;
 use crate::time::Timestamp;
 
 /// How long a job is expected to run. Workers that take short jobs only never wait for long ones.

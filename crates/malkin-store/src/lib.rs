@@ -1,8 +1,11 @@
-//! The memory of Malkin: families, samples, functions with their disassembly, jobs, results and uploads, behind traits
-//! that say what a store promises, with an embedded SQLite implementation.
+//! Persistent storage: families, samples, functions with their disassembly, jobs, results and uploads, behind traits that say
+//! what a store promises, with an embedded SQLite implementation.
 //!
-//! Floor 3. Only this crate knows SQL. It computes no hashes and scores nothing; it never reads a clock: callers hand in
-//! the time. All calls block and are meant for a blocking thread.
+//! The contract (everything but `sqlite`) names no backend: values, traits, errors with an opaque cause, the bytes of packed
+//! disassembly and contents. A second backend implements the traits and passes `conformance`.
+//!
+//! Floor 3. Only this crate knows SQL. It computes no hashes and scores nothing; it never reads a clock: callers pass the
+//! time. All calls block and are meant for a blocking thread.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
@@ -10,10 +13,16 @@
 pub mod access;
 pub mod analyses;
 pub mod catalogue;
+mod chunks;
+mod codec;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod error;
+mod inspection;
 pub mod jobs;
+mod new_sample;
+mod object_ids;
+mod page;
 pub mod search;
 pub mod sqlite;
 pub mod time;
@@ -21,26 +30,29 @@ pub mod time;
 pub use access::{Access, Role, TokenEntry};
 pub use analyses::{Analyses, Analysis, AnalysisEntry, AnalysisFilter, IntelAnswer, NewAnalysis};
 pub use catalogue::{
-    Added, After, Catalogue, CorpusCounts, FamilyChange, FunctionPiece, FunctionQuery, FunctionRun, IndexRow,
-    IndexedSample, MINHASH_COMPATIBILITY_THRESHOLD, NewFunction, NewHashes, NewLabel, NewSample, PIECE_BYTES,
-    PIECE_RECORDS, Page, SampleChange, is_stale_minhash_version,
+    Added, Catalogue, CorpusCounts, FamilyChange, FunctionPiece, FunctionQuery, FunctionRun, IndexRow,
+    IndexedSample, MINHASH_COMPATIBILITY_THRESHOLD, NewHashes, SampleChange, is_stale_minhash_version,
 };
+pub use chunks::PackedDisassembly;
 pub use error::StoreError;
+pub use inspection::Inspection;
 pub use jobs::{
     Ceiling, Claimed, Content, Expired, Hold, Job, JobFilter, JobState, JobStats, Jobs, KeptFile, Lane,
     NewJob, Retention, Upload, Usage, Wanted,
 };
+pub use new_sample::{NewFunction, NewLabel, NewSample};
+pub use page::{After, PIECE_BYTES, PIECE_RECORDS, Page};
 pub use search::{Border, Filter, Found, Noun, Order, Search, SearchError, Searches};
 pub use sqlite::{
-    INDEX_EXTENSION, INDEX_FOLDER, INDEX_OWNER, INSPECTED_AT_OPEN, Inspection, PackedDisassembly,
-    SqliteStore, read_original_analyses,
+    INDEX_EXTENSION, INDEX_FOLDER, INDEX_OWNER, INSPECTED_AT_OPEN, SqliteStore, read_original_analyses,
 };
 pub use time::Timestamp;
 
 /// Everything a server keeps. Object safe: used as `Arc<dyn Store>` from any thread.
 pub trait Store: Catalogue + Searches + Jobs + Analyses + Access + Send + Sync {
-    /// Name of the engine as `/status` tells it (`storage_type`). Clients written for MCRIT know only `mongodb`.
-    fn engine(&self) -> &'static str;
+    /// Name of the backend, for people: `sqlite`. MCRIT's clients are shown `mongodb` (`storage_type` of `/status`), the only
+    /// one they know.
+    fn backend_name(&self) -> &'static str;
 
     /// A random number by which this database is recognised. A copy of it has the same; it never changes.
     fn identity(&self) -> Result<u64, StoreError>;

@@ -4,6 +4,7 @@
 //! Everything here is about values; how a search becomes SQL is in `sqlite/search`. Cursors as text are the API's matter.
 
 mod ast;
+mod error;
 mod field;
 mod filter;
 mod fold;
@@ -14,6 +15,7 @@ mod value;
 use malkin_report::{FamilyEntry, FunctionEntry, FunctionId, PicHash, SampleEntry};
 
 pub use ast::{Expression, Operator};
+pub use error::SearchError;
 pub use field::{Field, Kind, Noun};
 pub use filter::{Filter, Test};
 pub use fold::{contains, fold, fold_char};
@@ -25,35 +27,6 @@ use crate::error::StoreError;
 
 /// Most records of one page, whatever is asked for; the rest is had by going on.
 pub const MAX_PAGE: usize = 10_000;
-
-/// Why a search cannot be made as it stands. The texts are those of MCRIT where it has one.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SearchError {
-    /// The query is none.
-    #[error("Could not parse search query: {0}")]
-    Parse(#[from] ParseError),
-    /// PicHashes have no order.
-    #[error("Range operators are not supported for the field 'pichash'.")]
-    PicHashRange,
-    /// A PicHash is a number.
-    #[error("The field 'pichash' can only be equal to a number.")]
-    PicHashNumber,
-    /// No order by this field.
-    #[error("Sorting {noun} search results by the field '{field}' is not supported.")]
-    Sort {
-        /// What was to be sorted.
-        noun: &'static str,
-        /// The name given.
-        field: String,
-    },
-    /// A field by which MCRIT sorts with other back ends only.
-    #[error("Sorting by the field 'pichash' is not supported by the MongoDB backend.")]
-    PicHashSort,
-    /// A cursor has fewer values than the order has fields.
-    #[error("The cursor does not fit the sort order.")]
-    Cursor,
-}
 
 /// The order of the answers: by one field, then by number, ascending.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -7,6 +7,8 @@ use std::path::Path;
 
 use crate::Store;
 use crate::error::StoreError;
+use crate::inspection::Inspection;
+use crate::object_ids::ObjectIds;
 
 mod access;
 mod analyses;
@@ -14,11 +16,11 @@ mod catalogue;
 mod checksums;
 mod chunks;
 mod claim;
-mod codec;
+mod connection;
 mod counters;
 mod directory;
-mod engine;
 mod expire;
+mod failure;
 mod functions;
 mod inspection;
 mod job_rows;
@@ -26,22 +28,20 @@ mod jobs;
 mod labels;
 mod migrate;
 mod modify;
-mod object_ids;
+mod names;
 mod pieces;
 mod queue;
 mod readers;
 mod samples;
 mod search;
+mod statements;
 mod stats;
 mod turns;
 mod uploads;
 
 pub use analyses::read_original_analyses;
-pub(crate) use checksums::MISFIT;
-pub use chunks::PackedDisassembly;
 use directory::DATABASE;
 pub use directory::{INDEX_EXTENSION, INDEX_FOLDER, INDEX_OWNER};
-pub use inspection::Inspection;
 
 /// A database of at most this many bytes is inspected when it is opened, which takes a fraction of a second; a larger one
 /// in the background.
@@ -51,8 +51,8 @@ pub const INSPECTED_AT_OPEN: u64 = 64 * 1024 * 1024;
 #[derive(Debug)]
 pub struct SqliteStore {
     // Declared, and so dropped, before the claim: the database is closed when the next process may come in.
-    engine: engine::Engine,
-    ids: object_ids::ObjectIds,
+    database: connection::Database,
+    ids: ObjectIds,
     uses: expire::Uses,
     /// None in memory.
     claim: Option<claim::Claim>,
@@ -68,11 +68,11 @@ impl SqliteStore {
     pub fn open(dir: &Path, holder_note: &str) -> Result<Self, StoreError> {
         let claim = claim::Claim::take(dir, holder_note)?;
         directory::refuse_lost_database(dir)?;
-        let engine = engine::Engine::open(&dir.join(DATABASE))?;
-        migrate::migrate(&mut engine.writer())?;
-        checksums::keep(&mut engine.writer())?;
-        engine.check_files()?;
-        Self { engine, ids: object_ids::ObjectIds::new()?, uses: expire::Uses::default(), claim: Some(claim) }
+        let database = connection::Database::open(&dir.join(DATABASE))?;
+        migrate::migrate(&mut database.writer())?;
+        checksums::keep(&mut database.writer())?;
+        database.check_files()?;
+        Self { database, ids: ObjectIds::new()?, uses: expire::Uses::default(), claim: Some(claim) }
             .inspected_if_small()
     }
 
@@ -89,14 +89,14 @@ impl SqliteStore {
         if let Err(source) = std::fs::metadata(&path) {
             return Err(StoreError::Io { path, source });
         }
-        let engine = engine::Engine::open_read_only(&path)?;
-        migrate::require_newest(&engine.writer())?;
-        Self { engine, ids: object_ids::ObjectIds::new()?, uses: expire::Uses::default(), claim: Some(claim) }
+        let database = connection::Database::open_read_only(&path)?;
+        migrate::require_newest(&database.writer())?;
+        Self { database, ids: ObjectIds::new()?, uses: expire::Uses::default(), claim: Some(claim) }
             .inspected_if_small()
     }
 
     fn inspected_if_small(self) -> Result<Self, StoreError> {
-        if self.engine.file_size().is_some_and(|size| size <= INSPECTED_AT_OPEN) {
+        if self.database.file_size().is_some_and(|size| size <= INSPECTED_AT_OPEN) {
             self.inspect(&mut || true)?;
         }
         Ok(self)
@@ -108,9 +108,9 @@ impl SqliteStore {
     /// # Errors
     /// Only failures to read at all; damage is a finding.
     pub fn inspect(&self, go_on: &mut dyn FnMut() -> bool) -> Result<Inspection, StoreError> {
-        let found = inspection::inspect(&self.engine, go_on)?;
+        let found = inspection::inspect(&self.database, go_on)?;
         if let Some(finding) = found.structure.first() {
-            self.engine.condemn(format!(
+            self.database.condemn(format!(
                 "{finding}. `malkin verify` lists all findings; restore a backup of the data directory"
             ));
         }
@@ -129,10 +129,10 @@ impl SqliteStore {
     /// An empty store that is gone when the value is dropped; for tests. Reads wait for writes, and the visitor of
     /// `each_indexed_sample` must not call the store.
     pub fn open_in_memory() -> Result<Self, StoreError> {
-        let engine = engine::Engine::open_in_memory()?;
-        migrate::migrate(&mut engine.writer())?;
-        checksums::keep(&mut engine.writer())?;
-        Ok(Self { engine, ids: object_ids::ObjectIds::new()?, uses: expire::Uses::default(), claim: None })
+        let database = connection::Database::open_in_memory()?;
+        migrate::migrate(&mut database.writer())?;
+        checksums::keep(&mut database.writer())?;
+        Ok(Self { database, ids: ObjectIds::new()?, uses: expire::Uses::default(), claim: None })
     }
 
     /// Replaces what a second process is told about this one.
@@ -143,23 +143,23 @@ impl SqliteStore {
     /// Writes the whole database again without unused room. From then on [`Store::give_back`] works on databases that are
     /// older than format 8. Takes as much free disk as twice the database, and nothing can be changed meanwhile.
     pub fn compact(&self) -> Result<(), StoreError> {
-        let writer = self.engine.writer();
+        let writer = self.database.writer();
         writer.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")?;
         Ok(())
     }
 }
 
 impl Store for SqliteStore {
-    fn engine(&self) -> &'static str {
+    fn backend_name(&self) -> &'static str {
         "sqlite"
     }
 
     fn identity(&self) -> Result<u64, StoreError> {
-        self.engine.read(|connection| Ok(counters::read(connection, counters::IDENTITY)? as u64))
+        self.database.read(|connection| Ok(counters::read(connection, counters::IDENTITY)? as u64))
     }
 
     fn is_read_only(&self) -> bool {
-        self.engine.is_read_only()
+        self.database.is_read_only()
     }
 
     fn inspect(&self, go_on: &mut dyn FnMut() -> bool) -> Result<Inspection, StoreError> {
@@ -168,30 +168,30 @@ impl Store for SqliteStore {
 
     fn health(&self) -> Result<(), StoreError> {
         // Neither waits for a connection: a server asks on a thread that must not block.
-        self.engine.check_files()?;
-        self.engine.check_damage()
+        self.database.check_files()?;
+        self.database.check_damage()
     }
 
     fn respawn(&self) -> Result<(), StoreError> {
-        self.engine.write(|transaction| {
-            transaction.execute_batch(engine::sql!("respawn"))?;
-            transaction.prepare_cached(engine::sql!("counter/restart"))?.execute([])?;
-            transaction.prepare_cached(engine::sql!("stat/forget_unended"))?.execute([])?;
+        self.database.write(|transaction| {
+            transaction.execute_batch(statements::sql!("respawn"))?;
+            transaction.prepare_cached(statements::sql!("counter/restart"))?.execute([])?;
+            transaction.prepare_cached(statements::sql!("stat/forget_unended"))?.execute([])?;
             counters::changed(transaction, None)
         })
     }
 
     fn try_write(&self) -> Result<(), StoreError> {
-        self.engine.try_write()
+        self.database.try_write()
     }
 
     fn give_back(&self) -> Result<bool, StoreError> {
-        if free_pages(&self.engine)? <= SLACK_PAGES
-            || self.engine.read(|connection| pragma(connection, "auto_vacuum"))? == 0
+        if free_pages(&self.database)? <= SLACK_PAGES
+            || self.database.read(|connection| pragma(connection, "auto_vacuum"))? == 0
         {
             return Ok(false);
         }
-        self.engine.write(|transaction| {
+        self.database.write(|transaction| {
             let free = pragma(transaction, "freelist_count")?;
             let pages = (free - SLACK_PAGES).min(PAGES_AT_ONCE);
             if pages <= 0 {
@@ -207,8 +207,8 @@ impl Store for SqliteStore {
     }
 
     fn free_bytes(&self) -> Result<u64, StoreError> {
-        let page = self.engine.read(|connection| pragma(connection, "page_size"))?;
-        Ok((free_pages(&self.engine)? * page) as u64)
+        let page = self.database.read(|connection| pragma(connection, "page_size"))?;
+        Ok((free_pages(&self.database)? * page) as u64)
     }
 }
 
@@ -217,8 +217,8 @@ const SLACK_PAGES: i64 = 2048;
 /// Unused pages that are given back in one step: 4 MiB, so that no change waits long.
 const PAGES_AT_ONCE: i64 = 1024;
 
-fn free_pages(engine: &engine::Engine) -> Result<i64, StoreError> {
-    engine.read(|connection| pragma(connection, "freelist_count"))
+fn free_pages(database: &connection::Database) -> Result<i64, StoreError> {
+    database.read(|connection| pragma(connection, "freelist_count"))
 }
 
 fn pragma(connection: &rusqlite::Connection, name: &str) -> Result<i64, StoreError> {

@@ -65,7 +65,7 @@ fn everything_is_there_after_closing() {
     drop(store);
     let store = open(&nested);
     assert!(look(&store) == before);
-    assert_eq!(store.engine(), "sqlite");
+    assert_eq!(store.backend_name(), "sqlite");
     let (query, function) = store.add_query_sample(&sample(98, 1), at(0)).unwrap();
     assert_eq!((query.sample_id.get(), function.get()), (-2, -6), "counters go on");
     assert_eq!(store.release_expired(at(0), "w", at(9)).unwrap(), 1);

@@ -31,7 +31,7 @@ pub(super) fn config(app: &App, _: &Call) -> Result<Answer, Answer> {
     let matching = MatchParameters::default();
     Ok(Answer::data(&json!({
         "version": MCRIT_VERSION,
-        "storage": app.engine.store().engine(),
+        "storage": app.engine.store().backend_name(),
         "server": {
             "token_required": app.requires_token(),
             "body_limit": app.settings().body_limit,

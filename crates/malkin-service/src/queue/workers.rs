@@ -37,10 +37,11 @@ impl Workers {
         if engine.store().is_read_only() {
             return Ok(workers);
         }
-        let mut random = [0; 4];
+        // Process ids repeat on one machine and between machines, and a lease is held by name: 64 random bits make it unique.
+        let mut random = [0; 8];
         getrandom::fill(&mut random).map_err(|error| std::io::Error::other(error.to_string()))?;
-        let random = u32::from_be_bytes(random);
-        let name = format!("{WORKER_PREFIX}{}-{random:08x}", std::process::id());
+        let random = u64::from_be_bytes(random);
+        let name = format!("{WORKER_PREFIX}{}-{random:016x}", std::process::id());
         let any = (0..count).map(|number| (format!("{name}-{number}"), Post::Any));
         let short = (0..SHORT_THREADS).map(|number| (format!("{name}-short-{number}"), Post::Short(number)));
         for (worker, post) in any.chain(short) {

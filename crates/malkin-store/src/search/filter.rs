@@ -1,7 +1,7 @@
 //! A query as tests of the fields of one noun: negations carried to the tests, values read by the rules of their fields.
 
-use super::SearchError;
 use super::ast::{Expression, Operator};
+use super::error::SearchError;
 use super::field::{Field, Kind, Noun, takes_integers};
 use super::fold::fold;
 use super::parse::parse;

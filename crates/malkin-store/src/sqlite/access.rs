@@ -3,14 +3,14 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::SqliteStore;
-use super::engine::sql;
+use super::statements::sql;
 use crate::access::{Access, Role, TokenEntry};
 use crate::error::StoreError;
 use crate::time::Timestamp;
 
 impl Access for SqliteStore {
     fn add_token(&self, token: &TokenEntry) -> Result<bool, StoreError> {
-        self.engine.write(|transaction| {
+        self.database.write(|transaction| {
             let added = transaction.prepare_cached(sql!("token/insert"))?.execute(params![
                 token.name,
                 token.role.as_str(),
@@ -23,7 +23,7 @@ impl Access for SqliteStore {
     }
 
     fn tokens(&self) -> Result<Vec<TokenEntry>, StoreError> {
-        self.engine.read(|connection| {
+        self.database.read(|connection| {
             let mut select = connection.prepare_cached(sql!("token/all"))?;
             let mut rows = select.query([])?;
             let mut tokens = Vec::new();
@@ -45,7 +45,7 @@ impl Access for SqliteStore {
     }
 
     fn delete_token(&self, name: &str) -> Result<bool, StoreError> {
-        self.engine.write(|transaction| {
+        self.database.write(|transaction| {
             let deleted = transaction.prepare_cached(sql!("token/delete"))?.execute([name])? > 0;
             if deleted {
                 // Also where the token is older than the mark.
@@ -56,7 +56,7 @@ impl Access for SqliteStore {
     }
 
     fn tokens_used(&self) -> Result<bool, StoreError> {
-        self.engine.read(|connection| {
+        self.database.read(|connection| {
             let mut select = connection.prepare_cached(sql!("counter/read"))?;
             let mark = select.query_row(["tokens_used"], |row| row.get::<_, i64>(0)).optional()?;
             let has_any = connection.prepare_cached(sql!("token/all"))?.exists([])?;
@@ -65,7 +65,7 @@ impl Access for SqliteStore {
     }
 
     fn forget_tokens(&self) -> Result<usize, StoreError> {
-        self.engine.write(|transaction| {
+        self.database.write(|transaction| {
             transaction.prepare_cached(sql!("token/mark_unused"))?.execute([])?;
             Ok(transaction.prepare_cached(sql!("token/delete_all"))?.execute([])?)
         })

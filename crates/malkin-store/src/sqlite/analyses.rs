@@ -6,16 +6,16 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 
 use super::SqliteStore;
-use super::codec::{pack, unpack};
-use super::engine::sql;
+use super::statements::sql;
 use crate::analyses::{Analyses, Analysis, AnalysisEntry, AnalysisFilter, IntelAnswer, NewAnalysis};
-use crate::catalogue::Page;
+use crate::codec::{pack, unpack};
 use crate::error::StoreError;
+use crate::page::Page;
 use crate::time::Timestamp;
 
 impl Analyses for SqliteStore {
     fn add_analyses(&self, analyses: &[NewAnalysis]) -> Result<u64, StoreError> {
-        self.engine.write(|transaction| {
+        self.database.write(|transaction| {
             let mut insert = transaction.prepare_cached(sql!("analysis/insert"))?;
             let mut added = 0;
             for new in analyses {
@@ -49,7 +49,7 @@ impl Analyses for SqliteStore {
         let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
         let (limit, start) = (number(page.limit), number(page.start));
         let (sha1, md5) = (&filter.sha1, &filter.md5);
-        self.engine.read(|connection| {
+        self.database.read(|connection| {
             let entries = |statement: &str, values: &[&dyn rusqlite::ToSql]| {
                 let mut select = connection.prepare_cached(statement)?;
                 let rows = select.query_map(values, entry)?;
@@ -88,20 +88,20 @@ impl Analyses for SqliteStore {
     }
 
     fn analysis(&self, id: &str) -> Result<Option<Analysis>, StoreError> {
-        self.engine.read(|connection| document(connection, sql!("analysis/by_id"), id))
+        self.database.read(|connection| document(connection, sql!("analysis/by_id"), id))
     }
 
     fn newest_analysis(&self, sha256: &str) -> Result<Option<Analysis>, StoreError> {
-        self.engine.read(|connection| document(connection, sql!("analysis/newest"), sha256))
+        self.database.read(|connection| document(connection, sql!("analysis/newest"), sha256))
     }
 
     fn delete_analysis(&self, id: &str) -> Result<bool, StoreError> {
-        self.engine
+        self.database
             .write(|transaction| Ok(transaction.prepare_cached(sql!("analysis/delete"))?.execute([id])? > 0))
     }
 
     fn purge_analyses(&self, sha256: &str) -> Result<u64, StoreError> {
-        self.engine.write(|transaction| {
+        self.database.write(|transaction| {
             Ok(transaction.prepare_cached(sql!("analysis/purge"))?.execute([sha256])? as u64)
         })
     }
@@ -112,7 +112,7 @@ impl Analyses for SqliteStore {
         hash: &str,
         now: Timestamp,
     ) -> Result<Option<IntelAnswer>, StoreError> {
-        self.engine.read(|connection| {
+        self.database.read(|connection| {
             let mut select = connection.prepare_cached(sql!("intel/answer"))?;
             let mut rows = select.query(params![provider, hash, now.millis()])?;
             let Some(row) = rows.next()? else { return Ok(None) };
@@ -133,7 +133,7 @@ impl Analyses for SqliteStore {
         good_until: Timestamp,
     ) -> Result<(), StoreError> {
         let packed = pack("an answer", &answer.body)?;
-        self.engine.write(|transaction| {
+        self.database.write(|transaction| {
             transaction.prepare_cached(sql!("intel/sweep"))?.execute([answer.fetched_at.millis()])?;
             transaction.prepare_cached(sql!("intel/insert"))?.execute(params![
                 provider,

@@ -3,16 +3,19 @@
 use malkin_report::{FamilyEntry, FamilyId, FunctionEntry, FunctionId, FunctionLabel, SampleEntry, SampleId};
 use rusqlite::Transaction;
 
-use super::chunks::{self, PackedDisassembly};
-use super::engine::sql;
+use super::chunks;
 use super::labels::LabelWriter;
 use super::samples::{FunctionRange, Numbers};
+use super::statements::sql;
 use super::{SqliteStore, counters, functions, modify, pieces, samples};
 use crate::catalogue::{
-    Added, After, Catalogue, CorpusCounts, FamilyChange, FunctionPiece, FunctionQuery, FunctionRun, IndexRow,
-    IndexedSample, NewFunction, NewHashes, NewLabel, NewSample, Page, SampleChange, is_stale_minhash_version,
+    Added, Catalogue, CorpusCounts, FamilyChange, FunctionPiece, FunctionQuery, FunctionRun, IndexRow,
+    IndexedSample, NewHashes, SampleChange, is_stale_minhash_version,
 };
+use crate::chunks::PackedDisassembly;
 use crate::error::StoreError;
+use crate::new_sample::{NewFunction, NewLabel, NewSample};
+use crate::page::{After, Page};
 use crate::time::Timestamp;
 
 impl Catalogue for SqliteStore {
@@ -24,7 +27,7 @@ impl Catalogue for SqliteStore {
         now: Timestamp,
     ) -> Result<Added, StoreError> {
         // Compressing is most of the work and needs no lock; for a known sample it is spared.
-        let known = self.engine.read(|connection| samples::by_sha256(connection, &sample.sha256))?;
+        let known = self.database.read(|connection| samples::by_sha256(connection, &sample.sha256))?;
         let disassembly = match known {
             Some(entry) if labels.is_empty() => return Ok(Added::Known(entry)),
             Some(_) => None,
@@ -56,7 +59,7 @@ impl Catalogue for SqliteStore {
         now: Timestamp,
     ) -> Result<(SampleEntry, FunctionId), StoreError> {
         let disassembly = PackedDisassembly::of(&sample.functions)?;
-        self.engine.write(|transaction| {
+        self.database.write(|transaction| {
             let count = sample.functions.len() as i64;
             let first_function = counters::take(transaction, counters::QUERY_FUNCTION, -count)?;
             let numbers = Numbers {
@@ -72,41 +75,41 @@ impl Catalogue for SqliteStore {
     }
 
     fn sample(&self, id: SampleId) -> Result<Option<SampleEntry>, StoreError> {
-        self.engine.read(|connection| samples::by_id(connection, id))
+        self.database.read(|connection| samples::by_id(connection, id))
     }
 
     fn samples_by_ids(&self, ids: &[SampleId]) -> Result<Vec<SampleEntry>, StoreError> {
-        self.engine.read(|connection| {
+        self.database.read(|connection| {
             ids.iter().filter_map(|id| samples::by_id(connection, *id).transpose()).collect()
         })
     }
 
     fn sample_by_sha256(&self, sha256: &str) -> Result<Option<SampleEntry>, StoreError> {
-        self.engine.read(|connection| samples::by_sha256(connection, sha256))
+        self.database.read(|connection| samples::by_sha256(connection, sha256))
     }
 
     fn samples(&self, page: Page) -> Result<Vec<SampleEntry>, StoreError> {
-        self.engine.read(|connection| samples::page(connection, page))
+        self.database.read(|connection| samples::page(connection, page))
     }
 
     fn samples_of_family(&self, family: FamilyId) -> Result<Vec<SampleEntry>, StoreError> {
-        self.engine.read(|connection| samples::of_family(connection, family))
+        self.database.read(|connection| samples::of_family(connection, family))
     }
 
     fn family(&self, id: FamilyId) -> Result<Option<FamilyEntry>, StoreError> {
-        self.engine.read(|connection| samples::family(connection, id))
+        self.database.read(|connection| samples::family(connection, id))
     }
 
     fn families(&self, page: Page) -> Result<Vec<FamilyEntry>, StoreError> {
-        self.engine.read(|connection| samples::families(connection, page))
+        self.database.read(|connection| samples::families(connection, page))
     }
 
     fn function_window(&self, page: Page) -> Result<Option<(FunctionId, FunctionId)>, StoreError> {
-        self.engine.read(|connection| pieces::window(connection, page))
+        self.database.read(|connection| pieces::window(connection, page))
     }
 
     fn function_numbers(&self, sample: SampleId) -> Result<Vec<FunctionId>, StoreError> {
-        self.engine.read(|connection| pieces::numbers_of(connection, sample))
+        self.database.read(|connection| pieces::numbers_of(connection, sample))
     }
 
     fn function_piece(
@@ -115,19 +118,19 @@ impl Catalogue for SqliteStore {
         most: u64,
         with_disassembly: bool,
     ) -> Result<FunctionPiece, StoreError> {
-        self.engine.read(|connection| pieces::functions(connection, run, most, with_disassembly))
+        self.database.read(|connection| pieces::functions(connection, run, most, with_disassembly))
     }
 
     fn sample_piece(&self, family: Option<FamilyId>, after: After) -> Result<Vec<SampleEntry>, StoreError> {
-        self.engine.read(|connection| pieces::samples(connection, family, after))
+        self.database.read(|connection| pieces::samples(connection, family, after))
     }
 
     fn family_piece(&self, after: After) -> Result<Vec<FamilyEntry>, StoreError> {
-        self.engine.read(|connection| pieces::families(connection, after))
+        self.database.read(|connection| pieces::families(connection, after))
     }
 
     fn count_functions(&self, ids: &[SampleId]) -> Result<u64, StoreError> {
-        self.engine.read(|connection| {
+        self.database.read(|connection| {
             let mut count = 0;
             for id in ids {
                 let parts = samples::parts(connection, *id)?;
@@ -138,18 +141,18 @@ impl Catalogue for SqliteStore {
     }
 
     fn functions(&self, query: &FunctionQuery) -> Result<Vec<FunctionEntry>, StoreError> {
-        self.engine.read(|connection| functions::read(connection, query))
+        self.database.read(|connection| functions::read(connection, query))
     }
 
     fn disassembly(&self, ids: &[FunctionId]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
-        self.engine.read(|connection| chunks::read(connection, ids))
+        self.database.read(|connection| chunks::read(connection, ids))
     }
 
     fn each_indexed_sample(
         &self,
         visit: &mut dyn FnMut(&SampleEntry, &[IndexRow]) -> bool,
     ) -> Result<(), StoreError> {
-        self.engine.read(|connection| functions::walk(connection, None, visit))
+        self.database.read(|connection| functions::walk(connection, None, visit))
     }
 
     fn each_indexed_sample_of(
@@ -157,19 +160,19 @@ impl Catalogue for SqliteStore {
         ids: &std::collections::HashSet<SampleId>,
         visit: &mut dyn FnMut(&SampleEntry, &[IndexRow]) -> bool,
     ) -> Result<(), StoreError> {
-        self.engine.read(|connection| functions::walk(connection, Some(ids), visit))
+        self.database.read(|connection| functions::walk(connection, Some(ids), visit))
     }
 
     fn indexed_samples(&self) -> Result<Vec<IndexedSample>, StoreError> {
-        self.engine.read(samples::indexed)
+        self.database.read(samples::indexed)
     }
 
     fn index_token(&self, id: SampleId) -> Result<Option<u64>, StoreError> {
-        self.engine.read(|connection| samples::index_token(connection, id))
+        self.database.read(|connection| samples::index_token(connection, id))
     }
 
     fn size(&self) -> Result<u64, StoreError> {
-        self.engine.read(|connection| {
+        self.database.read(|connection| {
             let figure = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
             let size = figure("page_count")?.saturating_mul(figure("page_size")?);
             Ok(u64::try_from(size).unwrap_or(0))
@@ -177,7 +180,7 @@ impl Catalogue for SqliteStore {
     }
 
     fn counts(&self) -> Result<CorpusCounts, StoreError> {
-        self.engine.read(|connection| {
+        self.database.read(|connection| {
             let (samples, functions): (i64, i64) = connection
                 .prepare_cached(sql!("sample/counts"))?
                 .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -204,27 +207,27 @@ impl Catalogue for SqliteStore {
     }
 
     fn distinct_pichashes(&self) -> Result<u64, StoreError> {
-        self.engine.read(functions::distinct_pichashes)
+        self.database.read(functions::distinct_pichashes)
     }
 
     fn modify_sample(&self, id: SampleId, change: &SampleChange, now: Timestamp) -> Result<bool, StoreError> {
-        self.engine.write(|transaction| modify::sample(transaction, id, change, now))
+        self.database.write(|transaction| modify::sample(transaction, id, change, now))
     }
 
     fn modify_family(&self, id: FamilyId, change: &FamilyChange, now: Timestamp) -> Result<bool, StoreError> {
-        self.engine.write(|transaction| modify::family(transaction, id, change, now))
+        self.database.write(|transaction| modify::family(transaction, id, change, now))
     }
 
     fn delete_sample(&self, id: SampleId, now: Timestamp) -> Result<bool, StoreError> {
-        self.engine.write(|transaction| modify::delete_sample(transaction, id, now))
+        self.database.write(|transaction| modify::delete_sample(transaction, id, now))
     }
 
     fn delete_family(&self, id: FamilyId, keep_samples: bool, now: Timestamp) -> Result<bool, StoreError> {
-        self.engine.write(|transaction| modify::delete_family(transaction, id, keep_samples, now))
+        self.database.write(|transaction| modify::delete_family(transaction, id, keep_samples, now))
     }
 
     fn family_named(&self, name: &str, now: Timestamp) -> Result<FamilyId, StoreError> {
-        self.engine.write(|transaction| {
+        self.database.write(|transaction| {
             let before = counters::read(transaction, counters::FAMILY)?;
             let family = samples::family_named(transaction, name)?;
             if counters::read(transaction, counters::FAMILY)? != before {
@@ -235,7 +238,7 @@ impl Catalogue for SqliteStore {
     }
 
     fn add_function_labels(&self, labels: &[(FunctionId, FunctionLabel)]) -> Result<u64, StoreError> {
-        self.engine.write(|transaction| {
+        self.database.write(|transaction| {
             let mut added = 0;
             let mut writer = LabelWriter::new(transaction)?;
             for (id, label) in labels {
@@ -250,7 +253,7 @@ impl Catalogue for SqliteStore {
     }
 
     fn minhash_version(&self, id: SampleId) -> Result<Option<String>, StoreError> {
-        self.engine.read(|connection| modify::minhash_version(connection, id))
+        self.database.read(|connection| modify::minhash_version(connection, id))
     }
 
     fn replace_hashes(
@@ -260,11 +263,12 @@ impl Catalogue for SqliteStore {
         minhash_version: &str,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        self.engine.write(|transaction| modify::replace_hashes(transaction, id, hashes, minhash_version, now))
+        self.database
+            .write(|transaction| modify::replace_hashes(transaction, id, hashes, minhash_version, now))
     }
 
     fn delete_query_samples(&self, added_before: Timestamp) -> Result<u64, StoreError> {
-        self.engine.write(|transaction| modify::delete_query_samples(transaction, added_before))
+        self.database.write(|transaction| modify::delete_query_samples(transaction, added_before))
     }
 }
 
@@ -284,7 +288,7 @@ impl SqliteStore {
         now: Timestamp,
     ) -> Result<Added, StoreError> {
         let given_at = now.to_utc_text();
-        self.engine.write(|transaction| {
+        self.database.write(|transaction| {
             if let Some(entry) = samples::by_sha256(transaction, &sample.sha256)? {
                 if let Some(parts) = samples::parts(transaction, entry.sample_id)? {
                     functions::add_labels(transaction, parts.functions, labels, username, &given_at)?;
@@ -318,7 +322,7 @@ fn write_sample(
 ) -> Result<(), StoreError> {
     samples::insert(transaction, sample, numbers, now)?;
     functions::insert(transaction, &sample.functions, numbers, disassembly)?;
-    disassembly.write(transaction, numbers.first_chunk)
+    chunks::write(transaction, disassembly, numbers.first_chunk)
 }
 
 fn written(transaction: &Transaction<'_>, id: SampleId) -> Result<SampleEntry, StoreError> {

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Transaction};
 
-use super::engine::sql;
+use super::statements::sql;
 use crate::error::StoreError;
 use crate::time::Timestamp;
 

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use malkin_report::JobId;
 use rusqlite::{Connection, Transaction, params};
 
-use super::engine::sql;
+use super::statements::sql;
 use super::{job_rows, queue};
 use crate::error::StoreError;
 use crate::jobs::{Expired, Retention};

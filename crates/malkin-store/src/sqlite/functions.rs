@@ -8,14 +8,16 @@ use malkin_report::{
 };
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
-use super::chunks::PackedDisassembly;
-use super::codec::{pack_blocks, unpack_blocks};
-use super::engine::sql;
 use super::labels::{self, LabelWriter};
+use super::names::NameWriter;
 use super::samples::{self, FunctionRange, Numbers, finite};
-use super::search;
-use crate::catalogue::{FunctionQuery, IndexRow, NewFunction, NewLabel, Page};
+use super::statements::sql;
+use crate::catalogue::{FunctionQuery, IndexRow};
+use crate::chunks::PackedDisassembly;
+use crate::codec::{pack_blocks, unpack_blocks};
 use crate::error::StoreError;
+use crate::new_sample::{NewFunction, NewLabel};
+use crate::page::Page;
 
 /// Writes the functions of a sample. Those of query samples are numbered downwards.
 pub(super) fn insert(
@@ -27,7 +29,7 @@ pub(super) fn insert(
     let mut insert = transaction.prepare_cached(sql!("function/insert"))?;
     let mut insert_search = transaction.prepare_cached(sql!("function_search/insert"))?;
     let mut label_writer = LabelWriter::new(transaction)?;
-    let mut name_writer = search::NameWriter::new(transaction)?;
+    let mut name_writer = NameWriter::new(transaction)?;
     for (position, function) in functions.iter().enumerate() {
         let place = disassembly.place(position);
         insert.execute(params![

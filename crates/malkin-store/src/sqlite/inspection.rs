@@ -12,34 +12,17 @@
 use rusqlite::{Connection, OptionalExtension};
 
 use super::checksums::{CHECKED, Kind};
-use super::engine::Engine;
+use super::connection::Database;
 use super::migrate;
-use super::search::{each_trigram, indexed_name};
+use super::names::{each_trigram, indexed};
 use crate::error::StoreError;
+use crate::inspection::Inspection;
 
 /// Findings listed of one kind at most.
 const MAX_FINDINGS: usize = 100;
 
 /// Functions compared in one transaction.
 const FUNCTIONS_AT_ONCE: i64 = 200_000;
-
-/// What a look at the whole database found.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Inspection {
-    /// Damage after which any answer may be wrong: the store refuses everything until it is repaired.
-    pub structure: Vec<String>,
-    /// Damaged rows that are noticed only when they are read: that is an error, everything else is answered.
-    pub records: Vec<String>,
-    /// Whether everything was looked at.
-    pub complete: bool,
-}
-
-impl Inspection {
-    /// Whether nothing was found.
-    pub fn is_sound(&self) -> bool {
-        self.structure.is_empty() && self.records.is_empty()
-    }
-}
 
 /// One part of an inspection: adds what it finds.
 type Step = fn(&Connection, &mut Inspection) -> Result<(), StoreError>;
@@ -48,21 +31,24 @@ type Step = fn(&Connection, &mut Inspection) -> Result<(), StoreError>;
 ///
 /// # Errors
 /// Only failures to read at all; damage is a finding.
-pub(super) fn inspect(engine: &Engine, go_on: &mut dyn FnMut() -> bool) -> Result<Inspection, StoreError> {
+pub(super) fn inspect(
+    database: &Database,
+    go_on: &mut dyn FnMut() -> bool,
+) -> Result<Inspection, StoreError> {
     let mut found = Inspection::default();
     let steps: [Step; 5] = [check_structure, compare_schema, compare_names, compare_samples, compare_authors];
     for step in steps {
         if !go_on() {
             return Ok(found);
         }
-        note(&mut found, engine.read_anyway(|connection| Ok(collect(connection, step)))?)?;
+        note(&mut found, database.read_anyway(|connection| Ok(collect(connection, step)))?)?;
     }
     for checked in CHECKED {
         if !go_on() {
             return Ok(found);
         }
         let step = |connection: &Connection, found: &mut Inspection| check_rows(connection, &checked, found);
-        note(&mut found, engine.read_anyway(|connection| Ok(collect(connection, step)))?)?;
+        note(&mut found, database.read_anyway(|connection| Ok(collect(connection, step)))?)?;
     }
     let mut from = 0;
     loop {
@@ -74,7 +60,7 @@ pub(super) fn inspect(engine: &Engine, go_on: &mut dyn FnMut() -> bool) -> Resul
             next = compare_functions(connection, from, found)?;
             Ok(())
         };
-        note(&mut found, engine.read_anyway(|connection| Ok(collect(connection, step)))?)?;
+        note(&mut found, database.read_anyway(|connection| Ok(collect(connection, step)))?)?;
         match next {
             Some(next) => from = next,
             None => break,
@@ -110,7 +96,7 @@ fn note(all: &mut Inspection, (found, error): Collected) -> Result<(), StoreErro
             Ok(())
         }
         // Statements of a damaged schema cannot be prepared.
-        Some(StoreError::Engine(error)) => {
+        Some(StoreError::Backend(error)) => {
             add(&mut all.structure, vec![error.to_string()]);
             Ok(())
         }
@@ -209,7 +195,7 @@ fn compare_names(connection: &Connection, found: &mut Inspection) -> Result<(), 
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
         let id: i64 = row.get(0)?;
-        let text = indexed_name(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?);
+        let text = indexed(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?);
         each_trigram(&text, |trigram| wanted = wanted.wrapping_add(pair(trigram, id)));
     }
     if kept != wanted {

@@ -4,11 +4,11 @@ use malkin_report::{JobId, ObjectId, ResultId};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
-use super::engine::sql;
 use super::samples::window;
-use crate::catalogue::{After, PIECE_BYTES, PIECE_RECORDS, Page};
+use super::statements::sql;
 use crate::error::StoreError;
 use crate::jobs::{Job, JobFilter, JobState};
+use crate::page::{After, PIECE_BYTES, PIECE_RECORDS, Page};
 use crate::time::Timestamp;
 
 /// Number of a state in the column `state`.

@@ -4,22 +4,22 @@ use malkin_report::{JobId, ResultId, SampleId, Sha256, UploadId};
 use rusqlite::{Connection, OptionalExtension};
 use sha2::Digest;
 
-use super::codec::{open_packed, pack, unpack};
-use super::engine::sql;
+use super::statements::sql;
 use super::{SqliteStore, expire, job_rows, queue, stats, turns, uploads};
-use crate::catalogue::After;
+use crate::codec::{open_packed, pack, unpack};
 use crate::error::StoreError;
 use crate::jobs::{
     Claimed, Content, Expired, Hold, Job, JobFilter, JobStats, Jobs, KeptFile, NewJob, Retention, Upload,
     Usage, Wanted,
 };
+use crate::page::After;
 use crate::time::Timestamp;
 
 impl Jobs for SqliteStore {
     fn keep_file(&self, bytes: &[u8], now: Timestamp) -> Result<Upload, StoreError> {
         let digest: [u8; 32] = sha2::Sha256::digest(bytes).into();
         let packed = uploads::packed(bytes)?;
-        self.engine.write(|transaction| {
+        self.database.write(|transaction| {
             let id = if let Some(known) = uploads::known(transaction, &digest)? {
                 known
             } else {
@@ -33,28 +33,28 @@ impl Jobs for SqliteStore {
     }
 
     fn keep_upload(&self, id: UploadId) -> Result<(), StoreError> {
-        self.engine.write(|transaction| uploads::keep(transaction, id))
+        self.database.write(|transaction| uploads::keep(transaction, id))
     }
 
     fn upload(&self, id: UploadId) -> Result<Option<Vec<u8>>, StoreError> {
-        self.engine.read(|connection| {
+        self.database.read(|connection| {
             content(connection, sql!("upload/by_id"), id.0.as_bytes(), || format!("upload {id}"))
         })
     }
 
     fn has_upload(&self, id: UploadId) -> Result<bool, StoreError> {
-        self.engine.read(|connection| {
+        self.database.read(|connection| {
             let mut select = connection.prepare_cached(sql!("upload/exists"))?;
             Ok(select.query_row([id.0.as_bytes()], |row| row.get(0))?)
         })
     }
 
     fn kept_files(&self) -> Result<Vec<KeptFile>, StoreError> {
-        self.engine.read(uploads::kept)
+        self.database.read(uploads::kept)
     }
 
     fn enqueue(&self, job: &NewJob, live_since: Timestamp, now: Timestamp) -> Result<JobId, StoreError> {
-        self.engine.write(|transaction| match queue::reuse(transaction, job, live_since, now)? {
+        self.database.write(|transaction| match queue::reuse(transaction, job, live_since, now)? {
             Some(id) => Ok(id),
             None => queue::insert(transaction, &self.ids, job, 0, now),
         })
@@ -72,7 +72,7 @@ impl Jobs for SqliteStore {
         let new = UploadId(self.ids.next(now));
         let bytes = file.len() as u64;
         // Whether there is work to do is seen first: a client at its ceiling shall not keep the compressor busy.
-        let known = self.engine.write(|transaction| {
+        let known = self.database.write(|transaction| {
             let known = uploads::known(transaction, &digest)?;
             let job = job(&Upload { id: known.unwrap_or(new), sha256 });
             if let Some(id) = queue::reuse(transaction, &job, live_since, now)? {
@@ -85,7 +85,7 @@ impl Jobs for SqliteStore {
             return Ok(id);
         }
         let packed = uploads::packed(file)?;
-        self.engine.write(|transaction| {
+        self.database.write(|transaction| {
             let known = uploads::known(transaction, &digest)?;
             let id = known.unwrap_or(new);
             let job = job(&Upload { id, sha256 });
@@ -106,32 +106,32 @@ impl Jobs for SqliteStore {
         now: Timestamp,
     ) -> Result<Option<Claimed>, StoreError> {
         // Idle workers ask again and again; they must not take the writer for that.
-        let look = self.engine.read(|connection| turns::look(connection, wanted))?;
+        let look = self.database.read(|connection| turns::look(connection, wanted))?;
         if look.next.is_none() && look.stale.is_empty() {
             return Ok(None);
         }
-        self.engine.write(|transaction| queue::claim(transaction, worker, wanted, now))
+        self.database.write(|transaction| queue::claim(transaction, worker, wanted, now))
     }
 
     fn heartbeat(&self, hold: &Hold, progress: Option<f64>, now: Timestamp) -> Result<bool, StoreError> {
-        self.engine.write(|transaction| queue::heartbeat(transaction, hold, progress, now))
+        self.database.write(|transaction| queue::heartbeat(transaction, hold, progress, now))
     }
 
     fn own_query_sample(&self, hold: &Hold, sample: SampleId) -> Result<bool, StoreError> {
-        self.engine.write(|transaction| queue::own_query_sample(transaction, hold, sample))
+        self.database.write(|transaction| queue::own_query_sample(transaction, hold, sample))
     }
 
     fn finish(&self, hold: &Hold, result: &[u8], now: Timestamp) -> Result<Option<ResultId>, StoreError> {
         let packed = pack("a result", result)?;
-        self.engine.write(|transaction| queue::finish(transaction, &self.ids, hold, &packed, now))
+        self.database.write(|transaction| queue::finish(transaction, &self.ids, hold, &packed, now))
     }
 
     fn fail(&self, hold: &Hold, error: &str, fatal: bool, now: Timestamp) -> Result<(), StoreError> {
-        self.engine.write(|transaction| queue::fail(transaction, hold, error, fatal, now))
+        self.database.write(|transaction| queue::fail(transaction, hold, error, fatal, now))
     }
 
     fn release(&self, hold: &Hold) -> Result<bool, StoreError> {
-        self.engine.write(|transaction| queue::hand_back(transaction, hold))
+        self.database.write(|transaction| queue::hand_back(transaction, hold))
     }
 
     fn release_expired(
@@ -141,20 +141,20 @@ impl Jobs for SqliteStore {
         now: Timestamp,
     ) -> Result<u64, StoreError> {
         let none = self
-            .engine
+            .database
             .read(|connection| Ok(queue::expired(connection, live_since, dead_workers)?.is_empty()))?;
         if none {
             return Ok(0);
         }
-        self.engine.write(|transaction| queue::release_expired(transaction, live_since, dead_workers, now))
+        self.database.write(|transaction| queue::release_expired(transaction, live_since, dead_workers, now))
     }
 
     fn terminate(&self, id: JobId, now: Timestamp) -> Result<bool, StoreError> {
-        self.engine.write(|transaction| queue::terminate(transaction, id, now))
+        self.database.write(|transaction| queue::terminate(transaction, id, now))
     }
 
     fn job(&self, id: JobId) -> Result<Option<Job>, StoreError> {
-        self.engine.read(|connection| job_rows::by_id(connection, id))
+        self.database.read(|connection| job_rows::by_id(connection, id))
     }
 
     fn jobs(
@@ -164,27 +164,27 @@ impl Jobs for SqliteStore {
         limit: u64,
         ascending: bool,
     ) -> Result<Vec<Job>, StoreError> {
-        self.engine.read(|connection| job_rows::list(connection, filter, start, limit, ascending))
+        self.database.read(|connection| job_rows::list(connection, filter, start, limit, ascending))
     }
 
     fn job_piece(&self, filter: &JobFilter, after: After, ascending: bool) -> Result<Vec<Job>, StoreError> {
-        self.engine.read(|connection| job_rows::piece(connection, filter, after, ascending))
+        self.database.read(|connection| job_rows::piece(connection, filter, after, ascending))
     }
 
     fn delete_jobs(&self, filter: &JobFilter) -> Result<u64, StoreError> {
-        self.engine.write(|transaction| queue::delete_matching(transaction, filter))
+        self.database.write(|transaction| queue::delete_matching(transaction, filter))
     }
 
     fn delete_job(&self, id: JobId) -> Result<bool, StoreError> {
-        self.engine.write(|transaction| queue::delete(transaction, id))
+        self.database.write(|transaction| queue::delete(transaction, id))
     }
 
     fn job_stats(&self, refresh: bool) -> Result<JobStats, StoreError> {
-        if refresh { self.engine.write(stats::refresh) } else { self.engine.read(stats::read) }
+        if refresh { self.database.write(stats::refresh) } else { self.database.read(stats::read) }
     }
 
     fn result(&self, id: ResultId) -> Result<Option<Vec<u8>>, StoreError> {
-        let found = self.engine.read(|connection| {
+        let found = self.database.read(|connection| {
             let mut select = connection.prepare_cached(sql!("result/by_id"))?;
             let mut rows = select.query([id.0.as_bytes()])?;
             let Some(row) = rows.next()? else {
@@ -201,7 +201,7 @@ impl Jobs for SqliteStore {
     }
 
     fn open_result(&self, id: ResultId) -> Result<Option<Content>, StoreError> {
-        self.engine.read(|connection| {
+        self.database.read(|connection| {
             let mut select = connection.prepare_cached(sql!("result/by_id"))?;
             let mut rows = select.query([id.0.as_bytes()])?;
             let Some(row) = rows.next()? else { return Ok(None) };
@@ -213,7 +213,7 @@ impl Jobs for SqliteStore {
     }
 
     fn job_of_result(&self, id: ResultId) -> Result<Option<Job>, StoreError> {
-        self.engine.read(|connection| {
+        self.database.read(|connection| {
             let mut select = connection.prepare_cached(sql!("result/job"))?;
             let job = select.query_row([id.0.as_bytes()], |row| job_rows::object_id(row, 0)).optional()?;
             job.map_or(Ok(None), |job| job_rows::by_id(connection, JobId(job)))
@@ -222,21 +222,21 @@ impl Jobs for SqliteStore {
 
     fn expire(&self, retention: &Retention, now: Timestamp) -> Result<Expired, StoreError> {
         let used = self.uses.take();
-        let idle = self.engine.read(|connection| expire::is_idle(connection, retention))?;
+        let idle = self.database.read(|connection| expire::is_idle(connection, retention))?;
         if used.is_empty() && idle {
             return Ok(Expired::default());
         }
-        self.engine.write(|transaction| {
+        self.database.write(|transaction| {
             expire::note_uses(transaction, &used, now)?;
             expire::step(transaction, retention)
         })
     }
 
     fn sweep_uploads(&self) -> Result<u64, StoreError> {
-        if self.engine.read(uploads::leftovers)?.is_empty() {
+        if self.database.read(uploads::leftovers)?.is_empty() {
             return Ok(0);
         }
-        self.engine.write(uploads::sweep)
+        self.database.write(uploads::sweep)
     }
 
     fn sweep_results(&self, made_before: Timestamp) -> Result<u64, StoreError> {
@@ -244,13 +244,13 @@ impl Jobs for SqliteStore {
         let seconds = made_before.millis().div_euclid(1000).clamp(0, i64::from(u32::MAX)) as u32;
         let mut first = [0; 12];
         first[..4].copy_from_slice(&seconds.to_be_bytes());
-        self.engine.write(|transaction| {
+        self.database.write(|transaction| {
             Ok(transaction.prepare_cached(sql!("result/sweep"))?.execute([first])? as u64)
         })
     }
 
     fn usage(&self) -> Result<Usage, StoreError> {
-        self.engine.read(|connection| {
+        self.database.read(|connection| {
             let (ended_jobs, result_bytes) = expire::kept(connection)?;
             let mut files = connection.prepare_cached(sql!("upload/usage"))?;
             let (files, file_bytes) = files

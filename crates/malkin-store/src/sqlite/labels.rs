@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use malkin_report::{FunctionId, FunctionLabel};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, Transaction};
 
-use super::engine::sql;
+use super::statements::sql;
 use crate::error::StoreError;
 
 /// Adds labels, function by function. Remembers what the function at hand has, so that many labels of one function cost

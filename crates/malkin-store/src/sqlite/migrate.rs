@@ -84,7 +84,7 @@ pub(super) fn require_newest(connection: &Connection) -> Result<(), StoreError> 
 /// Names of tables, indexes, views and triggers whose definition differs from that in a new database.
 pub(super) fn schema_differences(connection: &Connection) -> Result<Vec<String>, StoreError> {
     let mut fresh = Connection::open_in_memory()?;
-    super::engine::add_functions(&fresh)?;
+    super::connection::add_functions(&fresh)?;
     migrate(&mut fresh)?;
     let definitions = |connection: &Connection| -> Result<BTreeMap<String, String>, StoreError> {
         // Names and texts as bytes: damaged ones may be no texts.
@@ -106,7 +106,7 @@ pub(super) fn schema_differences(connection: &Connection) -> Result<Vec<String>,
     Ok(names.into_iter().collect())
 }
 
-/// An error of the engine without the statement it happened in.
+/// An error of SQLite without the statement it happened in.
 fn brief(error: &rusqlite::Error) -> String {
     match error {
         rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),

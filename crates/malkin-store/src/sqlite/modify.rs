@@ -3,11 +3,11 @@
 use malkin_report::{FamilyId, SampleId};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use super::codec::pack_blocks;
-use super::engine::sql;
 use super::samples::SampleParts;
-use super::{counters, samples, search, uploads};
+use super::statements::sql;
+use super::{counters, names, samples, uploads};
 use crate::catalogue::{FamilyChange, NewHashes, SampleChange};
+use crate::codec::pack_blocks;
 use crate::error::StoreError;
 use crate::time::Timestamp;
 
@@ -172,7 +172,7 @@ pub(super) fn delete_rows(
     let chunks = [parts.first_chunk, parts.first_chunk + parts.num_chunks - 1];
     transaction.prepare_cached(sql!("label/delete_range"))?.execute(functions)?;
     transaction.prepare_cached(sql!("function/delete_range"))?.execute(functions)?;
-    search::forget_functions(transaction, functions)?;
+    names::forget(transaction, functions)?;
     transaction.prepare_cached(sql!("chunk/delete_range"))?.execute(chunks)?;
     if parts.family.is_some() {
         uploads::forget_sample(transaction, id)?;

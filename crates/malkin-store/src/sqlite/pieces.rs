@@ -4,12 +4,13 @@
 use malkin_report::{FamilyEntry, FamilyId, FunctionId, SampleEntry, SampleId};
 use rusqlite::{Connection, Rows, params};
 
-use super::engine::sql;
 use super::functions::Reader;
 use super::samples::{self, FunctionRange};
+use super::statements::sql;
 use super::{chunks, functions, labels};
-use crate::catalogue::{After, FunctionPiece, FunctionRun, PIECE_BYTES, PIECE_RECORDS, Page};
+use crate::catalogue::{FunctionPiece, FunctionRun};
 use crate::error::StoreError;
+use crate::page::{After, PIECE_BYTES, PIECE_RECORDS, Page};
 
 /// First function of a window, and the last function of all.
 pub(super) fn window(

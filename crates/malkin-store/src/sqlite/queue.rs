@@ -5,12 +5,12 @@ use malkin_report::{JobId, ObjectId, ResultId, SampleId};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use sha2::Digest;
 
-use super::codec::Packed;
-use super::engine::sql;
-use super::object_ids::ObjectIds;
+use super::statements::sql;
 use super::{counters, job_rows, modify, samples, stats, turns, uploads};
+use crate::codec::Packed;
 use crate::error::StoreError;
 use crate::jobs::{Claimed, Hold, JobFilter, JobState, NewJob, Wanted};
+use crate::object_ids::ObjectIds;
 use crate::time::Timestamp;
 
 /// A use of an ended job is noted at most this often, so that most uses write nothing.

@@ -4,9 +4,11 @@ use malkin_report::{Architecture, FamilyEntry, FamilyId, SampleEntry, SampleId, 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::counters;
-use super::engine::sql;
-use crate::catalogue::{IndexedSample, NewSample, Page};
+use super::statements::sql;
+use crate::catalogue::IndexedSample;
 use crate::error::StoreError;
+use crate::new_sample::NewSample;
+use crate::page::Page;
 use crate::time::Timestamp;
 
 /// SQL's words for a window: offset and limit, where -1 is all.

@@ -5,14 +5,12 @@
 //! field, then those further on. A search of functions begins at a set of them where a condition names one (a name, a
 //! sample, a PicHash) and sorts that; otherwise it walks in the wanted order and stops when the page is full.
 
-mod names;
 mod source;
 mod statement;
 
 use malkin_report::{FamilyEntry, FamilyId, FunctionEntry, FunctionId, SampleEntry, SampleId};
 use rusqlite::Connection;
 
-pub(super) use self::names::{NameWriter, each_trigram, forget as forget_functions, indexed as indexed_name};
 use self::source::Source;
 use super::SqliteStore;
 use super::{functions, samples};
@@ -22,7 +20,7 @@ use crate::search::{ByPicHash, Filter, Found, MAX_PAGE, Noun, Search, Searches};
 
 impl Searches for SqliteStore {
     fn search_families(&self, search: &Search) -> Result<Found<FamilyEntry>, StoreError> {
-        self.engine.read(|connection| {
+        self.database.read(|connection| {
             let page = page(connection, Noun::Family, search, None)?;
             let ids = page.entries.iter();
             let entries = ids.filter_map(|id| samples::family(connection, FamilyId::new(*id)).transpose());
@@ -31,7 +29,7 @@ impl Searches for SqliteStore {
     }
 
     fn search_samples(&self, search: &Search) -> Result<Found<SampleEntry>, StoreError> {
-        self.engine.read(|connection| {
+        self.database.read(|connection| {
             let page = page(connection, Noun::Sample, search, None)?;
             let ids = page.entries.iter();
             let entries = ids.filter_map(|id| samples::by_id(connection, SampleId::new(*id)).transpose());
@@ -44,7 +42,7 @@ impl Searches for SqliteStore {
         search: &Search,
         by_pichash: Option<ByPicHash<'_>>,
     ) -> Result<Found<FunctionEntry>, StoreError> {
-        self.engine.read(|connection| {
+        self.database.read(|connection| {
             let page = page(connection, Noun::Function, search, by_pichash)?;
             let ids = page.entries.into_iter().map(FunctionId::new).collect();
             let entries = functions::read(connection, &FunctionQuery::ByIds(ids))?;

@@ -2,8 +2,8 @@
 
 use rusqlite::{Connection, Transaction, params};
 
-use super::engine::sql;
 use super::job_rows::{state_number, state_of};
+use super::statements::sql;
 use crate::error::StoreError;
 use crate::jobs::{JobState, JobStats};
 

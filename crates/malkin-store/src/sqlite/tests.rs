@@ -51,7 +51,7 @@ fn every_statement_is_valid_and_finds_its_rows_by_an_index() {
     for file in files {
         let name = file.strip_prefix(&root).unwrap().with_extension("").to_string_lossy().replace('\\', "/");
         let text = std::fs::read_to_string(&file).unwrap();
-        let writer = store.engine.writer();
+        let writer = store.database.writer();
         let mut plan =
             writer.prepare(&format!("EXPLAIN QUERY PLAN {text}")).unwrap_or_else(|e| panic!("{name}: {e}"));
         let parameters = vec![rusqlite::types::Null; plan.parameter_count()];
@@ -81,8 +81,9 @@ fn add(store: &SqliteStore, seed: u64) -> Result<(), StoreError> {
 fn a_write_that_fails_leaves_nothing_behind() {
     let store = SqliteStore::open_in_memory().unwrap();
     add(&store, 1).unwrap();
-    let limit = |pages: i64| store.engine.writer().pragma_update(None, "max_page_count", pages).unwrap();
-    let pages: i64 = store.engine.writer().pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+    let limit = |pages: i64| store.database.writer().pragma_update(None, "max_page_count", pages).unwrap();
+    let pages: i64 =
+        store.database.writer().pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
     for room in (0..400).step_by(5) {
         limit(pages + room);
         let before = (store.counts().unwrap(), store.families(Page::default()).unwrap());
@@ -104,7 +105,7 @@ fn a_write_that_fails_leaves_nothing_behind() {
 fn a_store_that_must_not_be_written_says_so() {
     let store = SqliteStore::open_in_memory().unwrap();
     add(&store, 1).unwrap();
-    store.engine.writer().pragma_update(None, "query_only", true).unwrap();
+    store.database.writer().pragma_update(None, "query_only", true).unwrap();
     assert!(matches!(add(&store, 2), Err(StoreError::NotWritable(_))));
     assert_eq!(store.samples(Page::default()).unwrap().len(), 1);
 }
@@ -135,7 +136,7 @@ fn a_walk_sees_one_moment_while_others_write() {
 fn a_function_that_lost_its_sample_is_damage() {
     let store = SqliteStore::open_in_memory().unwrap();
     add(&store, 1).unwrap();
-    store.engine.writer().execute("UPDATE function SET sample_id = 77 WHERE id = 3", []).unwrap();
+    store.database.writer().execute("UPDATE function SET sample_id = 77 WHERE id = 3", []).unwrap();
     let ids = vec![malkin_report::FunctionId::new(3)];
     let read = store.functions(&FunctionQuery::ByIds(ids.clone()));
     assert!(matches!(read, Err(StoreError::Damaged { .. })), "{read:?}");
@@ -145,7 +146,7 @@ fn a_function_that_lost_its_sample_is_damage() {
         "chunk_offset = 1 << 62, chunk_length = 1 << 62",
         "chunk = 99",
     ] {
-        store.engine.writer().execute(&format!("UPDATE function SET {change} WHERE id = 3"), []).unwrap();
+        store.database.writer().execute(&format!("UPDATE function SET {change} WHERE id = 3"), []).unwrap();
         let read = store.disassembly(&ids);
         assert!(matches!(read, Err(StoreError::Damaged { .. })), "{change}: {read:?}");
     }
@@ -159,7 +160,7 @@ fn chunks_of_text_are_read_as_before() {
     let before = store.disassembly(&ids).unwrap();
     assert!(before.iter().flatten().count() > 9);
     let mut text = Vec::new();
-    let writer = store.engine.writer();
+    let writer = store.database.writer();
     for (id, xcfg) in ids.iter().zip(&before) {
         let Some(xcfg) = xcfg else { continue };
         let place = (text.len() as i64, xcfg.len() as i64, id.get());
@@ -167,7 +168,7 @@ fn chunks_of_text_are_read_as_before() {
         writer.execute(update, place).unwrap();
         text.extend_from_slice(xcfg);
     }
-    let packed = super::codec::pack("disassembly", &text).unwrap();
+    let packed = crate::codec::pack("disassembly", &text).unwrap();
     let chunk = (packed.codec, packed.size, &packed.data[..]);
     writer.execute("UPDATE chunk SET codec = ?1, inflated = ?2, data = ?3 WHERE id = 1", chunk).unwrap();
     drop(writer);
@@ -181,7 +182,7 @@ fn readers_do_not_wait_for_the_writer() {
     let dir = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(dir.path(), "").unwrap();
     add(&store, 1).unwrap();
-    let writer = store.engine.writer();
+    let writer = store.database.writer();
     writer.execute_batch("BEGIN IMMEDIATE; DELETE FROM sample").unwrap();
     assert_eq!(store.samples(Page::default()).unwrap().len(), 1);
     writer.execute_batch("ROLLBACK").unwrap();
@@ -229,15 +230,15 @@ fn workers_at_the_same_time_never_share_a_job() {
 #[test]
 fn the_queue_is_read_by_index() {
     let store = SqliteStore::open_in_memory().unwrap();
-    let writer = store.engine.writer();
+    let writer = store.database.writer();
     for (statement, index) in [
-        (super::engine::sql!("queue/turns"), "queue_turn_order"),
-        (super::engine::sql!("queue/best"), "queue_ready"),
-        (super::engine::sql!("queue/load"), "queue_client"),
-        (super::engine::sql!("job/oldest"), "job_used"),
-        (super::engine::sql!("job/kept_bytes"), "job_used"),
-        (super::engine::sql!("upload/usage"), "upload_size"),
-        (super::engine::sql!("sample/old_queries"), "job_query_sample"),
+        (super::statements::sql!("queue/turns"), "queue_turn_order"),
+        (super::statements::sql!("queue/best"), "queue_ready"),
+        (super::statements::sql!("queue/load"), "queue_client"),
+        (super::statements::sql!("job/oldest"), "job_used"),
+        (super::statements::sql!("job/kept_bytes"), "job_used"),
+        (super::statements::sql!("upload/usage"), "upload_size"),
+        (super::statements::sql!("sample/old_queries"), "job_query_sample"),
     ] {
         let mut plan = writer.prepare(&format!("EXPLAIN QUERY PLAN {statement}")).unwrap();
         let count = plan.parameter_count();
@@ -259,8 +260,8 @@ fn the_queue_of_format_6_is_taken_over() {
         include_str!("../../migrations/sqlite/0005_access.sql"),
         include_str!("../../migrations/sqlite/0006_labels.sql"),
     ];
-    let engine = super::engine::Engine::open_in_memory().unwrap();
-    let mut writer = engine.writer();
+    let database = super::connection::Database::open_in_memory().unwrap();
+    let mut writer = database.writer();
     for migration in OLD {
         writer.execute_batch(migration).unwrap();
     }
@@ -301,7 +302,8 @@ fn the_queue_of_format_6_is_taken_over() {
     super::checksums::keep(&mut writer).unwrap();
     drop(writer);
     let uses = super::expire::Uses::default();
-    let store = SqliteStore { engine, ids: super::object_ids::ObjectIds::new().unwrap(), uses, claim: None };
+    let store =
+        SqliteStore { database, ids: crate::object_ids::ObjectIds::new().unwrap(), uses, claim: None };
     let kept: Vec<i64> = store.kept_files().unwrap().iter().map(|file| file.sample.get()).collect();
     assert_eq!(kept, [1, 3]);
     assert_eq!(store.sweep_uploads().unwrap(), 1, "the file of the query that failed");

@@ -8,7 +8,7 @@
 use malkin_report::JobId;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use super::engine::sql;
+use super::statements::sql;
 use super::{counters, job_rows};
 use crate::error::StoreError;
 use crate::jobs::{Ceiling, Lane, NewJob, Wanted};

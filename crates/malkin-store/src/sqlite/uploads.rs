@@ -6,9 +6,9 @@
 use malkin_report::{ObjectId, SampleId, Sha256, UploadId};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use super::codec::{Packed, pack};
-use super::engine::sql;
+use super::statements::sql;
 use super::{job_rows, samples};
+use crate::codec::{Packed, pack};
 use crate::error::StoreError;
 use crate::jobs::{KeptFile, Upload};
 use crate::time::Timestamp;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use malkin_report::PicHash;
 use rusqlite::Connection;
 
-use super::names::{self, Names};
+use super::super::names::{self, Names};
 use super::statement::{NameRows, Statement, column, label_column, sign};
 use crate::error::StoreError;
 use crate::search::{ByPicHash, Comparison, Field, Filter, Noun, Operator, Order, Test};

@@ -26,7 +26,7 @@ fn plans(
     };
     let values = vec![value(order.field), Value::Integer(3)];
     let border = Border { values, backward };
-    let connection = store.engine.writer();
+    let connection = store.database.writer();
     let source = Source::new(&connection, noun, &filter, None).unwrap();
     let mut steps = order.beyond(&border).unwrap();
     steps.push(Filter::All(Vec::new()));
@@ -150,9 +150,9 @@ fn a_store_of_format_1_becomes_searchable() {
     };
     let before = look();
     assert!(before.0.entries.len() > 2);
-    forget_checksums(&store.engine.writer());
+    forget_checksums(&store.database.writer());
     store
-        .engine
+        .database
         .writer()
         .execute_batch(
             "CREATE TABLE was (id INTEGER PRIMARY KEY, function_id INTEGER NOT NULL, username TEXT NOT NULL, label TEXT NOT NULL,
@@ -172,8 +172,8 @@ fn a_store_of_format_1_becomes_searchable() {
              PRAGMA user_version = 1",
         )
         .unwrap();
-    migrate(&mut store.engine.writer()).unwrap();
-    checksums::keep(&mut store.engine.writer()).unwrap();
+    migrate(&mut store.database.writer()).unwrap();
+    checksums::keep(&mut store.database.writer()).unwrap();
     assert!(look() == before);
     store.verify().unwrap();
 }

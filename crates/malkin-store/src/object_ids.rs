@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 
 /// The source of ids of one process.
 #[derive(Debug)]
-pub(super) struct ObjectIds {
+pub(crate) struct ObjectIds {
     process: [u8; 5],
     /// Seconds and count of the last id.
     last: Mutex<(u32, u32)>,
@@ -18,7 +18,7 @@ pub(super) struct ObjectIds {
 
 impl ObjectIds {
     /// Draws the random part.
-    pub(super) fn new() -> Result<Self, StoreError> {
+    pub(crate) fn new() -> Result<Self, StoreError> {
         let mut process = [0; 5];
         getrandom::fill(&mut process).map_err(|error| StoreError::Io {
             path: "the system's source of randomness".into(),
@@ -28,7 +28,7 @@ impl ObjectIds {
     }
 
     /// The next id. A clock that goes back does not take the ids with it.
-    pub(super) fn next(&self, now: Timestamp) -> ObjectId {
+    pub(crate) fn next(&self, now: Timestamp) -> ObjectId {
         const COUNTS: u32 = 1 << 24;
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let seconds =

@@ -23,7 +23,7 @@ const LEVEL: i32 = 1;
 const WORTH_COMPRESSING: usize = 256;
 
 /// Largest content of one column when inflated, in bytes. SQLite's own limit for a value is 1,000,000,000.
-pub(super) const CONTENT_LIMIT: usize = 900_000_000;
+pub(crate) const CONTENT_LIMIT: usize = 900_000_000;
 
 /// Largest window of a content that is inflated while it is read, as a power of two: what [`LEVEL`] uses, and room for more.
 const MAX_WINDOW_LOG: u32 = 21;
@@ -31,33 +31,33 @@ const MAX_WINDOW_LOG: u32 = 21;
 const AS_IS: i64 = 0;
 const ZSTD: i64 = 1;
 /// Disassembly in columns, each compressed for itself. Content of chunks only; those written before it came are [`ZSTD`].
-pub(super) const IN_COLUMNS: i64 = 2;
+pub(crate) const IN_COLUMNS: i64 = 2;
 
 /// Content as it is stored.
 #[derive(Debug)]
-pub(super) struct Packed<'a> {
+pub(crate) struct Packed<'a> {
     /// How to read `data`.
-    pub(super) codec: i64,
+    pub(crate) codec: i64,
     /// Bytes when inflated.
-    pub(super) size: i64,
+    pub(crate) size: i64,
     /// The stored bytes.
-    pub(super) data: Cow<'a, [u8]>,
+    pub(crate) data: Cow<'a, [u8]>,
 }
 
 /// Compresses contents; keeps its working memory between them.
-pub(super) struct Packer {
+pub(crate) struct Packer {
     /// None if its memory cannot be had; then nothing is compressed.
     compressor: Option<zstd::bulk::Compressor<'static>>,
 }
 
 impl Packer {
     /// A packer for any number of contents.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { compressor: zstd::bulk::Compressor::new(LEVEL).ok() }
     }
 
     /// Compresses if that makes it smaller. `what` names the content in the error for too much of it.
-    pub(super) fn pack<'a>(&mut self, what: &'static str, bytes: &'a [u8]) -> Result<Packed<'a>, StoreError> {
+    pub(crate) fn pack<'a>(&mut self, what: &'static str, bytes: &'a [u8]) -> Result<Packed<'a>, StoreError> {
         if bytes.len() > CONTENT_LIMIT {
             return Err(StoreError::TooLarge { what, size: bytes.len(), limit: CONTENT_LIMIT });
         }
@@ -71,7 +71,7 @@ impl Packer {
 
     /// Compresses columns, each for itself, because like compresses best with like. Per column its size and its size as
     /// stored, doubled, with one added if it is compressed; then the columns.
-    pub(super) fn pack_columns(&mut self, columns: &Columns) -> Result<Packed<'static>, StoreError> {
+    pub(crate) fn pack_columns(&mut self, columns: &Columns) -> Result<Packed<'static>, StoreError> {
         let mut head = Vec::new();
         let mut body = Vec::new();
         for column in columns.bytes() {
@@ -86,7 +86,7 @@ impl Packer {
 }
 
 /// Reverses [`Packer::pack_columns`]. What is allocated is bounded by the stored size, as in [`unpack`].
-pub(super) fn unpack_columns(what: &str, size: i64, data: &[u8]) -> Result<[Vec<u8>; COLUMNS], StoreError> {
+pub(crate) fn unpack_columns(what: &str, size: i64, data: &[u8]) -> Result<[Vec<u8>; COLUMNS], StoreError> {
     let damaged = |detail: &str| StoreError::Damaged { what: what.to_owned(), detail: detail.to_owned() };
     let mut sizes = [(0_i64, 0_usize, AS_IS); COLUMNS];
     let mut head = Numbers(data);
@@ -113,12 +113,12 @@ pub(super) fn unpack_columns(what: &str, size: i64, data: &[u8]) -> Result<[Vec<
 }
 
 /// [`Packer::pack`] for a single content.
-pub(super) fn pack<'a>(what: &'static str, bytes: &'a [u8]) -> Result<Packed<'a>, StoreError> {
+pub(crate) fn pack<'a>(what: &'static str, bytes: &'a [u8]) -> Result<Packed<'a>, StoreError> {
     Packer::new().pack(what, bytes)
 }
 
 /// Reverses [`pack`]. The stored size bounds what is allocated, whatever the compressed bytes claim.
-pub(super) fn unpack(what: &str, codec: i64, size: i64, data: &[u8]) -> Result<Vec<u8>, StoreError> {
+pub(crate) fn unpack(what: &str, codec: i64, size: i64, data: &[u8]) -> Result<Vec<u8>, StoreError> {
     let damaged = |detail: String| StoreError::Damaged { what: what.to_owned(), detail };
     let limit = usize::try_from(size).ok().filter(|size| *size <= CONTENT_LIMIT);
     let limit = limit.ok_or_else(|| damaged(format!("a size of {size} bytes")))?;
@@ -134,7 +134,7 @@ pub(super) fn unpack(what: &str, codec: i64, size: i64, data: &[u8]) -> Result<V
 }
 
 /// As [`unpack`], inflated while it is read.
-pub(super) fn open_packed(what: &str, codec: i64, size: i64, data: &[u8]) -> Result<Content, StoreError> {
+pub(crate) fn open_packed(what: &str, codec: i64, size: i64, data: &[u8]) -> Result<Content, StoreError> {
     let damaged = |detail: String| StoreError::Damaged { what: what.to_owned(), detail };
     let size = u64::try_from(size).ok().filter(|size| *size <= CONTENT_LIMIT as u64);
     let size = size.ok_or_else(|| damaged("its size cannot be read".to_owned()))?;
@@ -156,7 +156,7 @@ pub(super) fn open_packed(what: &str, codec: i64, size: i64, data: &[u8]) -> Res
 }
 
 /// Packs the block occurrences of a function with entry `entry`.
-pub(super) fn pack_blocks(entry: Va, blocks: &[BlockOccurrence]) -> Vec<u8> {
+pub(crate) fn pack_blocks(entry: Va, blocks: &[BlockOccurrence]) -> Vec<u8> {
     let mut packed = Vec::with_capacity(2 + blocks.len() * 13);
     put_number(&mut packed, blocks.len() as u64);
     let mut previous = entry.get();
@@ -171,7 +171,7 @@ pub(super) fn pack_blocks(entry: Va, blocks: &[BlockOccurrence]) -> Vec<u8> {
 }
 
 /// Reverses [`pack_blocks`]; `None` if the bytes are not of this form.
-pub(super) fn unpack_blocks(entry: Va, packed: &[u8]) -> Option<Vec<BlockOccurrence>> {
+pub(crate) fn unpack_blocks(entry: Va, packed: &[u8]) -> Option<Vec<BlockOccurrence>> {
     /// Shortest form of an occurrence, in bytes.
     const SHORTEST: usize = 11;
     let mut rest = Numbers(packed);

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Transaction};
 
-use super::super::engine::sql;
+use super::statements::sql;
 use crate::error::StoreError;
 use crate::search::fold;
 
@@ -109,20 +109,20 @@ fn beginning_with(connection: &Connection, needle: &str) -> Result<Option<String
     Ok(Some(query))
 }
 
-/// The engine's texts end at a zero byte; another character stands for it in the index.
+/// SQLite's texts end at a zero byte; another character stands for it in the index.
 fn replaced(folded: &str) -> String {
     folded.replace('\0', "\u{fffd}")
 }
 
 /// A name as it is indexed: folded, and so long that each of its characters begins a trigram.
-pub(in super::super) fn indexed(name: &str) -> String {
+pub(super) fn indexed(name: &str) -> String {
     let mut text = replaced(&fold(name));
     text.push_str("\u{1}\u{1}");
     text
 }
 
 /// Calls `visit` with each distinct trigram of a name as it is indexed.
-pub(in super::super) fn each_trigram(indexed: &str, mut visit: impl FnMut(&str)) {
+pub(super) fn each_trigram(indexed: &str, mut visit: impl FnMut(&str)) {
     let starts: Vec<usize> = indexed.char_indices().map(|(at, _)| at).chain([indexed.len()]).collect();
     let mut trigrams: Vec<&str> = starts.windows(4).filter_map(|w| indexed.get(w[0]..w[3])).collect();
     trigrams.sort_unstable();
@@ -133,7 +133,7 @@ pub(in super::super) fn each_trigram(indexed: &str, mut visit: impl FnMut(&str))
 }
 
 /// Gives numbers to names, and brings new ones into the index.
-pub(in super::super) struct NameWriter<'t> {
+pub(super) struct NameWriter<'t> {
     transaction: &'t Transaction<'t>,
     by_text: CachedStatement<'t>,
     insert: CachedStatement<'t>,
@@ -141,7 +141,7 @@ pub(in super::super) struct NameWriter<'t> {
 }
 
 impl<'t> NameWriter<'t> {
-    pub(in super::super) fn new(transaction: &'t Transaction<'t>) -> Result<Self, StoreError> {
+    pub(super) fn new(transaction: &'t Transaction<'t>) -> Result<Self, StoreError> {
         Ok(Self {
             transaction,
             by_text: transaction.prepare_cached(sql!("name/by_text"))?,
@@ -151,7 +151,7 @@ impl<'t> NameWriter<'t> {
     }
 
     /// The number of a name, given to it if it is new.
-    pub(in super::super) fn number(&mut self, name: &str) -> Result<i64, StoreError> {
+    pub(super) fn number(&mut self, name: &str) -> Result<i64, StoreError> {
         if name.is_empty() {
             return Ok(0);
         }
@@ -168,7 +168,7 @@ impl<'t> NameWriter<'t> {
 }
 
 /// Forgets the functions of a range of numbers, and the names that no other function has.
-pub(in super::super) fn forget(transaction: &Transaction<'_>, range: [i64; 2]) -> Result<(), StoreError> {
+pub(super) fn forget(transaction: &Transaction<'_>, range: [i64; 2]) -> Result<(), StoreError> {
     let mut select = transaction.prepare_cached(sql!("function_search/names_of_range"))?;
     let names = select.query_map(range, |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()?;
     transaction.prepare_cached(sql!("function_search/delete_range"))?.execute(range)?;

@@ -19,14 +19,6 @@ use super::readers::Readers;
 use crate::error::StoreError;
 use crate::search::contains;
 
-/// Text of a statement by its path below `sql/sqlite`.
-macro_rules! sql {
-    ($name:literal) => {
-        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/sqlite/", $name, ".sql"))
-    };
-}
-pub(super) use sql;
-
 /// Statements a connection keeps prepared; there are fewer in this crate.
 const CACHED_STATEMENTS: usize = 192;
 
@@ -68,7 +60,7 @@ enum Access {
 
 /// One database.
 #[derive(Debug)]
-pub(super) struct Engine {
+pub(super) struct Database {
     /// None for a database in memory, which has no readers of its own.
     path: Option<PathBuf>,
     /// How readers are opened.
@@ -82,7 +74,7 @@ pub(super) struct Engine {
     readers: Readers,
 }
 
-impl Engine {
+impl Database {
     /// Opens or creates the database file.
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
         refuse_stump(path)?;
@@ -199,7 +191,7 @@ impl Engine {
         self.read_anyway(f)
     }
 
-    /// As [`Engine::read`], even if damage was found.
+    /// As [`Database::read`], even if damage was found.
     pub(super) fn read_anyway<T>(
         &self,
         f: impl FnOnce(&Connection) -> Result<T, StoreError>,
@@ -319,7 +311,7 @@ pub(super) fn add_functions(connection: &Connection) -> Result<(), StoreError> {
     let flags =
         FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_DIRECTONLY;
     connection.create_scalar_function("malkin_indexed", 1, flags, |context: &Context<'_>| {
-        Ok(super::search::indexed_name(context.get_raw(0).as_str().unwrap_or_default()))
+        Ok(super::names::indexed(context.get_raw(0).as_str().unwrap_or_default()))
     })?;
     connection.create_scalar_function("malkin_contains", 2, flags, |context: &Context<'_>| {
         let text = |at: usize| context.get_raw(at).as_str().unwrap_or_default();
