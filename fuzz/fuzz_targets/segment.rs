@@ -1,4 +1,4 @@
 //! Stored segments of the index.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| malkin_fuzz::segment::attach_any(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| malkin_fuzz::segment::open_any(data));

@@ -1,39 +1,42 @@
 //! Stored segments of the index.
 
 use malkin_codehash::Projection;
-use malkin_index::{Index, SampleFacts, Scratch};
+use malkin_index::{IndexWriter, SampleFacts, Scratch};
 use malkin_report::{BlockHash, FunctionId, PicHash, SampleId};
 
 /// Bytes of a signature in the seeds.
 const LEN: usize = 8;
 
 /// Any bytes as a segment: refused, or everything that can be asked is answered, and merging it ends too.
-pub fn attach_any(data: &[u8]) {
+pub fn open_any(data: &[u8]) {
     let Ok(projection) = Projection::linear(4, 2, LEN) else {
         return;
     };
-    let mut index = Index::made_by(projection, LEN, "");
-    if index.attach(data.to_vec(), 1, |_, _| Some(SampleFacts::default())).is_err() {
+    let mut index = IndexWriter::with_fingerprint(projection, LEN, "");
+    if index.open_segment(data.to_vec(), 1, |_, _| Some(SampleFacts::default())).is_err() {
         return;
     }
-    let snapshot = index.snapshot();
+    let reader = index.reader();
     let mut scratch = Scratch::new();
     let query: Vec<u8> = data.iter().rev().copied().take(LEN).collect();
-    for number in snapshot.candidates(&query, 1, &mut scratch) {
-        for found in snapshot.functions_of(*number) {
-            let _: (SampleId, FunctionId) = (snapshot.sample_id(found.sample), snapshot.function_id(found));
+    for number in reader.candidates(&query, 1, &mut scratch) {
+        for found in reader.functions_of(*number) {
+            let _: (SampleId, FunctionId) = (reader.sample_id(found.sample), reader.function_id(found));
         }
     }
-    for close in snapshot.exact(&query, 1) {
-        let _ = snapshot.functions_of(close.signature).count();
+    for close in reader.exact(&query, 1) {
+        let _ = reader.functions_of(close.signature).count();
     }
     for hash in 0..8 {
-        let _ = snapshot.with_pichash(PicHash::new(hash)).count();
-        let _ = snapshot.with_block(BlockHash::new(hash)).count();
+        let _ = reader.with_pichash(PicHash::new(hash)).count();
+        let _ = reader.with_block(BlockHash::new(hash)).count();
     }
     if let Ok(Some(image)) = index.canonical() {
         let mut again = index.emptied();
-        assert!(again.attach(image, 2, |_, _| Some(SampleFacts::default())).is_ok(), "what we write we read");
+        assert!(
+            again.open_segment(image, 2, |_, _| Some(SampleFacts::default())).is_ok(),
+            "what we write we read"
+        );
     }
 }
 
@@ -48,7 +51,7 @@ mod tests {
     #[test]
     fn the_seed_is_an_image_of_today() {
         let projection = Projection::linear(4, 2, LEN).expect("two bands of four");
-        let mut index = Index::made_by(projection, LEN, "");
+        let mut index = IndexWriter::with_fingerprint(projection, LEN, "");
         let blocks = [BlockHash::new(3), BlockHash::new(5)];
         for sample in 0..2_i64 {
             let functions: Vec<IndexedFunction<'_>> = [[1_u8; LEN], [2; LEN], [1; LEN]]
@@ -74,6 +77,6 @@ mod tests {
             std::fs::read(path).is_ok_and(|seed| seed == image),
             "write the seed anew with WRITE_SEEDS=1"
         );
-        attach_any(&image);
+        open_any(&image);
     }
 }

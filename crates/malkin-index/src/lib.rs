@@ -4,8 +4,8 @@
 //! Keyed by *distinct* signature: millions of functions share far fewer signatures, so a signature is banded, compared and
 //! scored once, whatever number of functions carry it. Layout: immutable segments of sorted arrays, one for each batch of
 //! samples inserted, merged into larger ones as they gather; deletions and changed facts live in a small table beside each
-//! segment. [`Index`] is the writer, [`Snapshot`] a reader that no later write disturbs. A segment is one image of bytes
-//! (docs/formats.md) that can be written to a file as it is: [`Merged::image`], [`Index::attach`].
+//! segment. [`IndexWriter`] is the writer, [`IndexReader`] a reader that no later write disturbs. A segment is one image of bytes
+//! (docs/formats.md) that can be written to a file as it is: [`Merged::image`], [`IndexWriter::open_segment`].
 //!
 //! Not here: scores of functions and what follows from them (`malkin-matching`), the truth (`malkin-store`, from which an
 //! index can be rebuilt at any time), files (`malkin-service`). Floor 2: no clock, thread or environment.
@@ -14,19 +14,22 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
 
 mod error;
-mod index;
 mod merge;
+mod numbers;
+mod reader;
 mod sample;
 mod scratch;
 mod segment;
-mod snapshot;
+mod segment_entry;
 mod stats;
+mod writer;
 
 pub use error::{ImageError, IndexError};
-pub use index::Index;
 pub use merge::{MergePlan, Merged};
+pub use numbers::{FunctionNo, FunctionRef, SampleNo, SignatureNo};
+pub use reader::{Close, IndexReader};
 pub use sample::{IndexedFunction, NewSample, SampleFacts};
 pub use scratch::Scratch;
 pub use segment::checksum;
-pub use snapshot::{Close, FunctionNo, FunctionRef, SampleNo, SignatureNo, Snapshot};
 pub use stats::IndexStats;
+pub use writer::IndexWriter;

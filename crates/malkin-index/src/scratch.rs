@@ -1,8 +1,8 @@
 //! Working memory of candidate searches, kept by the caller so that a search allocates nothing.
 
-use crate::snapshot::SignatureNo;
+use crate::numbers::SignatureNo;
 
-/// Working memory of candidate searches: four bytes for each distinct signature of the largest snapshot it was used with.
+/// Working memory of candidate searches: four bytes for each distinct signature of the largest reader it was used with.
 /// One for each thread; may be used with different snapshots in turn.
 #[derive(Debug, Default)]
 pub struct Scratch {

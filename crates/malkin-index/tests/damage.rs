@@ -1,7 +1,7 @@
 //! Images that are not what this program wrote: refused or answered from, but nothing ends the process.
 
 use malkin_codehash::Projection;
-use malkin_index::{ImageError, Index, IndexedFunction, SampleFacts, Scratch};
+use malkin_index::{ImageError, IndexWriter, IndexedFunction, SampleFacts, Scratch};
 use malkin_report::{BlockHash, FunctionId, PicHash, SampleId};
 use proptest::prelude::*;
 
@@ -9,7 +9,7 @@ const LEN: usize = 64;
 
 /// Some samples with signatures, PicHashes and blocks in common.
 fn image() -> Vec<u8> {
-    let mut index = Index::new(Projection::default(), LEN);
+    let mut index = IndexWriter::new(Projection::default(), LEN);
     for sample in 0..4_i64 {
         let signatures: Vec<Vec<u8>> = (0..8_u8).map(|n| vec![n % 3 + sample as u8 % 2; LEN]).collect();
         let blocks = [BlockHash::new(5), BlockHash::new(sample as u64 + 100)];
@@ -31,34 +31,34 @@ fn image() -> Vec<u8> {
     index.canonical().expect("the index can be merged").expect("there is something in it")
 }
 
-fn empty() -> Index {
-    Index::new(Projection::default(), LEN)
+fn empty() -> IndexWriter {
+    IndexWriter::new(Projection::default(), LEN)
 }
 
 /// Asks everything there is to ask.
-fn ask(index: &mut Index) {
-    let snapshot = index.snapshot();
+fn ask(index: &mut IndexWriter) {
+    let reader = index.reader();
     let mut scratch = Scratch::new();
     for byte in 0..4_u8 {
         let query = [byte; LEN];
-        for number in snapshot.candidates(&query, 1, &mut scratch).to_vec() {
-            for found in snapshot.functions_of(number) {
-                let _ = (snapshot.sample_id(found.sample), snapshot.function_id(found));
+        for number in reader.candidates(&query, 1, &mut scratch).to_vec() {
+            for found in reader.functions_of(number) {
+                let _ = (reader.sample_id(found.sample), reader.function_id(found));
             }
-            let _ = snapshot.equal_positions(&query, number);
+            let _ = reader.equal_positions(&query, number);
         }
-        for close in snapshot.exact(&query, 10) {
-            let _ = snapshot.functions_of(close.signature).count();
+        for close in reader.exact(&query, 10) {
+            let _ = reader.functions_of(close.signature).count();
         }
     }
     for hash in 0..105 {
-        let _ = snapshot.with_pichash(PicHash::new(hash)).count();
-        let _ = snapshot.with_block(BlockHash::new(hash)).count();
+        let _ = reader.with_pichash(PicHash::new(hash)).count();
+        let _ = reader.with_block(BlockHash::new(hash)).count();
     }
     for id in 0..4 {
-        if let Some(number) = snapshot.sample_no(SampleId::new(id)) {
-            snapshot.functions_in(number).for_each(|found| {
-                let _ = snapshot.function_id(found);
+        if let Some(number) = reader.sample_no(SampleId::new(id)) {
+            reader.functions_in(number).for_each(|found| {
+                let _ = reader.function_id(found);
             });
         }
     }
@@ -67,9 +67,9 @@ fn ask(index: &mut Index) {
     let _ = index.canonical();
 }
 
-fn attach(image: Vec<u8>) -> Result<Index, ImageError> {
+fn open(image: Vec<u8>) -> Result<IndexWriter, ImageError> {
     let mut index = empty();
-    index.attach(image, 1, |_, _| Some(SampleFacts::default()))?;
+    index.open_segment(image, 1, |_, _| Some(SampleFacts::default()))?;
     Ok(index)
 }
 
@@ -83,7 +83,7 @@ proptest! {
             let at = at.index(image.len());
             image[at] = value;
         }
-        if let Ok(mut index) = attach(image) {
+        if let Ok(mut index) = open(image) {
             ask(&mut index);
         }
     }
@@ -92,27 +92,27 @@ proptest! {
     fn a_cut_image_is_refused(at in any::<prop::sample::Index>()) {
         let mut image = image();
         image.truncate(at.index(image.len()));
-        prop_assert!(attach(image).is_err());
+        prop_assert!(open(image).is_err());
     }
 }
 
 #[test]
 fn the_image_itself_is_taken() {
-    ask(&mut attach(image()).unwrap());
+    ask(&mut open(image()).unwrap());
 }
 
 #[test]
 fn images_of_others_are_told_apart() {
-    assert_eq!(attach(b"GIF89a, and more than a header of a segment, so that only the first bytes tell: no segment at all.".to_vec()).unwrap_err(), ImageError::NoImage);
+    assert_eq!(open(b"GIF89a, and more than a header of a segment, so that only the first bytes tell: no segment at all.".to_vec()).unwrap_err(), ImageError::NoImage);
     let mut newer = image();
     newer[8] = 99;
-    assert!(matches!(attach(newer), Err(ImageError::Version { found: 99, .. })));
+    assert!(matches!(open(newer), Err(ImageError::Version { found: 99, .. })));
     let mut longer = image();
     longer.push(0);
-    assert_eq!(attach(longer).unwrap_err(), ImageError::Truncated);
+    assert_eq!(open(longer).unwrap_err(), ImageError::Truncated);
     let told = |_, _| Some(SampleFacts::default());
-    let mut other = Index::made_by(Projection::default(), LEN, "another escaper");
-    assert_eq!(other.attach(image(), 1, told), Err(ImageError::Foreign));
-    let mut other = Index::new(Projection::random(&[(4, 10)], 1, LEN).unwrap(), LEN);
-    assert_eq!(other.attach(image(), 1, told), Err(ImageError::Foreign));
+    let mut other = IndexWriter::with_fingerprint(Projection::default(), LEN, "another escaper");
+    assert_eq!(other.open_segment(image(), 1, told), Err(ImageError::Foreign));
+    let mut other = IndexWriter::new(Projection::random(&[(4, 10)], 1, LEN).unwrap(), LEN);
+    assert_eq!(other.open_segment(image(), 1, told), Err(ImageError::Foreign));
 }

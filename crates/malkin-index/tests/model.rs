@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use malkin_codehash::{Projection, equal_positions};
-use malkin_index::{Index, IndexError, IndexedFunction, NewSample, SampleFacts, Scratch, Snapshot};
+use malkin_index::{IndexError, IndexReader, IndexWriter, IndexedFunction, NewSample, SampleFacts, Scratch};
 use malkin_report::{BlockHash, FamilyId, FunctionId, PicHash, SampleId};
 use proptest::prelude::*;
 
@@ -94,7 +94,12 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..30)
 }
 
-fn insert(index: &mut Index, id: i64, facts: SampleFacts, functions: &[Function]) -> Result<(), IndexError> {
+fn insert(
+    index: &mut IndexWriter,
+    id: i64,
+    facts: SampleFacts,
+    functions: &[Function],
+) -> Result<(), IndexError> {
     let indexed: Vec<IndexedFunction<'_>> = functions
         .iter()
         .map(|function| IndexedFunction {
@@ -107,7 +112,7 @@ fn insert(index: &mut Index, id: i64, facts: SampleFacts, functions: &[Function]
     index.insert_sample(SampleId::new(id), facts, &indexed)
 }
 
-fn apply(index: &mut Index, model: &mut Model, step: Step) {
+fn apply(index: &mut IndexWriter, model: &mut Model, step: Step) {
     match step {
         Step::Insert(id, facts, functions) => {
             let done = insert(index, id, facts, &functions);
@@ -136,7 +141,7 @@ fn apply(index: &mut Index, model: &mut Model, step: Step) {
         }
         Step::Merge => {
             while let Some(plan) = index.plan_merge() {
-                assert!(index.install(plan.run().expect("segments can be merged")));
+                assert!(index.commit_merge(plan.run().expect("segments can be merged")));
             }
         }
         Step::Restart(gone) => {
@@ -145,7 +150,7 @@ fn apply(index: &mut Index, model: &mut Model, step: Step) {
             let mut fresh = index.emptied();
             if let Some(image) = image {
                 let told = |id: SampleId, _| model.0.get(&id.get()).map(|(facts, _)| *facts);
-                assert_eq!(fresh.attach(image, 7, told), Ok(model.0.len()));
+                assert_eq!(fresh.open_segment(image, 7, told), Ok(model.0.len()));
             }
             *index = fresh;
         }
@@ -157,11 +162,11 @@ fn apply(index: &mut Index, model: &mut Model, step: Step) {
 }
 
 /// Everything the index can be asked, against the model.
-fn check(snapshot: &Snapshot, model: &Model, queries: &[Vec<u8>]) {
+fn check(reader: &IndexReader, model: &Model, queries: &[Vec<u8>]) {
     let ids = |found: &mut dyn Iterator<Item = malkin_index::FunctionRef>| -> BTreeSet<(i64, i64)> {
         let mut seen = BTreeSet::new();
         for function in found {
-            let id = (snapshot.sample_id(function.sample).get(), snapshot.function_id(function).get());
+            let id = (reader.sample_id(function.sample).get(), reader.function_id(function).get());
             assert!(seen.insert(id), "{id:?} is named twice");
         }
         seen
@@ -169,18 +174,18 @@ fn check(snapshot: &Snapshot, model: &Model, queries: &[Vec<u8>]) {
     let mut scratch = Scratch::new();
     for query in queries {
         for required in [0, 1, 2, 3, 20, 21] {
-            let found = snapshot.candidates(query, required, &mut scratch).to_vec();
-            let found = ids(&mut found.iter().flat_map(|number| snapshot.functions_of(*number)));
+            let found = reader.candidates(query, required, &mut scratch).to_vec();
+            let found = ids(&mut found.iter().flat_map(|number| reader.functions_of(*number)));
             let expected = model.found(|function| {
                 required > 0
-                    && shared_bands(snapshot.projection(), query, &function.minhash) >= required as usize
+                    && shared_bands(reader.projection(), query, &function.minhash) >= required as usize
             });
             assert_eq!(found, expected, "candidates for k = {required}");
         }
         for min_equal in [1, 33, 64] {
-            let close = snapshot.exact(query, min_equal);
-            assert!(close.iter().all(|c| c.equal == equal_positions(query, snapshot.signature(c.signature))));
-            let found = ids(&mut close.iter().flat_map(|close| snapshot.functions_of(close.signature)));
+            let close = reader.exact(query, min_equal);
+            assert!(close.iter().all(|c| c.equal == equal_positions(query, reader.signature(c.signature))));
+            let found = ids(&mut close.iter().flat_map(|close| reader.functions_of(close.signature)));
             let expected = model.found(|function| {
                 let same_length = query.len() == LEN && function.minhash.len() == LEN;
                 same_length
@@ -191,15 +196,15 @@ fn check(snapshot: &Snapshot, model: &Model, queries: &[Vec<u8>]) {
         }
     }
     for hash in 0..6 {
-        let found = ids(&mut snapshot.with_pichash(PicHash::new(hash)));
+        let found = ids(&mut reader.with_pichash(PicHash::new(hash)));
         assert_eq!(found, model.found(|function| hash != 0 && function.pichash == hash));
-        let found = ids(&mut snapshot.with_block(BlockHash::new(hash)));
+        let found = ids(&mut reader.with_block(BlockHash::new(hash)));
         assert_eq!(found, model.found(|function| function.blocks.contains(&BlockHash::new(hash))));
     }
     for id in 0..12 {
-        let number = snapshot.sample_no(SampleId::new(id));
-        assert_eq!(number.map(|number| snapshot.sample_facts(number)), model.0.get(&id).map(|entry| entry.0));
-        assert!(number.is_none_or(|number| snapshot.sample_id(number) == SampleId::new(id)));
+        let number = reader.sample_no(SampleId::new(id));
+        assert_eq!(number.map(|number| reader.sample_facts(number)), model.0.get(&id).map(|entry| entry.0));
+        assert!(number.is_none_or(|number| reader.sample_id(number) == SampleId::new(id)));
     }
 }
 
@@ -215,18 +220,18 @@ proptest! {
 
     #[test]
     fn answers_are_those_of_the_model(steps in steps(), queries in prop::collection::vec(signature(), 1..4)) {
-        let (mut index, mut model) = (Index::made_by(Projection::default(), LEN, "test"), Model::default());
+        let (mut index, mut model) = (IndexWriter::with_fingerprint(Projection::default(), LEN, "test"), Model::default());
         let mut earlier = Vec::new();
         for (at, step) in steps.into_iter().enumerate() {
             apply(&mut index, &mut model, step);
             if at % 5 == 0 {
-                earlier.push((index.snapshot(), model.clone()));
+                earlier.push((index.reader(), model.clone()));
             }
         }
-        check(&index.snapshot(), &model, &queries);
+        check(&index.reader(), &model, &queries);
         // What was written since does not show in snapshots taken before.
-        for (snapshot, model) in earlier {
-            check(&snapshot, &model, &queries);
+        for (reader, model) in earlier {
+            check(&reader, &model, &queries);
         }
         prop_assert_eq!(index.stats().samples, model.0.len());
         prop_assert_eq!(index.stats().functions, model.functions().count());
@@ -242,7 +247,7 @@ proptest! {
     fn inserting_at_once_equals_inserting_one_by_one(samples in prop::collection::vec((facts(), functions()), 0..8),
                                                      queries in prop::collection::vec(signature(), 1..3)) {
         let mut model = Model::default();
-        let mut single = Index::new(Projection::default(), LEN);
+        let mut single = IndexWriter::new(Projection::default(), LEN);
         for (id, (facts, functions)) in samples.into_iter().enumerate() {
             apply(&mut single, &mut model, Step::Insert(id as i64, facts, functions));
         }
@@ -257,9 +262,9 @@ proptest! {
         let samples: Vec<NewSample<'_>> = model.0.iter().zip(&indexed).map(|((id, (facts, _)), functions)| {
             NewSample { id: SampleId::new(*id), facts: *facts, token: 0, functions }
         }).collect();
-        let mut batch = Index::new(Projection::default(), LEN);
+        let mut batch = IndexWriter::new(Projection::default(), LEN);
         batch.insert_samples(&samples).unwrap();
-        check(&batch.snapshot(), &model, &queries);
+        check(&batch.reader(), &model, &queries);
     }
 }
 
@@ -267,7 +272,7 @@ proptest! {
 fn a_merge_that_was_overtaken_keeps_what_happened_meanwhile() {
     let function =
         |id, byte| Function { id, pichash: 1, minhash: vec![byte; LEN], blocks: vec![BlockHash::new(5)] };
-    let (mut index, mut model) = (Index::new(Projection::default(), LEN), Model::default());
+    let (mut index, mut model) = (IndexWriter::new(Projection::default(), LEN), Model::default());
     // Large enough that inserting does not merge by itself.
     let large = |first: i64| (0..9000).map(|n| function(first + n, (n % 200) as u8)).collect::<Vec<_>>();
     for id in 0..2 {
@@ -281,18 +286,18 @@ fn a_merge_that_was_overtaken_keeps_what_happened_meanwhile() {
     apply(&mut index, &mut model, Step::Remove(1));
     apply(&mut index, &mut model, Step::Insert(2, changed, vec![function(7, 9)]));
     // Sample 1 was alone in its segment, which is gone: the plan does not apply any more.
-    assert!(!index.install(overtaken.run().unwrap()));
+    assert!(!index.commit_merge(overtaken.run().unwrap()));
     apply(&mut index, &mut model, Step::Insert(1, changed, large(50_000)));
-    assert!(!index.install(plan.run().unwrap()));
+    assert!(!index.commit_merge(plan.run().unwrap()));
     let plan = index.plan_merge().expect("there are two large segments again");
     apply(&mut index, &mut model, Step::Facts(0, SampleFacts::default()));
-    assert!(index.install(plan.run().expect("segments can be merged")));
-    check(&index.snapshot(), &model, &[vec![9; LEN], vec![77; LEN]]);
+    assert!(index.commit_merge(plan.run().expect("segments can be merged")));
+    check(&index.reader(), &model, &[vec![9; LEN], vec![77; LEN]]);
 }
 
 #[test]
 fn a_refused_sample_changes_nothing() {
-    let mut index = Index::new(Projection::default(), LEN);
+    let mut index = IndexWriter::new(Projection::default(), LEN);
     let minhash = vec![1; LEN];
     let good =
         IndexedFunction { id: FunctionId::new(1), pichash: PicHash::new(1), minhash: &minhash, blocks: &[] };
@@ -308,6 +313,6 @@ fn a_refused_sample_changes_nothing() {
     );
     let twice = NewSample { id: sample, facts, token: 0, functions: &[good] };
     assert_eq!(index.insert_samples(&[twice, twice]), Err(IndexError::SampleExists(sample)));
-    assert_eq!(index.stats(), Index::new(Projection::default(), LEN).stats());
+    assert_eq!(index.stats(), IndexWriter::new(Projection::default(), LEN).stats());
     assert!(!index.contains(sample));
 }

@@ -12,18 +12,18 @@ use malkin_report::{
 };
 
 use crate::banding::Banding;
-use crate::control::{Control, MatchError, proceed};
-use crate::own::OwnFunction;
+use crate::hits::{Hit, Hits};
 use crate::parameters::MatchParameters;
-use crate::scored::{Hit, Scored};
+use crate::progress::{Control, MatchError, proceed};
+use crate::query_side::OwnFunction;
 
 /// Matches between two checkpoints, some milliseconds of work.
 const CHECKPOINT_EVERY: usize = 1 << 15;
 /// Stands for foreign samples nobody has a record of.
 const UNKNOWN: u32 = u32::MAX;
 
-impl<'a> Scored<'a> {
-    /// The result. `entry` gives the records of the samples named by [`Scored::samples`]; matches with a sample it does not
+impl<'a> Hits<'a> {
+    /// The result. `entry` gives the records of the samples named by [`Hits::samples`]; matches with a sample it does not
     /// know (deleted in the meantime) are left out as if they had never been found.
     pub fn into_result<E: Into<Arc<SampleEntry>>>(
         self,
@@ -54,7 +54,7 @@ impl<'a> Scored<'a> {
             }
             since_checkpoint += 1 + self.hits(at).len();
             foreign.order(self.hits_mut(at));
-            tally.add(function, self.hits(at), &foreign, self.snapshot.num_positions());
+            tally.add(function, self.hits(at), &foreign, self.reader.num_positions());
             banding.add(foreign.known(self.hits(at)), |hit| foreign.rank(hit));
         }
         let mut minhash = tally.minhash.counts;
@@ -75,7 +75,7 @@ impl<'a> Scored<'a> {
 /// A result whose matches are in their short form.
 #[derive(Debug)]
 pub struct Answer<'a> {
-    scored: Scored<'a>,
+    scored: Hits<'a>,
     foreign: Foreign,
     rest: MatchingResult,
 }
@@ -111,14 +111,14 @@ impl Answer<'_> {
     /// The matches of an own function, ascending by family, sample, function.
     pub fn matches(&self, at: usize) -> impl Iterator<Item = MatchTuple> {
         let scored = &self.scored;
-        let positions = scored.snapshot.num_positions();
+        let positions = scored.reader.num_positions();
         let implied = scored.parameters.pichash_implies_minhash;
         self.foreign.known(scored.hits(at)).iter().map(move |hit| {
             let sample = &self.foreign.samples[self.foreign.rank(hit) as usize];
             MatchTuple {
                 family_id: sample.family_id,
                 sample_id: sample.sample_id,
-                function_id: scored.snapshot.function_id(hit.function),
+                function_id: scored.reader.function_id(hit.function),
                 score: hit.score(positions, implied),
                 flags: flags(hit, sample),
             }
@@ -143,22 +143,22 @@ fn flags(hit: &Hit, sample: &SampleEntry) -> MatchFlags {
 #[derive(Debug)]
 struct Foreign {
     samples: Vec<Arc<SampleEntry>>,
-    /// By sample number of the snapshot.
+    /// By sample number of the reader.
     ranks: Vec<u32>,
 }
 
 impl Foreign {
     fn gather<E: Into<Arc<SampleEntry>>>(
-        scored: &Scored<'_>,
+        scored: &Hits<'_>,
         mut entry: impl FnMut(SampleId) -> Option<E>,
     ) -> Self {
         let known = scored.touched().iter().filter_map(|number| {
-            let found = entry(scored.snapshot.sample_id(*number))?;
+            let found = entry(scored.reader.sample_id(*number))?;
             Some((*number, found.into()))
         });
         let mut known: Vec<(SampleNo, Arc<SampleEntry>)> = known.collect();
         known.sort_by_key(|(_, sample)| (sample.family_id, sample.sample_id));
-        let mut ranks = vec![UNKNOWN; scored.snapshot.num_sample_slots()];
+        let mut ranks = vec![UNKNOWN; scored.reader.num_sample_slots()];
         for (rank, (number, _)) in known.iter().enumerate() {
             ranks[number.index()] = rank as u32;
         }
@@ -213,7 +213,7 @@ struct SampleTally {
 }
 
 impl Tally {
-    fn new(scored: &Scored<'_>, samples: usize) -> Self {
+    fn new(scored: &Hits<'_>, samples: usize) -> Self {
         let flag_tally = |flag| FlagTally {
             flag,
             counts: MatchCounts {
@@ -223,7 +223,7 @@ impl Tally {
                 num_self_matches: 0,
                 bytes_matched: Amount::ZERO,
             },
-            seen: vec![0; scored.snapshot.num_function_slots().div_ceil(64)],
+            seen: vec![0; scored.reader.num_function_slots().div_ceil(64)],
         };
         let none = SampleTally {
             appeared: false,

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use malkin_report::{FamilyId, MatchFlags, MatchingResult, SampleId};
 
-use crate::flat::{FlatMatch, by_function, flatten};
+use crate::flat_matches::{FlatMatch, by_function, flatten};
 
 /// Unique code of this many bytes is half as convincing as any amount can be.
 const CONVINCING_BYTES: f64 = 1024.0;

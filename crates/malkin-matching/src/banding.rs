@@ -2,8 +2,8 @@
 
 use malkin_report::{BandingReport, MatchFlags, Missed, SampleId};
 
+use crate::hits::Hit;
 use crate::parameters::MatchParameters;
-use crate::scored::Hit;
 
 /// Counts; without effect when the comparison is not exact.
 pub(crate) struct Banding {

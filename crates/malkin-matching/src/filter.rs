@@ -10,7 +10,7 @@ use malkin_report::{
     FamilyId, FunctionId, MatchFlags, MatchTuple, MatchedSample, MatchingResult, SampleId, Va,
 };
 
-use crate::flat::{FlatMatch, by_function, flatten};
+use crate::flat_matches::{FlatMatch, by_function, flatten};
 use crate::unique_score::unique_scores;
 
 /// What to keep. Everything off by default; 0 and the empty text mean off, too. Filters apply in the order of the fields.

@@ -2,8 +2,8 @@
 
 use malkin_report::{FamilyId, FunctionMatch, MatchFlags, SampleId};
 
-use crate::own::OwnFunction;
 use crate::parameters::percentage;
+use crate::query_side::OwnFunction;
 
 /// Scores from here on count as a match: unlike elsewhere, the threshold itself is enough.
 const MATCHING_SCORE: f64 = 50.0;

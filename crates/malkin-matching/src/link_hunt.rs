@@ -1,5 +1,7 @@
 //! Link hunting: which single functions tie a sample to another family, the rare and strong ones first. Rules of MCRIT 1.9.0
 //! (`docs/reference/similarity.md` section 11).
+//!
+//! The program does not call this yet: it is here for the pages of results, with golden tests (`tests/golden/reading.rs`).
 
 mod clusters;
 
@@ -9,7 +11,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use malkin_report::{FamilyId, FunctionId, MatchFlags, SampleId, Va};
 
-use crate::flat::FlatMatch;
+use crate::flat_matches::FlatMatch;
 
 /// Bytes from which on a function counts as large.
 const LARGE: f64 = 300.0;

@@ -1,47 +1,40 @@
-//! The matchers: one pipeline, different sides.
+//! The matchers of the reference on one thread, and what the one of groups needs beforehand.
+//!
+//! The server runs the parts of a [`QueryPlan`] on several threads instead; of the functions here it calls [`plan_vs`] and
+//! [`match_query_function`]. [`match_all`] and [`match_vs`] are for tests, examples and callers with a single core.
 
 use malkin_codehash::Projection;
-use malkin_index::{FunctionRef, Index, IndexedFunction, NewSample, SampleFacts, Snapshot};
+use malkin_index::{FunctionRef, IndexReader, IndexWriter, IndexedFunction, NewSample, SampleFacts};
 
-use crate::control::{Control, MatchError};
-use crate::own::{OwnFunction, OwnSample};
+use crate::hits::Hits;
 use crate::parameters::MatchParameters;
-use crate::scan::{Scan, Workspace};
-use crate::scored::Scored;
+use crate::plan::{QueryPlan, Workspace};
+use crate::progress::{Control, MatchError};
+use crate::query_side::{OwnFunction, OwnSample};
 
-/// A stored sample against everything indexed (`matcher_sample`).
-pub fn match_sample<'a>(
-    snapshot: &Snapshot,
+/// A sample against everything indexed: a stored one (`matcher_sample`), or that of a report (`matcher_query`), whose number
+/// and those of its functions are the caller's, negative by custom.
+pub fn match_all<'a>(
+    reader: &IndexReader,
     own: OwnSample<'a>,
     parameters: MatchParameters,
     control: &mut dyn Control,
-) -> Result<Scored<'a>, MatchError> {
-    run(Scan::new(snapshot.clone(), own, parameters), control)
-}
-
-/// A report that is not stored against everything indexed (`matcher_query`). The number of the sample and those of its
-/// functions are the caller's, negative by custom.
-pub fn match_query<'a>(
-    snapshot: &Snapshot,
-    own: OwnSample<'a>,
-    parameters: MatchParameters,
-    control: &mut dyn Control,
-) -> Result<Scored<'a>, MatchError> {
-    run(Scan::new(snapshot.clone(), own, parameters), control)
+) -> Result<Hits<'a>, MatchError> {
+    run(QueryPlan::new(reader.clone(), own, parameters), control)
 }
 
 /// One function that is not stored against everything indexed (`matcher_query_function`). To leave the sample it was taken
 /// from out, give its number as that of the own sample: its functions then count as self matches.
 pub fn match_query_function<'a>(
-    snapshot: &Snapshot,
+    reader: &IndexReader,
     own: OwnSample<'a>,
     parameters: MatchParameters,
     control: &mut dyn Control,
-) -> Result<Scored<'a>, MatchError> {
+) -> Result<Hits<'a>, MatchError> {
     let too_small = own.functions.iter().find(|function| function.minhash.is_empty());
     match too_small {
         Some(function) => Err(MatchError::NotHashable(function.id)),
-        None => run(Scan::new(snapshot.clone(), own, parameters), control),
+        None => run(QueryPlan::new(reader.clone(), own, parameters), control),
     }
 }
 
@@ -55,41 +48,41 @@ pub fn match_vs<'a>(
     others: &[OwnSample<'_>],
     parameters: MatchParameters,
     control: &mut dyn Control,
-) -> Result<Scored<'a>, MatchError> {
-    run(scan_vs(projection, own, others, parameters), control)
+) -> Result<Hits<'a>, MatchError> {
+    run(plan_vs(projection, own, others, parameters), control)
 }
 
-/// The scan of [`match_vs`], for callers that run it in parts.
-pub fn scan_vs<'a>(
+/// The plan of [`match_vs`], for callers that run it in parts.
+pub fn plan_vs<'a>(
     projection: &Projection,
     own: OwnSample<'a>,
     others: &[OwnSample<'_>],
     parameters: MatchParameters,
-) -> Scan<'a> {
+) -> QueryPlan<'a> {
     let mut samples: Vec<OwnSample<'_>> = vec![own];
     for other in others {
         if samples.iter().all(|known| known.id != other.id) {
             samples.push(*other);
         }
     }
-    let snapshot = index_alone(projection, &samples);
-    let without = functions_without_pichash(&snapshot, &samples);
-    Scan::restricted(snapshot, own, parameters, Some(without))
+    let reader = index_alone(projection, &samples);
+    let without = functions_without_pichash(&reader, &samples);
+    QueryPlan::restricted(reader, own, parameters, Some(without))
 }
 
-fn run<'a>(scan: Scan<'a>, control: &mut dyn Control) -> Result<Scored<'a>, MatchError> {
+fn run<'a>(scan: QueryPlan<'a>, control: &mut dyn Control) -> Result<Hits<'a>, MatchError> {
     let part = scan.run(0..scan.num_units(), &mut Workspace::new(), control)?;
     Ok(scan.finish(vec![part]))
 }
 
-/// A snapshot that holds only these samples. What the index refuses (functions named twice, signatures of another length)
+/// A reader that holds only these samples. What the index refuses (functions named twice, signatures of another length)
 /// cannot come out of a store; if it does all the same, it has no part in the comparison.
-fn index_alone(projection: &Projection, samples: &[OwnSample<'_>]) -> Snapshot {
+fn index_alone(projection: &Projection, samples: &[OwnSample<'_>]) -> IndexReader {
     let signatures =
         samples.iter().flat_map(|sample| sample.functions).map(|function| function.minhash.as_bytes());
     let signature_len =
         signatures.map(<[u8]>::len).find(|len| *len > 0).unwrap_or(projection.signature_length());
-    let mut index = Index::new(projection.clone(), signature_len);
+    let mut index = IndexWriter::new(projection.clone(), signature_len);
     let usable = |function: &OwnFunction| {
         if function.minhash.as_bytes().len() == signature_len { signature_len } else { 0 }
     };
@@ -120,10 +113,10 @@ fn index_alone(projection: &Projection, samples: &[OwnSample<'_>]) -> Snapshot {
         .collect();
     // Ids are distinct, signatures of one length, and the functions fit in memory: nothing is left to refuse but the count.
     let _ = index.insert_samples(&new);
-    index.snapshot()
+    index.reader()
 }
 
-fn functions_without_pichash(snapshot: &Snapshot, samples: &[OwnSample<'_>]) -> Vec<FunctionRef> {
+fn functions_without_pichash(reader: &IndexReader, samples: &[OwnSample<'_>]) -> Vec<FunctionRef> {
     let mut without = Vec::new();
     for sample in samples {
         let mut ids: Vec<_> = sample
@@ -134,9 +127,9 @@ fn functions_without_pichash(snapshot: &Snapshot, samples: &[OwnSample<'_>]) -> 
             .collect();
         ids.sort_unstable();
         let functions =
-            snapshot.sample_no(sample.id).into_iter().flat_map(|number| snapshot.functions_in(number));
+            reader.sample_no(sample.id).into_iter().flat_map(|number| reader.functions_in(number));
         without
-            .extend(functions.filter(|function| ids.binary_search(&snapshot.function_id(*function)).is_ok()));
+            .extend(functions.filter(|function| ids.binary_search(&reader.function_id(*function)).is_ok()));
     }
     without
 }

@@ -1,5 +1,7 @@
 //! Two control flow graphs side by side: which of their nodes are alike, as colours. Rules and colours of MCRIT 1.9.0
 //! (`docs/reference/similarity.md` section 12).
+//!
+//! The program does not call this yet: it is here for the pages of results, with golden tests (`tests/golden/reading.rs`).
 
 mod distance;
 

@@ -1,9 +1,9 @@
 //! Groups of functions with equal PicHash: who is in them on the own side, and which indexed functions they bring.
 
-use malkin_index::{FunctionRef, SampleNo, Snapshot};
+use malkin_index::{FunctionRef, IndexReader, SampleNo};
 use malkin_report::{FunctionId, PicHash};
 
-use crate::own::OwnFunction;
+use crate::query_side::OwnFunction;
 
 /// Own functions by PicHash.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ impl PicGroups {
         at: usize,
         own: Option<SampleNo>,
         pichash_size: u64,
-        snapshot: &Snapshot,
+        reader: &IndexReader,
         matches: &mut PicMatches,
     ) {
         matches.foreign.clear();
@@ -55,7 +55,7 @@ impl PicGroups {
         let mut add = |function: FunctionRef| {
             indexed += 1;
             if own == Some(function.sample) {
-                matches.own.push(snapshot.function_id(function));
+                matches.own.push(reader.function_id(function));
             } else {
                 matches.foreign.push(function);
             }
@@ -63,7 +63,7 @@ impl PicGroups {
         match (&self.without, pichash.get()) {
             (Some(without), 0) => without.iter().copied().for_each(&mut add),
             (None, 0) => return,
-            _ => snapshot.with_pichash(pichash).for_each(&mut add),
+            _ => reader.with_pichash(pichash).for_each(&mut add),
         }
         // A PicHash that nothing indexed has forms no group, not even of equal own functions.
         if indexed > 0 {

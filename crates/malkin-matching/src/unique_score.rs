@@ -1,10 +1,12 @@
 //! How much of a sample was seen in one family only, for each foreign sample.
+//!
+//! The program does not call this yet: it is here for the pages of results, with golden tests (`tests/golden/reading.rs`).
 
 use std::collections::BTreeMap;
 
 use malkin_report::{Amount, MatchingResult, SampleId};
 
-use crate::flat::{by_function, flatten};
+use crate::flat_matches::{by_function, flatten};
 
 /// What a foreign sample shares with the own one that no other family has. Libraries count as families.
 #[derive(Clone, Copy, PartialEq, Debug)]

@@ -5,10 +5,10 @@
 use std::ops::ControlFlow;
 
 use malkin_codehash::Projection;
-use malkin_index::{Index, IndexedFunction, SampleFacts, Snapshot};
+use malkin_index::{IndexReader, IndexWriter, IndexedFunction, SampleFacts};
 use malkin_matching::{
-    CrossError, MatchError, MatchParameters, OwnFunction, OwnSample, Progress, Unlimited, cross,
-    match_query_function, match_sample,
+    CrossError, MatchError, MatchParameters, NeverCancelled, OwnFunction, OwnSample, Progress, cross,
+    match_all, match_query_function,
 };
 use malkin_report::{
     Architecture, FamilyId, FunctionId, MatchInfo, MatcherKind, MatchingResult, MinHash, OtherSamples,
@@ -30,8 +30,8 @@ fn functions(sample: i64) -> Vec<OwnFunction> {
         .collect()
 }
 
-fn index(samples: std::ops::Range<i64>) -> Index {
-    let mut index = Index::new(Projection::default(), 64);
+fn index(samples: std::ops::Range<i64>) -> IndexWriter {
+    let mut index = IndexWriter::new(Projection::default(), 64);
     for sample in samples {
         let functions = functions(sample);
         let indexed: Vec<IndexedFunction<'_>> = functions
@@ -73,26 +73,28 @@ fn info() -> MatchInfo {
     MatchInfo { job: None, sample: entry(SampleId::new(0)), kind: MatcherKind::Sample }
 }
 
-fn result(snapshot: &Snapshot, known: impl Fn(SampleId) -> bool) -> MatchingResult {
+fn result(reader: &IndexReader, known: impl Fn(SampleId) -> bool) -> MatchingResult {
     let functions = functions(0);
     let own = OwnSample { id: SampleId::new(0), functions: &functions };
-    let scored = match_sample(snapshot, own, MatchParameters::default(), &mut Unlimited).unwrap();
-    scored.into_result(info(), OtherSamples::All, |id| known(id).then(|| entry(id)), &mut Unlimited).unwrap()
+    let scored = match_all(reader, own, MatchParameters::default(), &mut NeverCancelled).unwrap();
+    scored
+        .into_result(info(), OtherSamples::All, |id| known(id).then(|| entry(id)), &mut NeverCancelled)
+        .unwrap()
 }
 
 #[test]
 fn a_sample_without_record_leaves_no_trace() {
     let deleted = SampleId::new(2);
     let mut index = index(0..4);
-    let without_record = result(&index.snapshot(), |id| id != deleted);
+    let without_record = result(&index.reader(), |id| id != deleted);
     index.remove_sample(deleted).unwrap();
-    assert_eq!(without_record, result(&index.snapshot(), |_| true));
+    assert_eq!(without_record, result(&index.reader(), |_| true));
     assert_eq!(without_record.samples.len(), 2);
 }
 
 #[test]
 fn a_function_that_many_families_share_weighs_less() {
-    let result = result(&index(0..6).snapshot(), |_| true);
+    let result = result(&index(0..6).reader(), |_| true);
     let sample = &result.samples[0];
     assert_eq!(sample.bytes.score_weighted.get().to_bits(), 80.0_f64.to_bits());
     // Five families: divided by 1 + floor(log2(5)) = 3, function by function.
@@ -102,7 +104,7 @@ fn a_function_that_many_families_share_weighs_less() {
 
 #[test]
 fn scoring_and_summing_up_can_be_cancelled() {
-    let snapshot = index(0..4).snapshot();
+    let reader = index(0..4).reader();
     let functions = functions(0);
     let own = OwnSample { id: SampleId::new(0), functions: &functions };
     for exact in [false, true] {
@@ -112,12 +114,12 @@ fn scoring_and_summing_up_can_be_cancelled() {
             seen.push(progress);
             if seen.len() == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        assert_eq!(match_sample(&snapshot, own, parameters, &mut third).err(), Some(MatchError::Cancelled));
+        assert_eq!(match_all(&reader, own, parameters, &mut third).err(), Some(MatchError::Cancelled));
         assert!(
             seen.windows(2).all(|pair| pair[0].done <= pair[1].done && pair[1].done <= pair[1].total),
             "{seen:?}"
         );
-        let scored = match_sample(&snapshot, own, parameters, &mut Unlimited).unwrap();
+        let scored = match_all(&reader, own, parameters, &mut NeverCancelled).unwrap();
         let mut at_once = |_: Progress| ControlFlow::Break(());
         let cancelled = scored.into_result(info(), OtherSamples::All, |id| Some(entry(id)), &mut at_once);
         assert_eq!(cancelled.err(), Some(MatchError::Cancelled));
@@ -126,12 +128,12 @@ fn scoring_and_summing_up_can_be_cancelled() {
 
 #[test]
 fn more_matches_than_memory_allows_are_an_error() {
-    let snapshot = index(0..40).snapshot();
+    let reader = index(0..40).reader();
     let functions = functions(0);
     let own = OwnSample { id: SampleId::new(0), functions: &functions };
     for exact in [false, true] {
         let parameters = MatchParameters { exact, max_memory: 4096, ..MatchParameters::default() };
-        let refused = match_sample(&snapshot, own, parameters, &mut Unlimited).err();
+        let refused = match_all(&reader, own, parameters, &mut NeverCancelled).err();
         assert_eq!(refused, Some(MatchError::BudgetExceeded { limit: 4096 }));
     }
 }
@@ -143,7 +145,8 @@ fn a_function_without_signature_cannot_be_asked_for_alone() {
     functions[0].minhash = MinHash::empty();
     let own = OwnSample { id: SampleId::new(-1), functions: &functions };
     let refused =
-        match_query_function(&index(0..1).snapshot(), own, MatchParameters::default(), &mut Unlimited).err();
+        match_query_function(&index(0..1).reader(), own, MatchParameters::default(), &mut NeverCancelled)
+            .err();
     assert_eq!(refused, Some(MatchError::NotHashable(FunctionId::new(0))));
 }
 

@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use malkin_codehash::Projection;
-use malkin_index::{Index, IndexedFunction, SampleFacts};
+use malkin_index::{IndexWriter, IndexedFunction, SampleFacts};
 use malkin_matching::{
-    MatchParameters, OwnFunction, OwnSample, Scan, Unlimited, Workspace, match_query, match_sample, match_vs,
+    MatchParameters, NeverCancelled, OwnFunction, OwnSample, QueryPlan, Workspace, match_all, match_vs,
 };
 use malkin_report::{
     Architecture, FamilyId, FunctionId, MatchInfo, MatcherKind, MinHash, OtherSamples, PicHash, SampleEntry,
@@ -343,8 +343,8 @@ impl Naive<'_> {
     }
 }
 
-fn index(samples: &[Sample]) -> Index {
-    let mut index = Index::new(Projection::default(), LEN);
+fn index(samples: &[Sample]) -> IndexWriter {
+    let mut index = IndexWriter::new(Projection::default(), LEN);
     for sample in samples {
         let functions: Vec<IndexedFunction<'_>> = sample
             .functions
@@ -362,12 +362,12 @@ fn index(samples: &[Sample]) -> Index {
     index
 }
 
-fn to_json(scored: malkin_matching::Scored<'_>, own: &Sample, samples: &[Sample]) -> Value {
+fn to_json(scored: malkin_matching::Hits<'_>, own: &Sample, samples: &[Sample]) -> Value {
     let info = MatchInfo { job: None, sample: own.entry.clone(), kind: MatcherKind::Sample };
     let entry = |id: SampleId| {
         samples.iter().map(|sample| &sample.entry).find(|entry| entry.sample_id == id).cloned()
     };
-    let result = scored.into_result(info, OtherSamples::All, entry, &mut Unlimited).unwrap();
+    let result = scored.into_result(info, OtherSamples::All, entry, &mut NeverCancelled).unwrap();
     let mut json: Value = serde_json::from_slice(&matching_result_to_json(&result, false)).unwrap();
     json["matches"].take()
 }
@@ -393,8 +393,8 @@ proptest! {
             own: sample, indexed: indexed(&samples), zero_is_a_pichash: false, parameters,
             projection: Projection::default(),
         };
-        let snapshot = index(&samples).snapshot();
-        let ours = to_json(match_sample(&snapshot, own(sample), parameters, &mut Unlimited).unwrap(), sample, &samples);
+        let reader = index(&samples).reader();
+        let ours = to_json(match_all(&reader, own(sample), parameters, &mut NeverCancelled).unwrap(), sample, &samples);
         prop_assert_eq!(ours, naive.matches(&samples));
     }
 
@@ -413,10 +413,10 @@ proptest! {
             foreign.filter(|pair| pair.1 != naive.own_id() && !by_pichash.contains(pair)).collect::<BTreeSet<_>>()
         };
         let (all, banded) = (pairs(true), pairs(false));
-        let scored = match_sample(&index(&samples).snapshot(), own(sample), parameters, &mut Unlimited).unwrap();
+        let scored = match_all(&index(&samples).reader(), own(sample), parameters, &mut NeverCancelled).unwrap();
         let info = MatchInfo { job: None, sample: sample.entry.clone(), kind: MatcherKind::Sample };
         let entry = |id: SampleId| samples.iter().map(|sample| sample.entry.clone()).find(|entry| entry.sample_id == id);
-        let result = scored.into_result(info, OtherSamples::All, entry, &mut Unlimited).unwrap();
+        let result = scored.into_result(info, OtherSamples::All, entry, &mut NeverCancelled).unwrap();
         prop_assert_eq!(result.exact.is_some(), parameters.band_matches_required > 0);
         if let Some(report) = result.exact {
             prop_assert_eq!(report.matches.found, all.len() as u64);
@@ -455,14 +455,14 @@ proptest! {
             own: &query, indexed: indexed(&all), zero_is_a_pichash: false, parameters,
             projection: Projection::default(),
         };
-        let snapshot = index(&all).snapshot();
-        let ours = to_json(match_query(&snapshot, own(&query), parameters, &mut Unlimited).unwrap(), &query, &all);
+        let reader = index(&all).reader();
+        let ours = to_json(match_all(&reader, own(&query), parameters, &mut NeverCancelled).unwrap(), &query, &all);
         prop_assert_eq!(ours, naive.matches(&all));
 
         // The same in three parts, as several threads would do it.
-        let scan = Scan::new(snapshot, own(&query), parameters);
+        let scan = QueryPlan::new(reader, own(&query), parameters);
         let third = scan.num_units().div_ceil(3);
-        let parts = [2, 0, 1].map(|n| scan.run(n * third..(n + 1) * third, &mut Workspace::new(), &mut Unlimited).unwrap());
+        let parts = [2, 0, 1].map(|n| scan.run(n * third..(n + 1) * third, &mut Workspace::new(), &mut NeverCancelled).unwrap());
         prop_assert_eq!(to_json(scan.finish(parts.into()), &query, &all), naive.matches(&all));
     }
 
@@ -476,7 +476,7 @@ proptest! {
             own: sample, indexed: indexed(ids.iter().map(|id| &samples[*id])), zero_is_a_pichash: true, parameters,
             projection: Projection::default(),
         };
-        let scored = match_vs(&Projection::default(), own(sample), &others, parameters, &mut Unlimited).unwrap();
+        let scored = match_vs(&Projection::default(), own(sample), &others, parameters, &mut NeverCancelled).unwrap();
         prop_assert_eq!(to_json(scored, sample, &samples), naive.matches(&samples));
     }
 }

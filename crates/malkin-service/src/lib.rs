@@ -45,7 +45,7 @@ pub use import::{ImportError, Imported};
 pub use ingest::{IngestError, Ingested, check_report_start, ingest, read_report};
 pub use inspector::{INSPECTION_INTERVAL, Inspector};
 pub use lookup::FunctionPlace;
-pub use malkin_index::{IndexStats, Scratch, Snapshot};
+pub use malkin_index::{IndexReader, IndexStats, Scratch};
 pub use malkin_matching::{MatchParameters, ResultFilter, RuleOptions, YaraRule, yara_rule};
 pub use malkin_store::{Ceiling, Role};
 pub use memory::{IndexReport, Memory, Touched};

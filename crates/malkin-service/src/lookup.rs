@@ -22,11 +22,11 @@ pub struct FunctionPlace {
 impl Engine {
     /// Stored functions with a PicHash, ascending.
     pub fn with_pichash(&self, pichash: PicHash) -> Vec<FunctionPlace> {
-        let snapshot = self.memory().snapshot();
-        let places = snapshot.with_pichash(pichash).map(|found| FunctionPlace {
-            family: snapshot.sample_facts(found.sample).family_id,
-            sample: snapshot.sample_id(found.sample),
-            function: snapshot.function_id(found),
+        let reader = self.memory().reader();
+        let places = reader.with_pichash(pichash).map(|found| FunctionPlace {
+            family: reader.sample_facts(found.sample).family_id,
+            sample: reader.sample_id(found.sample),
+            function: reader.function_id(found),
         });
         let mut places: Vec<FunctionPlace> = places.collect();
         places.sort_unstable();
@@ -36,9 +36,9 @@ impl Engine {
 
     /// Basic blocks with a hash, each with the function it is in, ascending.
     pub fn with_block(&self, hash: BlockHash) -> Result<Vec<(FunctionPlace, Va)>, StoreError> {
-        let snapshot = self.memory().snapshot();
+        let reader = self.memory().reader();
         let mut ids: Vec<FunctionId> =
-            snapshot.with_block(hash).map(|found| snapshot.function_id(found)).collect();
+            reader.with_block(hash).map(|found| reader.function_id(found)).collect();
         ids.sort_unstable();
         ids.dedup();
         let mut places = Vec::new();

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use malkin_codehash::{ESCAPER_FINGERPRINT, Projection};
 use malkin_index::{
-    Index, IndexError, IndexStats, IndexedFunction, NewSample as IndexSample, SampleFacts, Snapshot,
+    IndexError, IndexReader, IndexStats, IndexWriter, IndexedFunction, NewSample as IndexSample, SampleFacts,
 };
 use malkin_report::{
     BlockHash, FamilyId, FunctionEntry, FunctionId, MinHash, PicHash, SampleEntry, SampleId,
@@ -46,8 +46,8 @@ pub struct Memory {
 struct Held {
     /// Held for the whole of a change of the corpus, store and index together.
     changes: Mutex<()>,
-    /// Held for moments only: to change the index or to take a snapshot of it.
-    index: RwLock<Index>,
+    /// Held for moments only: to change the index or to take a reader of it.
+    index: RwLock<IndexWriter>,
     /// Held while segments are merged, written or removed. Taken after `changes` if both are.
     tending: Mutex<()>,
     /// None if nothing is stored.
@@ -61,7 +61,7 @@ struct Held {
 impl Memory {
     /// An empty index that lives in memory only.
     pub fn new(projection: Projection, signature_len: usize) -> Self {
-        Self::over(Index::made_by(projection, signature_len, ESCAPER_FINGERPRINT), None)
+        Self::over(IndexWriter::with_fingerprint(projection, signature_len, ESCAPER_FINGERPRINT), None)
     }
 
     /// The index of a data directory: stored segments as far as the store agrees, and the rest from the store. Nothing is
@@ -76,7 +76,7 @@ impl Memory {
         data: &Path,
         store: &dyn Store,
     ) -> Result<Self, StoreError> {
-        let index = Index::made_by(projection, signature_len, ESCAPER_FINGERPRINT);
+        let index = IndexWriter::with_fingerprint(projection, signature_len, ESCAPER_FINGERPRINT);
         let mut findings = Vec::new();
         if store.is_read_only() {
             let memory = Self::over(index, None);
@@ -96,7 +96,7 @@ impl Memory {
         Ok(memory)
     }
 
-    fn over(index: Index, files: Option<SegmentFiles>) -> Self {
+    fn over(index: IndexWriter, files: Option<SegmentFiles>) -> Self {
         let held = Arc::new(Held {
             changes: Mutex::new(()),
             index: RwLock::new(index),
@@ -110,8 +110,8 @@ impl Memory {
     }
 
     /// The state of now; later changes do not show in it.
-    pub fn snapshot(&self) -> Snapshot {
-        self.held.index.read().snapshot()
+    pub fn reader(&self) -> IndexReader {
+        self.held.index.read().reader()
     }
 
     /// Records of samples, those that there are. Most are remembered from earlier questions.
@@ -291,7 +291,7 @@ impl Held {
                     now
                 };
                 let taken = match files.read(label) {
-                    Ok(image) => index.attach(image, label, known).map_err(|error| error.to_string()),
+                    Ok(image) => index.open_segment(image, label, known).map_err(|error| error.to_string()),
                     Err(error) => Err(error.to_string()),
                 };
                 if let Err(error) = taken {
@@ -346,7 +346,11 @@ fn accept(
 }
 
 /// Reads samples from the store into the index, all or some; answers the number of functions with a signature.
-fn build(index: &mut Index, store: &dyn Store, only: Option<&HashSet<SampleId>>) -> Result<u64, StoreError> {
+fn build(
+    index: &mut IndexWriter,
+    store: &dyn Store,
+    only: Option<&HashSet<SampleId>>,
+) -> Result<u64, StoreError> {
     let tokens: HashMap<SampleId, u64> =
         store.indexed_samples()?.iter().map(|sample| (sample.sample_id, sample.token)).collect();
     let mut batch: Vec<(SampleEntry, Vec<IndexRow>)> = Vec::new();
@@ -372,9 +376,9 @@ fn build(index: &mut Index, store: &dyn Store, only: Option<&HashSet<SampleId>>)
     Ok(indexed)
 }
 
-fn merge_due(index: &mut Index) -> Result<(), StoreError> {
+fn merge_due(index: &mut IndexWriter) -> Result<(), StoreError> {
     while let Some(plan) = index.plan_merge() {
-        if !index.install(plan.run().map_err(damaged)?) {
+        if !index.commit_merge(plan.run().map_err(damaged)?) {
             break;
         }
     }
@@ -413,7 +417,7 @@ fn facts(sample: &SampleEntry) -> SampleFacts {
 }
 
 fn insert_stored(
-    index: &mut Index,
+    index: &mut IndexWriter,
     samples: &[(SampleEntry, Vec<IndexRow>)],
     tokens: &HashMap<SampleId, u64>,
 ) -> Result<(), StoreError> {
@@ -433,7 +437,10 @@ fn insert_stored(
     insert_rows(index, &samples)
 }
 
-fn insert_rows(index: &mut Index, samples: &[(&SampleEntry, u64, Vec<Row<'_>>)]) -> Result<(), StoreError> {
+fn insert_rows(
+    index: &mut IndexWriter,
+    samples: &[(&SampleEntry, u64, Vec<Row<'_>>)],
+) -> Result<(), StoreError> {
     let functions: Vec<Vec<IndexedFunction<'_>>> = samples
         .iter()
         .map(|(_, _, rows)| {

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use malkin_matching::{Control, Progress, Unlimited};
+use malkin_matching::{Control, NeverCancelled, Progress};
 use malkin_report::SampleId;
 use malkin_report::UploadId;
 use malkin_store::KeptFile;
@@ -133,7 +133,7 @@ impl Engine {
     /// # Errors
     /// [`ServiceError::Unanswerable`] for rules that do not compile.
     pub fn check_rules(&self, source: &str, first: &[SampleId]) -> Result<RuleCheck, ServiceError> {
-        check(self, source, first, TIME, &mut Unlimited).map_err(|error| match error {
+        check(self, source, first, TIME, &mut NeverCancelled).map_err(|error| match error {
             JobError::Store(error) => ServiceError::Store(error),
             other => ServiceError::Unanswerable(other.to_string()),
         })
@@ -257,7 +257,7 @@ mod tests {
         assert_eq!(rules, [vec!["needle".to_owned(), "all".to_owned()], vec!["all".to_owned()]]);
         assert_eq!((checked.num_untried, checked.bytes), (0, 19));
         assert_eq!(RuleCheck::from_json(&checked.to_json()), checked);
-        let late = check(&engine, source, &[], Duration::ZERO, &mut Unlimited).unwrap();
+        let late = check(&engine, source, &[], Duration::ZERO, &mut NeverCancelled).unwrap();
         assert_eq!((late.num_untried, late.untried.len(), late.files.len()), (2, 2, 0));
         assert_eq!((late.ended_by.as_deref(), &checked.ended_by), (Some(TIME_BUDGET), &None));
         assert_eq!(late.untried[0].cause, "time was up");

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use malkin_codehash::{
     MinHashConfig, MinHasher, Projection, SampleContext, hash_function, hash_function_with_report,
 };
-use malkin_index::{Index, IndexedFunction, SampleFacts};
+use malkin_index::{IndexWriter, IndexedFunction, SampleFacts};
 use malkin_matching::{MatchParameters, OwnFunction, OwnSample};
 use malkin_report::{
     BlockHash, BlockOccurrence, FamilyId, FunctionId, PicHash, Report, SampleEntry, SampleId,
@@ -121,13 +121,13 @@ fn entry(report: &Report, name: &str) -> SampleEntry {
 
 /// What a run indexed.
 pub(crate) struct Corpus {
-    pub(crate) index: Index,
+    pub(crate) index: IndexWriter,
     pub(crate) samples: Vec<Sample>,
 }
 
 impl Corpus {
     pub(crate) fn of_run(run: &Value, reports: &mut Reports) -> Self {
-        let mut index = Index::new(projection(run), 64);
+        let mut index = IndexWriter::new(projection(run), 64);
         let mut families = vec![String::new()];
         let mut samples: Vec<Sample> = Vec::new();
         let mut next_function = 0;
@@ -180,7 +180,7 @@ impl Corpus {
     }
 }
 
-fn insert(index: &mut Index, sample: &Sample) {
+fn insert(index: &mut IndexWriter, sample: &Sample) {
     let hashes = |blocks: &Vec<BlockOccurrence>| blocks.iter().map(|block| block.hash).collect();
     let blocks: Vec<Vec<BlockHash>> = sample.blocks.iter().map(hashes).collect();
     let entry = &sample.entry;

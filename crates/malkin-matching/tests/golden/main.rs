@@ -6,28 +6,28 @@ mod unique;
 
 use corpus::{Corpus, Reports, Sample, parameters};
 use malkin_matching::{
-    Control, MatchParameters, OwnSample, Scored, Unlimited, cross, match_functions, match_query,
-    match_query_function, match_sample, match_vs,
+    Control, Hits, MatchParameters, NeverCancelled, OwnSample, cross, match_all, match_functions,
+    match_query_function, match_vs,
 };
 use malkin_report::{MatchInfo, MatcherKind, MatchingResult, OtherSamples, SampleEntry};
 use malkin_wire::matching::{cross_result_to_json, function_match_to_json, matching_result_to_json};
 use serde_json::Value;
 
 fn finish(
-    scored: Scored<'_>,
+    scored: Hits<'_>,
     kind: MatcherKind,
     sample: &SampleEntry,
     others: OtherSamples,
     corpus: &Corpus,
 ) -> MatchingResult {
     let info = MatchInfo { job: None, sample: sample.clone(), kind };
-    let control: &mut dyn Control = &mut Unlimited;
+    let control: &mut dyn Control = &mut NeverCancelled;
     scored.into_result(info, others, |id| corpus.entry(id), control).expect("nothing cancels")
 }
 
 fn sample_result(corpus: &Corpus, sample: &Sample, parameters: MatchParameters) -> MatchingResult {
     let scored =
-        match_sample(&corpus.index.snapshot(), sample.own(), parameters, &mut Unlimited).expect("a result");
+        match_all(&corpus.index.reader(), sample.own(), parameters, &mut NeverCancelled).expect("a result");
     finish(scored, MatcherKind::Sample, &sample.entry, OtherSamples::All, corpus)
 }
 
@@ -41,7 +41,7 @@ fn vs_result(
     let own_others: Vec<OwnSample<'_>> = others.iter().map(|other| other.own()).collect();
     let projection = corpus.index.projection();
     let scored =
-        match_vs(projection, sample.own(), &own_others, parameters, &mut Unlimited).expect("a result");
+        match_vs(projection, sample.own(), &own_others, parameters, &mut NeverCancelled).expect("a result");
     let mut entries = others.iter().map(|other| other.entry.clone());
     let (kind, others) = if query["other"].is_array() {
         (MatcherKind::VsGroup, OtherSamples::Group(entries.collect()))
@@ -94,7 +94,7 @@ fn answer(
             let sample = reports.get(file).as_query(ids.sample, ids.function);
             ids.sample -= 1;
             ids.function -= sample.functions.len() as i64;
-            let scored = match_query(&corpus.index.snapshot(), sample.own(), parameters, &mut Unlimited)
+            let scored = match_all(&corpus.index.reader(), sample.own(), parameters, &mut NeverCancelled)
                 .expect("a result");
             finish(scored, MatcherKind::Query, &sample.entry, OtherSamples::All, corpus)
         }
@@ -105,9 +105,9 @@ fn answer(
                 let same = corpus.samples.iter().find(|known| known.entry.sha256 == sample.entry.sha256);
                 sample.entry.sample_id = same.map_or(sample.entry.sample_id, |known| known.entry.sample_id);
             }
-            let snapshot = corpus.index.snapshot();
-            let scored =
-                match_query_function(&snapshot, sample.own(), parameters, &mut Unlimited).expect("a result");
+            let reader = corpus.index.reader();
+            let scored = match_query_function(&reader, sample.own(), parameters, &mut NeverCancelled)
+                .expect("a result");
             finish(scored, MatcherKind::QueryFunction, &sample.entry, OtherSamples::All, corpus)
         }
         _ => return None,

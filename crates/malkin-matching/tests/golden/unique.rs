@@ -34,9 +34,9 @@ fn ours(corpus: &Corpus, query: &Value) -> UniqueBlocks {
             blocks,
         })
     });
-    let snapshot = corpus.index.snapshot();
+    let reader = corpus.index.reader();
     let mut result = unique_blocks(&requested, functions.collect(), options, |hash| {
-        snapshot.with_block(hash).any(|found| !requested.contains(&snapshot.sample_id(found.sample)))
+        reader.with_block(hash).any(|found| !requested.contains(&reader.sample_id(found.sample)))
     });
     for block in &mut result.blocks {
         let (sample, function) = corpus.code(block.function_id);

@@ -16,30 +16,30 @@ fn memory() -> Memory {
 
 /// Everything the index knows, in words that do not depend on its numbering.
 fn told(memory: &Memory) -> BTreeSet<String> {
-    let snapshot = memory.snapshot();
+    let reader = memory.reader();
     let mut told = BTreeSet::new();
     let mut tell = |what: &str, found: malkin_index::FunctionRef| {
-        let facts = snapshot.sample_facts(found.sample);
+        let facts = reader.sample_facts(found.sample);
         told.insert(format!(
             "{what} {} {} {} {}",
-            snapshot.sample_id(found.sample),
-            snapshot.function_id(found),
+            reader.sample_id(found.sample),
+            reader.function_id(found),
             facts.family_id,
             facts.is_library
         ));
     };
     for hash in 1000..1100 {
-        snapshot.with_pichash(PicHash::new(hash)).for_each(|found| tell(&format!("pichash {hash}"), found));
+        reader.with_pichash(PicHash::new(hash)).for_each(|found| tell(&format!("pichash {hash}"), found));
     }
     for hash in 77..80 {
-        snapshot.with_block(BlockHash::new(hash)).for_each(|found| tell(&format!("block {hash}"), found));
+        reader.with_block(BlockHash::new(hash)).for_each(|found| tell(&format!("block {hash}"), found));
     }
     let mut scratch = malkin_index::Scratch::default();
     for seed in 0..60 {
         let probe = sample("probe", "", seed, 1);
         let signature = probe.functions[0].minhash.as_bytes();
-        for number in snapshot.candidates(signature, 20, &mut scratch) {
-            snapshot.functions_of(*number).for_each(|found| tell(&format!("like {seed}"), found));
+        for number in reader.candidates(signature, 20, &mut scratch) {
+            reader.functions_of(*number).for_each(|found| tell(&format!("like {seed}"), found));
         }
     }
     told

@@ -170,7 +170,7 @@ impl Held {
                 }
             }
         }
-        self.index.write().install(merged);
+        self.index.write().commit_merge(merged);
         self.remove_unused();
         Step::Done
     }

@@ -1,6 +1,6 @@
 //! The job that puts the results of several samples side by side.
 
-use malkin_matching::{Unlimited, cross};
+use malkin_matching::{NeverCancelled, cross};
 use malkin_report::{Amount, FamilyId, JobId, MatchedFunctionCounts, MatchedSample, SampleId, Weighted};
 use serde::Deserialize;
 
@@ -27,9 +27,9 @@ impl Engine {
         let results = wanted.iter().map(|sample| {
             let result = if group_only {
                 let others: Vec<SampleId> = wanted.iter().copied().filter(|other| other != sample).collect();
-                matching::sample_vs_group(self, *sample, &others, &arguments, &mut Unlimited)?
+                matching::sample_vs_group(self, *sample, &others, &arguments, &mut NeverCancelled)?
             } else {
-                matching::sample(self, *sample, &arguments, &mut Unlimited)?
+                matching::sample(self, *sample, &arguments, &mut NeverCancelled)?
             };
             Ok((*sample, compared(*sample, &result, &wanted)?))
         });

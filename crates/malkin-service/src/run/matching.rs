@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::time::Instant;
 
-use malkin_matching::{Answer, Control, OwnFunction, OwnSample, Progress, Scan, Scored, scan_vs};
+use malkin_matching::{Answer, Control, Hits, OwnFunction, OwnSample, Progress, QueryPlan, plan_vs};
 use malkin_report::matching::{MatchInfo, MatchJob, MatchTuple, MatchedFunction, MatcherKind, OtherSamples};
 use malkin_report::{FunctionId, Report, SampleEntry, SampleId, UploadId};
 use malkin_store::{FunctionQuery, StoreError, Timestamp};
@@ -26,7 +26,7 @@ pub(super) fn sample(
 ) -> Result<Vec<u8>, JobError> {
     refuse_group_restriction(arguments)?;
     let own = Own::load(engine, id)?;
-    let scan = Scan::new(engine.memory().snapshot(), own.sample(), arguments.parameters());
+    let scan = QueryPlan::new(engine.memory().reader(), own.sample(), arguments.parameters());
     let scored = parallel::scan(scan, Limits::of(engine, arguments), control)?;
     let asked = Asked::everything(MatcherKind::Sample, format!("MatcherSample({id})"));
     finish(engine, &own, scored, asked, control)
@@ -43,8 +43,8 @@ pub(super) fn sample_vs(
     refuse_group_restriction(arguments)?;
     let own = Own::load(engine, id)?;
     let other = Own::load(engine, other_id)?;
-    let snapshot = engine.memory().snapshot();
-    let scan = scan_vs(snapshot.projection(), own.sample(), &[other.sample()], arguments.parameters());
+    let reader = engine.memory().reader();
+    let scan = plan_vs(reader.projection(), own.sample(), &[other.sample()], arguments.parameters());
     let scored = parallel::scan(scan, Limits::of(engine, arguments), control)?;
     let asked = Asked {
         kind: MatcherKind::Vs,
@@ -66,8 +66,8 @@ pub(super) fn sample_vs_group(
     let own = Own::load(engine, id)?;
     let others = other_ids.iter().map(|other| Own::load(engine, *other)).collect::<Result<Vec<_>, _>>()?;
     let samples: Vec<OwnSample<'_>> = others.iter().map(Own::sample).collect();
-    let snapshot = engine.memory().snapshot();
-    let scan = scan_vs(snapshot.projection(), own.sample(), &samples, arguments.parameters());
+    let reader = engine.memory().reader();
+    let scan = plan_vs(reader.projection(), own.sample(), &samples, arguments.parameters());
     let scored = parallel::scan(scan, Limits::of(engine, arguments), control)?;
     let ids: Vec<String> = other_ids.iter().map(SampleId::to_string).collect();
     let asked = Asked {
@@ -92,7 +92,7 @@ pub(super) fn function(
     let function = engine.store().functions(&FunctionQuery::ByIds(vec![id]))?.pop().ok_or_else(missing)?;
     let entry = engine.store().sample(function.sample_id)?.ok_or_else(missing)?;
     let own = Own { entry, functions: vec![OwnFunction::from(&function)], started };
-    let scan = Scan::new(engine.memory().snapshot(), own.sample(), arguments.parameters());
+    let scan = QueryPlan::new(engine.memory().reader(), own.sample(), arguments.parameters());
     let scored = parallel::scan(scan, Limits::of(engine, arguments), control)?;
     let asked = Asked::everything(MatcherKind::QueryFunction, format!("MatcherFunction({id})"));
     finish(engine, &own, scored, asked, control)
@@ -139,7 +139,7 @@ pub(super) fn own_query(
     arguments: &MatchArguments,
     control: &mut dyn Control,
 ) -> Result<Vec<u8>, JobError> {
-    let scan = Scan::new(engine.memory().snapshot(), own.sample(), arguments.parameters());
+    let scan = QueryPlan::new(engine.memory().reader(), own.sample(), arguments.parameters());
     let scored = parallel::scan(scan, Limits::of(engine, arguments), control)?;
     let asked = Asked::everything(MatcherKind::Query, format!("MatcherQuery({summary})"));
     finish(engine, own, scored, asked, control)
@@ -225,7 +225,7 @@ impl Asked {
 pub(super) fn finish(
     engine: &Engine,
     own: &Own,
-    scored: Scored<'_>,
+    scored: Hits<'_>,
     asked: Asked,
     control: &mut dyn Control,
 ) -> Result<Vec<u8>, JobError> {
@@ -235,7 +235,7 @@ pub(super) fn finish(
 fn write(
     engine: &Engine,
     own: &Own,
-    scored: Scored<'_>,
+    scored: Hits<'_>,
     asked: Asked,
     control: &mut dyn Control,
 ) -> Result<Vec<u8>, JobError> {

@@ -3,7 +3,9 @@
 use std::ops::ControlFlow;
 
 use malkin_codehash::HashPath;
-use malkin_matching::{Control, OwnFunction, Progress, Unlimited, match_functions, match_query_function};
+use malkin_matching::{
+    Control, NeverCancelled, OwnFunction, Progress, match_functions, match_query_function,
+};
 use malkin_report::matching::MatcherKind;
 use malkin_report::{FunctionEntry, FunctionId, FunctionMatch, Report, SampleEntry, SampleId};
 use malkin_store::{FunctionQuery, StoreError};
@@ -34,7 +36,7 @@ impl Engine {
         let Ingested { sample, summary, .. } = ingest(report, self.hasher())?;
         let (entry, functions) = transient(sample);
         let own = Own { entry, functions, started };
-        matching::own_query(self, &own, &summary, arguments, &mut Unlimited).map_err(unanswerable)
+        matching::own_query(self, &own, &summary, arguments, &mut NeverCancelled).map_err(unanswerable)
     }
 
     /// A stored sample against everything or one other, here and now.
@@ -44,7 +46,7 @@ impl Engine {
         other: Option<SampleId>,
         arguments: &MatchArguments,
     ) -> Result<Vec<u8>, ServiceError> {
-        let control: &mut dyn Control = &mut Unlimited;
+        let control: &mut dyn Control = &mut NeverCancelled;
         let result = match other {
             None => matching::sample(self, id, arguments, control),
             Some(other) => matching::sample_vs(self, id, other, arguments, control),
@@ -76,7 +78,7 @@ impl Engine {
         id: FunctionId,
         arguments: &MatchArguments,
     ) -> Result<Vec<u8>, ServiceError> {
-        matching::function(self, id, arguments, &mut Unlimited).map_err(unanswerable)
+        matching::function(self, id, arguments, &mut NeverCancelled).map_err(unanswerable)
     }
 
     /// The only function of a report against everything; nothing is stored. It is hashed with its report at hand, which
@@ -103,7 +105,7 @@ impl Engine {
             entry.sample_id = stored.sample_id;
         }
         let own = Own { entry, functions, started };
-        self.own_function(&own, arguments, &mut Unlimited).map_err(unanswerable)
+        self.own_function(&own, arguments, &mut NeverCancelled).map_err(unanswerable)
     }
 
     fn own_function(
@@ -112,8 +114,8 @@ impl Engine {
         arguments: &MatchArguments,
         control: &mut dyn Control,
     ) -> Result<Vec<u8>, JobError> {
-        let snapshot = self.memory().snapshot();
-        let scored = match_query_function(&snapshot, own.sample(), arguments.parameters(), control)?;
+        let reader = self.memory().reader();
+        let scored = match_query_function(&reader, own.sample(), arguments.parameters(), control)?;
         let name: String = own.entry.sha256.chars().take(8).collect();
         let offset = own.functions.first().map(|function| function.offset).unwrap_or_default();
         let parameters = format!("getMatchesForSmdaFunction({name}@{offset})");

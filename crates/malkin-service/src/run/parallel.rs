@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
-use malkin_matching::{Control, MatchError, Part, Progress, Scan, Scored, Workspace};
+use malkin_matching::{Control, Hits, MatchError, PartialHits, Progress, QueryPlan, Workspace};
 use malkin_report::{Ceiling, Partial};
 
 use crate::ended::{Budget, note_ended};
@@ -42,14 +42,14 @@ impl Limits {
 
 /// Works on all units and puts the parts together; on as many as time and memory allow, if a part of the result will do.
 pub(super) fn scan<'a>(
-    scan: Scan<'a>,
+    scan: QueryPlan<'a>,
     limits: Limits,
     control: &mut dyn Control,
-) -> Result<Scored<'a>, MatchError> {
+) -> Result<Hits<'a>, MatchError> {
     timed(Stage::Compare, || score(scan, limits, control))
 }
 
-fn score<'a>(scan: Scan<'a>, limits: Limits, control: &mut dyn Control) -> Result<Scored<'a>, MatchError> {
+fn score<'a>(scan: QueryPlan<'a>, limits: Limits, control: &mut dyn Control) -> Result<Hits<'a>, MatchError> {
     let total = scan.num_units();
     let threads = rayon::current_num_threads().min(total / WORTH_SHARING);
     let piece = scan.worthwhile_piece(PIECE, total.div_ceil(threads.max(1)));
@@ -114,11 +114,11 @@ enum Stop {
 
 /// Waits for all threads. What stopped the first of them counts, unless that was only a wish to stop.
 fn gather(
-    receiver: &Receiver<(Vec<Part>, Result<(), Stop>)>,
+    receiver: &Receiver<(Vec<PartialHits>, Result<(), Stop>)>,
     threads: usize,
     shared: &Shared<'_, '_>,
     control: &mut dyn Control,
-) -> (Vec<Part>, Option<Stop>) {
+) -> (Vec<PartialHits>, Option<Stop>) {
     let (mut parts, mut ended, mut failure) = (Vec::new(), 0, None);
     while ended < threads {
         match receiver.recv_timeout(TICK) {
@@ -146,7 +146,7 @@ fn gather(
 
 /// A question that several threads work on.
 struct Shared<'s, 'a> {
-    scan: &'s Scan<'a>,
+    scan: &'s QueryPlan<'a>,
     piece: usize,
     /// None if it lies beyond what the clock can tell.
     deadline: Option<Instant>,
@@ -160,7 +160,10 @@ struct Shared<'s, 'a> {
 
 impl Shared<'_, '_> {
     /// Takes pieces until there are none, or until something stops it. Parts that are finished are kept in either case.
-    fn work(&self, control: &mut dyn FnMut(Progress) -> ControlFlow<()>) -> (Vec<Part>, Result<(), Stop>) {
+    fn work(
+        &self,
+        control: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    ) -> (Vec<PartialHits>, Result<(), Stop>) {
         let mut parts = Vec::new();
         let outcome = self.work_into(&mut parts, control);
         if outcome.is_err() {
@@ -171,7 +174,7 @@ impl Shared<'_, '_> {
 
     fn work_into(
         &self,
-        parts: &mut Vec<Part>,
+        parts: &mut Vec<PartialHits>,
         control: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<(), Stop> {
         let total = self.scan.num_units();

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use malkin_codehash::SampleContext;
-use malkin_matching::{Control, FunctionBlocks, Progress, Unlimited, describe_block, unique_blocks};
+use malkin_matching::{Control, FunctionBlocks, NeverCancelled, Progress, describe_block, unique_blocks};
 use malkin_report::{BlockNotation, FunctionEntry, SampleEntry, SampleId, UniqueBlock, UniqueBlocks};
 use malkin_store::FunctionQuery;
 
@@ -24,7 +24,7 @@ impl Engine {
         samples: &[SampleId],
         arguments: &BlockArguments,
     ) -> Result<UniqueBlocks, ServiceError> {
-        find(self, samples, arguments, &mut Unlimited).map_err(|error| match error {
+        find(self, samples, arguments, &mut NeverCancelled).map_err(|error| match error {
             JobError::Store(error) => ServiceError::Store(error),
             other => ServiceError::Unanswerable(other.to_string()),
         })
@@ -50,14 +50,14 @@ fn find(
 ) -> Result<UniqueBlocks, JobError> {
     let (samples, functions) = timed(Stage::Read, || load(engine, requested))?;
     let own: HashSet<SampleId> = requested.iter().copied().collect();
-    let snapshot = engine.memory().snapshot();
+    let reader = engine.memory().reader();
     let hashes = functions.iter().map(|function| FunctionBlocks {
         sample_id: function.sample_id,
         function_id: function.function_id,
         blocks: &function.picblockhashes,
     });
     let is_foreign =
-        |hash| snapshot.with_block(hash).any(|found| !own.contains(&snapshot.sample_id(found.sample)));
+        |hash| reader.with_block(hash).any(|found| !own.contains(&reader.sample_id(found.sample)));
     let mut result =
         timed(Stage::Compare, || unique_blocks(requested, hashes.collect(), arguments.options(), is_foreign));
     timed(Stage::Write, || describe(engine, &samples, &mut result.blocks, control))?;

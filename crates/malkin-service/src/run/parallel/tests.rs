@@ -45,7 +45,7 @@ fn time_ends_a_question_with_an_error_or_a_marked_part() {
     for exact in [false, true] {
         let parameters = MatchParameters { exact, ..MatchParameters::default() };
         let ask =
-            |limits| scan(Scan::new(engine.memory().snapshot(), sample, parameters), limits, &mut go_on);
+            |limits| scan(QueryPlan::new(engine.memory().reader(), sample, parameters), limits, &mut go_on);
         let whole = ask(ENOUGH).unwrap();
         assert!(whole.num_matches() > 100);
         let no_time = Limits { time: Duration::ZERO, ..ENOUGH };
@@ -62,12 +62,15 @@ fn memory_is_that_of_all_parts_together() {
     let engine = engine();
     let functions = own(&engine);
     let sample = OwnSample { id: SampleId::new(0), functions: &functions };
-    let whole =
-        scan(Scan::new(engine.memory().snapshot(), sample, MatchParameters::default()), ENOUGH, &mut go_on)
-            .unwrap();
+    let whole = scan(
+        QueryPlan::new(engine.memory().reader(), sample, MatchParameters::default()),
+        ENOUGH,
+        &mut go_on,
+    )
+    .unwrap();
     // Half of what all matches take is more than any piece takes by itself.
     let parameters = MatchParameters { max_memory: whole.num_matches() * 20, ..MatchParameters::default() };
-    let ask = |limits| scan(Scan::new(engine.memory().snapshot(), sample, parameters), limits, &mut go_on);
+    let ask = |limits| scan(QueryPlan::new(engine.memory().reader(), sample, parameters), limits, &mut go_on);
     let before = ended(Budget::Memory);
     assert_eq!(ask(ENOUGH).unwrap_err(), MatchError::BudgetExceeded { limit: parameters.max_memory });
     assert!(ended(Budget::Memory) > before, "what a budget ends is counted");
@@ -83,6 +86,6 @@ fn a_wish_to_stop_is_not_a_part() {
     let mut stop = |_: Progress| ControlFlow::Break(());
     let limits = Limits { may_be_partial: true, ..ENOUGH };
     let outcome =
-        scan(Scan::new(engine.memory().snapshot(), sample, MatchParameters::default()), limits, &mut stop);
+        scan(QueryPlan::new(engine.memory().reader(), sample, MatchParameters::default()), limits, &mut stop);
     assert_eq!(outcome.unwrap_err(), MatchError::Cancelled);
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use clap::Args;
 use malkin_report::{FunctionEntry, FunctionId, SampleId};
-use malkin_service::{BlockArguments, Engine, MatchArguments, Scratch, Snapshot};
+use malkin_service::{BlockArguments, Engine, IndexReader, MatchArguments, Scratch};
 use malkin_store::{Filter, FunctionQuery, Noun, Order, Page, Search, SearchError};
 use serde_json::{Value, json};
 
@@ -83,7 +83,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     exact.exact();
     figures["exact"] = whole_sample(&engine, options.exact, &exact)?;
     figures["cancel_milliseconds"] = cancelled(&engine, options.samples.last().copied().unwrap_or_default())?;
-    figures["compares_per_second_and_core"] = compares(&engine.memory().snapshot(), &functions).into();
+    figures["compares_per_second_and_core"] = compares(&engine.memory().reader(), &functions).into();
     figures["unique_blocks_milliseconds"] = blocks(&engine, &options.samples)?;
     figures["name_search_milliseconds"] = names(&engine)?;
     figures["concurrent"] = concurrent(&engine, options)?;
@@ -120,7 +120,7 @@ fn spread_functions(engine: &Engine) -> Result<Vec<Stored>, Failure> {
 
 /// The signatures that share two band keys with each of many: 20 bands are looked up.
 fn look_ups(engine: &Engine, functions: &[Stored]) -> Value {
-    let snapshot = engine.memory().snapshot();
+    let reader = engine.memory().reader();
     let mut scratch = Scratch::new();
     let mut times = Vec::with_capacity(functions.len());
     let mut found = Vec::with_capacity(functions.len());
@@ -130,7 +130,7 @@ fn look_ups(engine: &Engine, functions: &[Stored]) -> Value {
         found.clear();
         for function in functions {
             let started = Instant::now();
-            let candidates = snapshot.candidates(&function.signature, 2, &mut scratch).len();
+            let candidates = reader.candidates(&function.signature, 2, &mut scratch).len();
             times.push(started.elapsed().as_secs_f64() * 1e6);
             found.push(candidates as f64);
         }
@@ -194,26 +194,26 @@ fn cancelled(engine: &Engine, sample: i64) -> Result<Value, Failure> {
 
 /// Pairs of functions that share two band keys: what the reference scores one by one.
 fn pairs(engine: &Engine, functions: &[FunctionEntry]) -> usize {
-    let snapshot = engine.memory().snapshot();
+    let reader = engine.memory().reader();
     let mut scratch = Scratch::new();
     let of = |function: &FunctionEntry| {
-        let candidates = snapshot.candidates(function.minhash.as_bytes(), 2, &mut scratch);
-        candidates.iter().map(|candidate| snapshot.functions_of(*candidate).count()).sum::<usize>()
+        let candidates = reader.candidates(function.minhash.as_bytes(), 2, &mut scratch);
+        candidates.iter().map(|candidate| reader.functions_of(*candidate).count()).sum::<usize>()
     };
     functions.iter().map(of).sum()
 }
 
 /// Pairs of signatures compared in a second by one thread, every pair the exact mode would.
-fn compares(snapshot: &Snapshot, functions: &[Stored]) -> f64 {
+fn compares(reader: &IndexReader, functions: &[Stored]) -> f64 {
     let queries: Vec<u8> =
         functions.iter().take(EXACT_SIGNATURES).flat_map(|function| &function.signature).copied().collect();
-    let asked = queries.len() / snapshot.signature_len().max(1);
+    let asked = queries.len() / reader.signature_len().max(1);
     let started = Instant::now();
     let mut found = Vec::new();
-    for tile in 0..snapshot.num_tiles() {
-        snapshot.exact_tile(tile, &queries, 33, &mut found);
+    for tile in 0..reader.num_tiles() {
+        reader.exact_tile(tile, &queries, 33, &mut found);
     }
-    (asked * snapshot.num_signatures()) as f64 / started.elapsed().as_secs_f64()
+    (asked * reader.num_signatures()) as f64 / started.elapsed().as_secs_f64()
 }
 
 fn blocks(engine: &Engine, samples: &[i64]) -> Result<Value, Failure> {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use malkin_service::{Engine, Scratch, Snapshot};
+use malkin_service::{Engine, IndexReader, Scratch};
 use malkin_store::{FunctionQuery, Page};
 
 use crate::failure::Failure;
@@ -61,8 +61,8 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let chosen: Vec<&[u8]> = (0..wanted)
         .filter_map(|at| signatures.get(at * signatures.len() / wanted).map(Vec::as_slice))
         .collect();
-    let snapshot = engine.memory().snapshot();
-    let classes = compare(&snapshot, &chosen, options.threshold);
+    let reader = engine.memory().reader();
+    let classes = compare(&reader, &chosen, options.threshold);
     output::note(&format!(
         "{} of {} distinct signatures, each with all others",
         chosen.len(),
@@ -91,8 +91,8 @@ fn distinct(engine: &Engine) -> Result<Vec<Vec<u8>>, Failure> {
 }
 
 /// Every pair of a chosen signature and another above the threshold, by score, and which of them bands lead to.
-fn compare(snapshot: &Snapshot, chosen: &[&[u8]], threshold: u8) -> Vec<Class> {
-    let positions = snapshot.num_positions();
+fn compare(reader: &IndexReader, chosen: &[&[u8]], threshold: u8) -> Vec<Class> {
+    let positions = reader.num_positions();
     let score = |equal: u32| 100.0 * f64::from(equal) / positions as f64;
     let least = (0..=positions as u32).find(|equal| score(*equal) > f64::from(threshold));
     let least = least.unwrap_or(positions as u32 + 1);
@@ -100,8 +100,8 @@ fn compare(snapshot: &Snapshot, chosen: &[&[u8]], threshold: u8) -> Vec<Class> {
     let mut scratch = Scratch::new();
     for batch in chosen.chunks(BATCH) {
         let mut found = Vec::new();
-        for tile in 0..snapshot.num_tiles() {
-            snapshot.exact_tile(tile, &batch.concat(), least, &mut found);
+        for tile in 0..reader.num_tiles() {
+            reader.exact_tile(tile, &batch.concat(), least, &mut found);
         }
         for (query, signature) in batch.iter().enumerate() {
             let close = || found.iter().filter(|close| close.query as usize == query);
@@ -111,7 +111,7 @@ fn compare(snapshot: &Snapshot, chosen: &[&[u8]], threshold: u8) -> Vec<Class> {
                 classes[(score(one.equal) / CLASS) as usize].pairs += 1;
             }
             for (at, required) in REQUIRED.into_iter().enumerate() {
-                let candidates = snapshot.candidates(signature, required, &mut scratch);
+                let candidates = reader.candidates(signature, required, &mut scratch);
                 for one in others().filter(|one| candidates.binary_search(&one.signature).is_ok()) {
                     classes[(score(one.equal) / CLASS) as usize].found[at] += 1;
                 }

@@ -57,7 +57,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     }
     let started = Instant::now();
     let mut shape = Shape::default();
-    let projection = engine.memory().snapshot().projection().clone();
+    let projection = engine.memory().reader().projection().clone();
     let mut failed = 0;
     let mut add = |sample: &NewSample| -> Result<(), Failure> {
         engine.add(sample)?;

@@ -9,49 +9,12 @@ use malkin_report::{BlockHash, FunctionId, PicHash, SampleId};
 
 pub use exact::Close;
 
-use crate::index::Part;
+use crate::numbers::{FunctionNo, FunctionRef, SampleNo, SignatureNo};
 use crate::sample::SampleFacts;
 use crate::scratch::Scratch;
+use crate::segment_entry::SegmentEntry;
 
-macro_rules! number {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-        pub struct $name(pub(crate) u32);
-
-        impl $name {
-            /// The number, for use as a position in a table.
-            pub const fn index(self) -> usize {
-                self.0 as usize
-            }
-        }
-    };
-}
-
-number! {
-    /// A distinct signature of a snapshot, counted from 0. A signature that several segments hold has a number in each.
-    SignatureNo
-}
-number! {
-    /// A sample of a snapshot, counted from 0 with gaps where samples were removed.
-    SampleNo
-}
-number! {
-    /// A function of a snapshot, counted from 0 with gaps. The functions of one sample follow each other in ascending order
-    /// of their ids.
-    FunctionNo
-}
-
-/// A function with its sample.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct FunctionRef {
-    /// The sample.
-    pub sample: SampleNo,
-    /// The function.
-    pub function: FunctionNo,
-}
-
-/// Where the numbers of a part start.
+/// Where the numbers of a entry start.
 #[derive(Clone, Copy, Debug)]
 struct Base {
     signature: u32,
@@ -61,29 +24,33 @@ struct Base {
 
 /// The state of an index at one moment. Cheap to make and to keep; any number of threads may read it.
 #[derive(Clone, Debug)]
-pub struct Snapshot {
+pub struct IndexReader {
     projection: Arc<Projection>,
     signature_len: usize,
-    parts: Vec<Part>,
+    segments: Vec<SegmentEntry>,
     bases: Vec<Base>,
     end: Base,
 }
 
-impl Snapshot {
-    pub(crate) fn new(projection: Arc<Projection>, signature_len: usize, parts: Vec<Part>) -> Self {
+impl IndexReader {
+    pub(crate) fn new(
+        projection: Arc<Projection>,
+        signature_len: usize,
+        segments: Vec<SegmentEntry>,
+    ) -> Self {
         let mut end = Base { signature: 0, sample: 0, function: 0 };
-        let bases = parts
+        let bases = segments
             .iter()
-            .map(|part| {
+            .map(|entry| {
                 let base = end;
                 // The writer keeps all three sums below 2^32 (there are no more signatures than functions).
-                end.signature += part.segment.num_signatures();
-                end.sample += part.samples.rows().len() as u32;
-                end.function += part.segment.num_functions();
+                end.signature += entry.segment.num_signatures();
+                end.sample += entry.samples.rows().len() as u32;
+                end.function += entry.segment.num_functions();
                 base
             })
             .collect();
-        Self { projection, signature_len, parts, bases, end }
+        Self { projection, signature_len, segments, bases, end }
     }
 
     /// The bands signatures are indexed under.
@@ -114,7 +81,7 @@ impl Snapshot {
     /// The bytes of a signature.
     pub fn signature(&self, number: SignatureNo) -> &[u8] {
         let at = self.part_of(number.0, |base| base.signature);
-        self.parts[at].segment.signature(number.0 - self.bases[at].signature)
+        self.segments[at].segment.signature(number.0 - self.bases[at].signature)
     }
 
     /// Number of values a signature consists of.
@@ -136,7 +103,7 @@ impl Snapshot {
     pub fn functions_in(&self, sample: SampleNo) -> impl Iterator<Item = FunctionRef> + '_ {
         let at = self.part_of(sample.0, |base| base.sample);
         let base = self.bases[at];
-        let row = &self.parts[at].samples.rows()[(sample.0 - base.sample) as usize];
+        let row = &self.segments[at].samples.rows()[(sample.0 - base.sample) as usize];
         let first = base.function + row.first_function;
         (first..first + row.num_functions)
             .map(move |function| FunctionRef { sample, function: FunctionNo(function) })
@@ -145,7 +112,7 @@ impl Snapshot {
     /// Functions that carry a signature, in no particular order.
     pub fn functions_of(&self, number: SignatureNo) -> impl Iterator<Item = FunctionRef> + '_ {
         let at = self.part_of(number.0, |base| base.signature);
-        self.live(at, self.parts[at].segment.functions_of(number.0 - self.bases[at].signature))
+        self.live(at, self.segments[at].segment.functions_of(number.0 - self.bases[at].signature))
     }
 
     /// Distinct signatures that share at least `required` band keys with a signature, ascending. None if `required` is 0 or
@@ -161,10 +128,10 @@ impl Snapshot {
         if required > 0 && signature.len() == self.signature_len && !signature.is_empty() {
             let keys: Vec<u32> = self.projection.keys(signature).collect();
             let mut places = Vec::with_capacity(keys.len());
-            for (part, base) in self.parts.iter().zip(&self.bases) {
+            for (entry, base) in self.segments.iter().zip(&self.bases) {
                 places.clear();
                 places.extend(keys.iter().enumerate().filter_map(|(band, key)| {
-                    let table = part.segment.band(band)?;
+                    let table = entry.segment.band(band)?;
                     Some((table, *key, table.bucket(*key)))
                 }));
                 for (table, key, place) in &mut places {
@@ -183,57 +150,59 @@ impl Snapshot {
 
     /// Functions with a PicHash. None for 0, which stands for "no PicHash".
     pub fn with_pichash(&self, pichash: PicHash) -> impl Iterator<Item = FunctionRef> + '_ {
-        (0..self.parts.len()).flat_map(move |at| self.live(at, self.parts[at].segment.with_pichash(pichash)))
+        (0..self.segments.len())
+            .flat_map(move |at| self.live(at, self.segments[at].segment.with_pichash(pichash)))
     }
 
     /// Functions that have a basic block with this hash.
     pub fn with_block(&self, block: BlockHash) -> impl Iterator<Item = FunctionRef> + '_ {
-        (0..self.parts.len()).flat_map(move |at| self.live(at, self.parts[at].segment.with_block(block)))
+        (0..self.segments.len())
+            .flat_map(move |at| self.live(at, self.segments[at].segment.with_block(block)))
     }
 
-    /// The number of a sample in this snapshot.
+    /// The number of a sample in this reader.
     pub fn sample_no(&self, id: SampleId) -> Option<SampleNo> {
-        let mut parts = self.parts.iter().zip(&self.bases);
-        parts.find_map(|(part, base)| Some(SampleNo(base.sample + part.samples.find_live(id)? as u32)))
+        let mut segments = self.segments.iter().zip(&self.bases);
+        segments.find_map(|(entry, base)| Some(SampleNo(base.sample + entry.samples.find_live(id)? as u32)))
     }
 
     /// The id of a sample.
     pub fn sample_id(&self, sample: SampleNo) -> SampleId {
         let at = self.part_of(sample.0, |base| base.sample);
-        self.parts[at].samples.rows()[(sample.0 - self.bases[at].sample) as usize].id
+        self.segments[at].samples.rows()[(sample.0 - self.bases[at].sample) as usize].id
     }
 
     /// Family and library flag of a sample.
     pub fn sample_facts(&self, sample: SampleNo) -> SampleFacts {
         let at = self.part_of(sample.0, |base| base.sample);
-        self.parts[at].samples.rows()[(sample.0 - self.bases[at].sample) as usize].facts
+        self.segments[at].samples.rows()[(sample.0 - self.bases[at].sample) as usize].facts
     }
 
     /// The id of a function.
     pub fn function_id(&self, function: FunctionRef) -> FunctionId {
         let at = self.part_of(function.sample.0, |base| base.sample);
-        let (part, base) = (&self.parts[at], self.bases[at]);
-        let row = &part.samples.rows()[(function.sample.0 - base.sample) as usize];
-        part.segment.function_id(row, function.function.0 - base.function)
+        let (entry, base) = (&self.segments[at], self.bases[at]);
+        let row = &entry.samples.rows()[(function.sample.0 - base.sample) as usize];
+        entry.segment.function_id(row, function.function.0 - base.function)
     }
 
-    /// The part a number belongs to. Empty parts share their base with the next one, which is the one that is meant.
+    /// The entry a number belongs to. Empty segments share their base with the next one, which is the one that is meant.
     fn part_of(&self, number: u32, base: impl Fn(&Base) -> u32) -> usize {
         self.bases.partition_point(|other| base(other) <= number).saturating_sub(1)
     }
 
-    /// Functions of a part by their numbers in it, with their samples and without those of samples that were removed.
+    /// Functions of a entry by their numbers in it, with their samples and without those of samples that were removed.
     fn live<'a>(
         &'a self,
         at: usize,
         functions: impl Iterator<Item = u32> + 'a,
     ) -> impl Iterator<Item = FunctionRef> + 'a {
-        let part = &self.parts[at];
-        let (rows, base) = (part.samples.rows(), self.bases[at]);
-        let all = !part.samples.has_dead();
+        let entry = &self.segments[at];
+        let (rows, base) = (entry.samples.rows(), self.bases[at]);
+        let all = !entry.samples.has_dead();
         let mut near = 0;
         functions.filter_map(move |function| {
-            near = part.segment.row_of(function, near);
+            near = entry.segment.row_of(function, near);
             let live = near < rows.len() && (all || rows[near].live);
             live.then_some(FunctionRef {
                 sample: SampleNo(base.sample + near as u32),

@@ -1,12 +1,16 @@
 //! Matches before anybody's name is known: the state between scoring and the result.
 
-use malkin_index::{FunctionRef, SampleNo, Snapshot};
+use std::ops::Range;
+
+use malkin_index::{FunctionRef, IndexReader, SampleNo};
 use malkin_report::{Amount, FunctionId, MatchFlags, Partial, SampleId};
 
-use crate::near::Near;
-use crate::own::OwnSample;
+use crate::nearest::Near;
 use crate::parameters::{MatchParameters, percentage};
-use crate::scan::Part;
+use crate::query_side::OwnSample;
+
+/// Memory of a match, while it is scored and in the result.
+pub(crate) const BYTES_PER_MATCH: usize = size_of::<Hit>() + size_of::<malkin_report::MatchTuple>();
 
 /// One foreign function that an own function matches.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,13 +47,45 @@ impl Hit {
     }
 }
 
+/// What some units found.
+#[derive(Debug, Default)]
+pub struct PartialHits {
+    pub(crate) hits: Vec<Hit>,
+    /// Own function (by position) and the range of its hits.
+    pub(crate) rows: Vec<(u32, Range<usize>)>,
+    /// Foreign samples with matches, in no particular order.
+    pub(crate) touched: Vec<SampleNo>,
+    /// Functions that match within the own sample by signature and by PicHash.
+    pub(crate) self_minhash: Vec<FunctionId>,
+    pub(crate) self_pichash: Vec<FunctionId>,
+}
+
+impl PartialHits {
+    /// Memory that its matches take, here and in the result.
+    pub fn bytes(&self) -> usize {
+        self.hits.len() * BYTES_PER_MATCH
+    }
+
+    pub(crate) fn note_touched(&mut self, seen: &mut Vec<bool>, samples: usize) {
+        seen.resize(samples, false);
+        for hit in &self.hits {
+            if !std::mem::replace(&mut seen[hit.function.sample.index()], true) {
+                self.touched.push(hit.function.sample);
+            }
+        }
+        for sample in &self.touched {
+            seen[sample.index()] = false;
+        }
+    }
+}
+
 /// Matches of all own functions, complete but for what is known about the foreign samples.
 #[derive(Debug)]
-pub struct Scored<'a> {
-    pub(crate) snapshot: Snapshot,
+pub struct Hits<'a> {
+    pub(crate) reader: IndexReader,
     pub(crate) own: OwnSample<'a>,
     pub(crate) parameters: MatchParameters,
-    pub(crate) parts: Vec<Part>,
+    pub(crate) parts: Vec<PartialHits>,
     /// For each own function the part and the row of its hits.
     pub(crate) rows: Vec<Option<(u32, u32)>>,
     pub(crate) num_self_minhash: u64,
@@ -59,12 +95,12 @@ pub struct Scored<'a> {
     pub(crate) partial: Option<Partial>,
 }
 
-impl<'a> Scored<'a> {
+impl<'a> Hits<'a> {
     pub(crate) fn new(
-        snapshot: Snapshot,
+        reader: IndexReader,
         own: OwnSample<'a>,
         parameters: MatchParameters,
-        mut parts: Vec<Part>,
+        mut parts: Vec<PartialHits>,
     ) -> Self {
         let mut rows = vec![None; own.functions.len()];
         for (number, part) in parts.iter().enumerate() {
@@ -78,7 +114,7 @@ impl<'a> Scored<'a> {
         let num_self_minhash = distinct(parts.iter_mut().map(|part| std::mem::take(&mut part.self_minhash)));
         let num_self_pichash = distinct(parts.iter_mut().map(|part| std::mem::take(&mut part.self_pichash)));
         Self {
-            snapshot,
+            reader,
             own,
             parameters,
             parts,
@@ -97,9 +133,9 @@ impl<'a> Scored<'a> {
         self
     }
 
-    /// The foreign samples with matches, whose records [`Scored::into_result`] will ask for.
+    /// The foreign samples with matches, whose records [`Hits::into_result`] will ask for.
     pub fn samples(&self) -> impl ExactSizeIterator<Item = SampleId> + '_ {
-        self.touched.iter().map(|sample| self.snapshot.sample_id(*sample))
+        self.touched.iter().map(|sample| self.reader.sample_id(*sample))
     }
 
     /// Number of matches between functions.

@@ -1,6 +1,6 @@
 //! The nearest function of every sample to one signature.
 
-use malkin_index::{FunctionRef, SampleNo, SignatureNo, Snapshot};
+use malkin_index::{FunctionRef, IndexReader, SampleNo, SignatureNo};
 use malkin_report::FunctionId;
 
 /// A function with its number of equal positions.
@@ -44,22 +44,22 @@ impl NearestBySample {
     /// nearest, the first among equals; of the own sample the two nearest, because one of them may be the function itself.
     pub(crate) fn collect(
         &mut self,
-        snapshot: &Snapshot,
+        reader: &IndexReader,
         own: Option<SampleNo>,
         signatures: &[NearSignature],
     ) {
         self.foreign.clear();
         self.own.clear();
-        self.slots.resize(snapshot.num_sample_slots(), Slot::default());
+        self.slots.resize(reader.num_sample_slots(), Slot::default());
         self.search = self.search.wrapping_add(1);
         if self.search == 0 {
             self.slots.fill(Slot::default());
             self.search = 1;
         }
         for NearSignature { signature, equal, banded } in signatures.iter().copied() {
-            for function in snapshot.functions_of(signature) {
+            for function in reader.functions_of(signature) {
                 if own == Some(function.sample) {
-                    self.own.push((equal, snapshot.function_id(function)));
+                    self.own.push((equal, reader.function_id(function)));
                 } else {
                     self.offer(Near { function, equal, banded });
                 }

@@ -4,7 +4,7 @@
 
 use malkin_codehash::{equal_positions, for_each_pair_at_least};
 
-use super::{SignatureNo, Snapshot};
+use super::{IndexReader, SignatureNo};
 
 /// Signatures of a tile: with the few dozen queries that are worth asking together a tile takes milliseconds.
 const TILE_SIGNATURES: usize = 1 << 14;
@@ -20,10 +20,13 @@ pub struct Close {
     pub equal: u32,
 }
 
-impl Snapshot {
+impl IndexReader {
     /// Number of tiles that make up the whole index.
     pub fn num_tiles(&self) -> usize {
-        self.parts.iter().map(|part| (part.segment.num_signatures() as usize).div_ceil(TILE_SIGNATURES)).sum()
+        self.segments
+            .iter()
+            .map(|entry| (entry.segment.num_signatures() as usize).div_ceil(TILE_SIGNATURES))
+            .sum()
     }
 
     /// Compares queries, which lie one after the other, with the signatures of one tile and appends those with at least
@@ -31,11 +34,11 @@ impl Snapshot {
     pub fn exact_tile(&self, tile: usize, queries: &[u8], min_equal: u32, found: &mut Vec<Close>) {
         let len = self.signature_len.max(1);
         let mut first = tile;
-        for (part, base) in self.parts.iter().zip(&self.bases) {
-            let tiles = (part.segment.num_signatures() as usize).div_ceil(TILE_SIGNATURES);
+        for (entry, base) in self.segments.iter().zip(&self.bases) {
+            let tiles = (entry.segment.num_signatures() as usize).div_ceil(TILE_SIGNATURES);
             if first < tiles {
                 let rows =
-                    part.segment.signatures().chunks(TILE_SIGNATURES * len).nth(first).unwrap_or_default();
+                    entry.segment.signatures().chunks(TILE_SIGNATURES * len).nth(first).unwrap_or_default();
                 let from = base.signature + (first * TILE_SIGNATURES) as u32;
                 let report = |query: usize, row: usize, equal| {
                     found.push(Close {

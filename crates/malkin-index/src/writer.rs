@@ -6,71 +6,54 @@ use malkin_codehash::Projection;
 use malkin_report::SampleId;
 
 use crate::error::{ImageError, IndexError};
-use crate::merge::MergePlan;
-use crate::sample::{IndexedFunction, NewSample, SampleFacts, SampleTable};
+use crate::merge::{MergePlan, Merged};
+use crate::reader::IndexReader;
+use crate::sample::{IndexedFunction, NewSample, SampleFacts};
 use crate::segment::{Segment, build, checksum};
-use crate::snapshot::Snapshot;
+use crate::segment_entry::SegmentEntry;
 use crate::stats::IndexStats;
 
 /// Segments up to this many functions together are merged while a sample is inserted (tens of milliseconds at most); larger
-/// ones wait for [`Index::plan_merge`].
+/// ones wait for [`IndexWriter::plan_merge`].
 const INLINE_MERGE_FUNCTIONS: usize = 1 << 14;
 
-/// A segment and the table of its samples. The table is copied when it changes while a snapshot holds it.
-#[derive(Clone, Debug)]
-pub(crate) struct Part {
-    pub(crate) segment: Arc<Segment>,
-    pub(crate) samples: Arc<SampleTable>,
-}
-
-impl Part {
-    fn live_functions(&self) -> usize {
-        self.segment.num_functions() as usize - self.samples.dead_functions()
-    }
-
-    /// What makes a part large: its functions, and at least one so that empty samples gather too.
-    fn weight(&self) -> usize {
-        self.segment.num_functions() as usize + 1
-    }
-}
-
 /// The writer's side of the index. Inserting a sample costs in proportion to the sample, with a logarithmic share for merging
-/// what gathers; it never touches the whole index. Readers take a [`Snapshot`], which costs a few dozen reference counts and
+/// what gathers; it never touches the whole index. Readers take a [`IndexReader`], which costs a few dozen reference counts and
 /// blocks nobody.
 ///
-/// Large merges are left to the caller, who may run them on another thread: [`Index::plan_merge`], [`MergePlan::run`],
-/// [`Index::install`]. Never doing so costs time in queries, not answers.
+/// Large merges are left to the caller, who may run them on another thread: [`IndexWriter::plan_merge`], [`MergePlan::run`],
+/// [`IndexWriter::commit_merge`]. Never doing so costs time in queries, not answers.
 #[derive(Debug)]
-pub struct Index {
+pub struct IndexWriter {
     pub(crate) projection: Arc<Projection>,
     pub(crate) signature_len: usize,
     /// SHA-256 over all that hashes and their bands depend on.
     fingerprint: [u8; 32],
-    pub(crate) parts: Vec<Part>,
+    pub(crate) segments: Vec<SegmentEntry>,
 }
 
-impl Index {
+impl IndexWriter {
     /// An empty index for signatures of `signature_len` bytes.
     pub fn new(projection: Projection, signature_len: usize) -> Self {
-        Self::made_by(projection, signature_len, "")
+        Self::with_fingerprint(projection, signature_len, "")
     }
 
-    /// As [`Index::new`]. `escaper` names whatever makes the hashes: images made under another name are not taken.
-    pub fn made_by(projection: Projection, signature_len: usize, escaper: &str) -> Self {
+    /// As [`IndexWriter::new`]. `escaper` names whatever makes the hashes: images made under another name are not taken.
+    pub fn with_fingerprint(projection: Projection, signature_len: usize, escaper: &str) -> Self {
         let text = format!("{}\n{signature_len}\n{escaper}", projection.fingerprint());
         let fingerprint = checksum(text.as_bytes());
-        Self { projection: Arc::new(projection), signature_len, fingerprint, parts: Vec::new() }
+        Self { projection: Arc::new(projection), signature_len, fingerprint, segments: Vec::new() }
     }
 
     /// An empty index of the same kind.
     pub fn emptied(&self) -> Self {
-        Self { parts: Vec::new(), projection: Arc::clone(&self.projection), ..*self }
+        Self { segments: Vec::new(), projection: Arc::clone(&self.projection), ..*self }
     }
 
     /// Takes in a stored segment. `facts` tells of each of its samples, by id and token, what it is now, or that it is not
     /// this sample any more. Samples that are indexed already are passed over. Answers how many samples it brought; one that
-    /// brings none is not kept. `label` (not 0) names it in [`Index::labels`].
-    pub fn attach(
+    /// brings none is not kept. `label` (not 0) names it in [`IndexWriter::labels`].
+    pub fn open_segment(
         &mut self,
         image: Vec<u8>,
         label: u64,
@@ -92,31 +75,31 @@ impl Index {
         }
         let live = table.live_samples();
         if live > 0 {
-            let part = Part { segment: Arc::new(segment), samples: Arc::new(table) };
-            let before = |other: &Part| other.weight() >= part.weight();
-            self.parts.insert(self.parts.partition_point(before), part);
+            let entry = SegmentEntry { segment: Arc::new(segment), samples: Arc::new(table) };
+            let before = |other: &SegmentEntry| other.weight() >= entry.weight();
+            self.segments.insert(self.segments.partition_point(before), entry);
         }
         Ok(live)
     }
 
     /// Labels of the stored segments in use.
     pub fn labels(&self) -> impl Iterator<Item = u64> + '_ {
-        self.parts.iter().map(|part| part.segment.label()).filter(|label| *label != 0)
+        self.segments.iter().map(|entry| entry.segment.label()).filter(|label| *label != 0)
     }
 
     /// Functions in segments that are in memory only.
     pub fn unstored_functions(&self) -> usize {
-        self.unstored().map(|part| part.segment.num_functions() as usize).sum()
+        self.unstored().map(|entry| entry.segment.num_functions() as usize).sum()
     }
 
-    fn unstored(&self) -> impl Iterator<Item = &Part> {
-        self.parts.iter().filter(|part| part.segment.label() == 0)
+    fn unstored(&self) -> impl Iterator<Item = &SegmentEntry> {
+        self.segments.iter().filter(|entry| entry.segment.label() == 0)
     }
 
     /// Numbers of functions and of samples given out.
     fn slots(&self) -> (usize, usize) {
-        let functions = self.parts.iter().map(|part| part.segment.num_functions() as usize).sum();
-        (functions, self.parts.iter().map(|part| part.samples.rows().len()).sum())
+        let functions = self.segments.iter().map(|entry| entry.segment.num_functions() as usize).sum();
+        (functions, self.segments.iter().map(|entry| entry.samples.rows().len()).sum())
     }
 
     /// The bands signatures are indexed under.
@@ -155,12 +138,41 @@ impl Index {
         {
             return Err(IndexError::Full);
         }
-        self.parts.push(Part { segment: Arc::new(segment), samples: Arc::new(table) });
+        self.segments.push(SegmentEntry { segment: Arc::new(segment), samples: Arc::new(table) });
         while let Some(plan) = self.plan_inline() {
-            let installed = self.install(plan.run()?);
-            debug_assert!(installed, "nobody else can have changed the parts");
+            let installed = self.commit_merge(plan.run()?);
+            debug_assert!(installed, "nobody else can have changed the segments");
         }
         Ok(())
+    }
+
+    /// Puts a merged segment in the place of its sources, with removals and changed facts that happened since the plan was
+    /// made. False, and nothing happens, if the sources are not there any more (another plan or [`IndexWriter::clear`] was first).
+    pub fn commit_merge(&mut self, merged: Merged) -> bool {
+        let is_source =
+            |entry: &SegmentEntry| merged.sources.iter().any(|source| Arc::ptr_eq(source, &entry.segment));
+        if self.segments.iter().filter(|entry| is_source(entry)).count() != merged.sources.len() {
+            return false;
+        }
+        let mut table = merged.table;
+        for at in 0..table.rows().len() {
+            let id = table.rows()[at].id;
+            let now = self.segments.iter().filter(|entry| is_source(entry)).find_map(|entry| {
+                let row = entry.samples.find_live(id)?;
+                Some(entry.samples.rows()[row].facts)
+            });
+            match now {
+                Some(facts) => table.set_facts(at, facts),
+                None => table.remove(at),
+            }
+        }
+        let position = self.segments.iter().position(is_source);
+        self.segments.retain(|entry| !is_source(entry));
+        if table.live_samples() > 0 {
+            let entry = SegmentEntry { segment: Arc::new(merged.segment), samples: Arc::new(table) };
+            self.segments.insert(position.unwrap_or(0).min(self.segments.len()), entry);
+        }
+        true
     }
 
     /// Whether a sample is indexed.
@@ -170,43 +182,43 @@ impl Index {
 
     /// Takes a sample out. Its memory is given back by a later merge.
     pub fn remove_sample(&mut self, id: SampleId) -> Result<(), IndexError> {
-        let (part, row) = self.find(id).ok_or(IndexError::UnknownSample(id))?;
-        Arc::make_mut(&mut self.parts[part].samples).remove(row);
-        if self.parts[part].samples.live_samples() == 0 {
-            self.parts.remove(part);
+        let (entry, row) = self.find(id).ok_or(IndexError::UnknownSample(id))?;
+        Arc::make_mut(&mut self.segments[entry].samples).remove(row);
+        if self.segments[entry].samples.live_samples() == 0 {
+            self.segments.remove(entry);
         }
         Ok(())
     }
 
     /// Changes family and library flag of a sample.
     pub fn set_sample_facts(&mut self, id: SampleId, facts: SampleFacts) -> Result<(), IndexError> {
-        let (part, row) = self.find(id).ok_or(IndexError::UnknownSample(id))?;
-        Arc::make_mut(&mut self.parts[part].samples).set_facts(row, facts);
+        let (entry, row) = self.find(id).ok_or(IndexError::UnknownSample(id))?;
+        Arc::make_mut(&mut self.segments[entry].samples).set_facts(row, facts);
         Ok(())
     }
 
     /// Takes everything out.
     pub fn clear(&mut self) {
-        self.parts.clear();
+        self.segments.clear();
     }
 
     /// The state of now, for reading. Later changes do not show in it.
-    pub fn snapshot(&self) -> Snapshot {
-        Snapshot::new(Arc::clone(&self.projection), self.signature_len, self.parts.clone())
+    pub fn reader(&self) -> IndexReader {
+        IndexReader::new(Arc::clone(&self.projection), self.signature_len, self.segments.clone())
     }
 
     /// Counts and bytes.
     pub fn stats(&self) -> IndexStats {
-        let mut stats = IndexStats { segments: self.parts.len(), ..IndexStats::default() };
-        for part in &self.parts {
-            stats.samples += part.samples.live_samples();
-            stats.functions += part.live_functions();
-            stats.signatures += part.segment.num_signatures() as usize;
-            stats.pichashes += part.segment.num_pichashes();
-            stats.blocks += part.segment.num_blocks();
-            stats.block_postings += part.segment.num_block_postings();
-            stats.signature_bytes += part.segment.signature_bytes();
-            stats.overhead_bytes += part.segment.overhead_bytes() + size_of_val(part.samples.rows());
+        let mut stats = IndexStats { segments: self.segments.len(), ..IndexStats::default() };
+        for entry in &self.segments {
+            stats.samples += entry.samples.live_samples();
+            stats.functions += entry.live_functions();
+            stats.signatures += entry.segment.num_signatures() as usize;
+            stats.pichashes += entry.segment.num_pichashes();
+            stats.blocks += entry.segment.num_blocks();
+            stats.block_postings += entry.segment.num_block_postings();
+            stats.signature_bytes += entry.segment.signature_bytes();
+            stats.overhead_bytes += entry.segment.overhead_bytes() + size_of_val(entry.samples.rows());
         }
         stats
     }
@@ -214,42 +226,42 @@ impl Index {
     /// The next merge worth its cost: segments of similar size, or one that is mostly removed samples.
     pub fn plan_merge(&self) -> Option<MergePlan> {
         if let Some(at) = self.heavy_tail() {
-            return Some(self.plan(&self.parts[at..]));
+            return Some(self.plan(&self.segments[at..]));
         }
-        let mostly_dead = |part: &&Part| {
-            part.samples.has_dead()
-                && 2 * part.samples.dead_functions() >= part.segment.num_functions() as usize
+        let mostly_dead = |entry: &&SegmentEntry| {
+            entry.samples.has_dead()
+                && 2 * entry.samples.dead_functions() >= entry.segment.num_functions() as usize
         };
-        let part = self.parts.iter().find(mostly_dead)?;
-        Some(self.plan(std::slice::from_ref(part)))
+        let entry = self.segments.iter().find(mostly_dead)?;
+        Some(self.plan(std::slice::from_ref(entry)))
     }
 
     /// A merge of everything into one segment without removed samples; None if that is how it is already, and stored.
     pub fn plan_compaction(&self) -> Option<MergePlan> {
-        match self.parts.as_slice() {
+        match self.segments.as_slice() {
             [] => None,
-            [part] if !part.samples.has_dead() && part.segment.label() != 0 => None,
-            parts => Some(self.plan(parts)),
+            [entry] if !entry.samples.has_dead() && entry.segment.label() != 0 => None,
+            segments => Some(self.plan(segments)),
         }
     }
 
     /// A merge of the segments that are in memory only, to be stored.
     pub fn plan_storing(&self) -> Option<MergePlan> {
-        let parts: Vec<Part> = self.unstored().cloned().collect();
-        (!parts.is_empty()).then(|| self.plan(&parts))
+        let segments: Vec<SegmentEntry> = self.unstored().cloned().collect();
+        (!segments.is_empty()).then(|| self.plan(&segments))
     }
 
     /// The bytes of this index merged into one segment: equal for indexes that hold the same. None if it is empty.
     pub fn canonical(&self) -> Result<Option<Vec<u8>>, IndexError> {
-        if self.parts.is_empty() {
+        if self.segments.is_empty() {
             return Ok(None);
         }
-        Ok(Some(self.plan(&self.parts).run()?.image().to_vec()))
+        Ok(Some(self.plan(&self.segments).run()?.image().to_vec()))
     }
 
-    fn plan(&self, parts: &[Part]) -> MergePlan {
+    fn plan(&self, segments: &[SegmentEntry]) -> MergePlan {
         MergePlan {
-            parts: parts.to_vec(),
+            segments: segments.to_vec(),
             fingerprint: self.fingerprint,
             signature_len: self.signature_len,
             num_bands: self.projection.num_bands(),
@@ -261,32 +273,32 @@ impl Index {
     /// logarithmic number of times. Several levels that are due are merged at once.
     fn heavy_tail(&self) -> Option<usize> {
         let (mut weight, mut blocks, mut start) = (0, 0, None);
-        for (at, part) in self.parts.iter().enumerate().rev() {
-            blocks += part.segment.num_block_postings();
+        for (at, entry) in self.segments.iter().enumerate().rev() {
+            blocks += entry.segment.num_block_postings();
             if blocks >= u32::MAX as usize {
                 break;
             }
-            if weight > 0 && 2 * weight > part.weight() {
+            if weight > 0 && 2 * weight > entry.weight() {
                 start = Some(at);
             }
-            weight += part.weight();
+            weight += entry.weight();
         }
         start
     }
 
     /// A merge so small that inserting need not leave it to others.
     fn plan_inline(&self) -> Option<MergePlan> {
-        let fits = |pair: &[Part]| {
+        let fits = |pair: &[SegmentEntry]| {
             pair[0].segment.label() == 0
                 && pair[1].segment.label() == 0
                 && 2 * pair[1].weight() > pair[0].weight()
                 && pair[0].weight() + pair[1].weight() <= INLINE_MERGE_FUNCTIONS
         };
-        let at = self.parts.windows(2).rposition(fits)?;
-        Some(self.plan(&self.parts[at..at + 2]))
+        let at = self.segments.windows(2).rposition(fits)?;
+        Some(self.plan(&self.segments[at..at + 2]))
     }
 
     fn find(&self, id: SampleId) -> Option<(usize, usize)> {
-        self.parts.iter().enumerate().find_map(|(at, part)| Some((at, part.samples.find_live(id)?)))
+        self.segments.iter().enumerate().find_map(|(at, entry)| Some((at, entry.samples.find_live(id)?)))
     }
 }

@@ -27,9 +27,9 @@ impl<F: FnMut(Progress) -> ControlFlow<()>> Control for F {
 
 /// Never cancels.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Unlimited;
+pub struct NeverCancelled;
 
-impl Control for Unlimited {
+impl Control for NeverCancelled {
     fn checkpoint(&mut self, _: Progress) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }

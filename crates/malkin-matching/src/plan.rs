@@ -2,26 +2,23 @@
 
 use std::ops::Range;
 
-use malkin_index::{Close, FunctionRef, SampleNo, Scratch, Snapshot};
-use malkin_report::{FunctionId, MatchFlags};
+use malkin_index::{Close, FunctionRef, IndexReader, SampleNo, Scratch};
+use malkin_report::MatchFlags;
 
-use crate::control::{Control, MatchError, proceed};
-use crate::near::{NearSignature, NearestBySample};
-use crate::own::{OwnFunction, OwnSample};
+use crate::hits::{BYTES_PER_MATCH, Hit, Hits, PartialHits};
+use crate::nearest::{NearSignature, NearestBySample};
 use crate::parameters::MatchParameters;
 use crate::picgroup::{PicGroups, PicMatches};
-use crate::scored::{Hit, Scored};
+use crate::progress::{Control, MatchError, proceed};
+use crate::query_side::{OwnFunction, OwnSample};
 
 /// Signatures that pass over the tiles of an exact search together: enough to make use of a tile in the cache, few enough to
 /// bound what they find at once.
 const EXACT_BATCH: usize = 64;
-/// Memory of a match, while it is scored and in the result.
-const BYTES_PER_MATCH: usize = size_of::<Hit>() + size_of::<malkin_report::MatchTuple>();
-
 /// A question ready to be worked on: own functions grouped by signature, so that each distinct signature is looked up once.
 #[derive(Debug)]
-pub struct Scan<'a> {
-    snapshot: Snapshot,
+pub struct QueryPlan<'a> {
+    reader: IndexReader,
     own: OwnSample<'a>,
     own_no: Option<SampleNo>,
     parameters: MatchParameters,
@@ -51,47 +48,15 @@ impl Workspace {
     }
 }
 
-/// What some units found.
-#[derive(Debug, Default)]
-pub struct Part {
-    pub(crate) hits: Vec<Hit>,
-    /// Own function (by position) and the range of its hits.
-    pub(crate) rows: Vec<(u32, Range<usize>)>,
-    /// Foreign samples with matches, in no particular order.
-    pub(crate) touched: Vec<SampleNo>,
-    /// Functions that match within the own sample by signature and by PicHash.
-    pub(crate) self_minhash: Vec<FunctionId>,
-    pub(crate) self_pichash: Vec<FunctionId>,
-}
-
-impl Part {
-    /// Memory that its matches take, here and in the result.
-    pub fn bytes(&self) -> usize {
-        self.hits.len() * BYTES_PER_MATCH
+impl<'a> QueryPlan<'a> {
+    /// Prepares a question to a reader.
+    pub fn new(reader: IndexReader, own: OwnSample<'a>, parameters: MatchParameters) -> Self {
+        Self::restricted(reader, own, parameters, None)
     }
 
-    fn note_touched(&mut self, seen: &mut Vec<bool>, samples: usize) {
-        seen.resize(samples, false);
-        for hit in &self.hits {
-            if !std::mem::replace(&mut seen[hit.function.sample.index()], true) {
-                self.touched.push(hit.function.sample);
-            }
-        }
-        for sample in &self.touched {
-            seen[sample.index()] = false;
-        }
-    }
-}
-
-impl<'a> Scan<'a> {
-    /// Prepares a question to a snapshot.
-    pub fn new(snapshot: Snapshot, own: OwnSample<'a>, parameters: MatchParameters) -> Self {
-        Self::restricted(snapshot, own, parameters, None)
-    }
-
-    /// As [`Scan::new`]; `without_pichash` are indexed functions that form a group with own functions without a PicHash.
+    /// As [`QueryPlan::new`]; `without_pichash` are indexed functions that form a group with own functions without a PicHash.
     pub(crate) fn restricted(
-        snapshot: Snapshot,
+        reader: IndexReader,
         own: OwnSample<'a>,
         parameters: MatchParameters,
         without_pichash: Option<Vec<FunctionRef>>,
@@ -105,9 +70,9 @@ impl<'a> Scan<'a> {
             let from = units.last().map_or(0, |before: &Range<usize>| before.end);
             units.push(from..from + unit.len());
         }
-        let own_no = snapshot.sample_no(own.id);
+        let own_no = reader.sample_no(own.id);
         let picgroups = PicGroups::new(functions, without_pichash);
-        Self { snapshot, own, own_no, parameters, picgroups, order, units }
+        Self { reader, own, own_no, parameters, picgroups, order, units }
     }
 
     /// Units worth being given to a thread at once: `piece`, or in exact mode, where units pass over the index together, as many as
@@ -127,9 +92,9 @@ impl<'a> Scan<'a> {
         units: Range<usize>,
         workspace: &mut Workspace,
         control: &mut dyn Control,
-    ) -> Result<Part, MatchError> {
+    ) -> Result<PartialHits, MatchError> {
         let units = units.start.min(self.units.len())..units.end.min(self.units.len());
-        let mut part = Part::default();
+        let mut part = PartialHits::default();
         if self.parameters.exact && self.parameters.band_matches_required > 0 {
             self.run_exact(units, workspace, control, &mut part)?;
         } else {
@@ -140,7 +105,7 @@ impl<'a> Scan<'a> {
                 self.finish_unit(unit, workspace, &mut part)?;
             }
         }
-        part.note_touched(&mut workspace.touched, self.snapshot.num_sample_slots());
+        part.note_touched(&mut workspace.touched, self.reader.num_sample_slots());
         Ok(part)
     }
 
@@ -150,8 +115,8 @@ impl<'a> Scan<'a> {
     }
 
     /// Puts the parts of all units together.
-    pub fn finish(self, parts: Vec<Part>) -> Scored<'a> {
-        Scored::new(self.snapshot, self.own, self.parameters, parts)
+    pub fn finish(self, parts: Vec<PartialHits>) -> Hits<'a> {
+        Hits::new(self.reader, self.own, self.parameters, parts)
     }
 
     fn signature(&self, unit: usize) -> &'a [u8] {
@@ -162,10 +127,10 @@ impl<'a> Scan<'a> {
     /// Scores the signatures that share enough band keys with that of a unit.
     fn candidates(&self, unit: usize, workspace: &mut Workspace) {
         let signature = self.signature(unit);
-        let min_equal = self.parameters.min_equal(self.snapshot.num_positions());
+        let min_equal = self.parameters.min_equal(self.reader.num_positions());
         let required = self.parameters.band_matches_required;
-        for candidate in self.snapshot.candidates(signature, required, &mut workspace.scratch) {
-            let equal = self.snapshot.equal_positions(signature, *candidate);
+        for candidate in self.reader.candidates(signature, required, &mut workspace.scratch) {
+            let equal = self.reader.equal_positions(signature, *candidate);
             if equal >= min_equal {
                 let near = NearSignature { signature: *candidate, equal: equal as u16, banded: true };
                 workspace.near.push(near);
@@ -178,13 +143,13 @@ impl<'a> Scan<'a> {
         units: Range<usize>,
         workspace: &mut Workspace,
         control: &mut dyn Control,
-        part: &mut Part,
+        part: &mut PartialHits,
     ) -> Result<(), MatchError> {
-        let min_equal = self.parameters.min_equal(self.snapshot.num_positions());
-        let tiles = self.snapshot.num_tiles();
+        let min_equal = self.parameters.min_equal(self.reader.num_positions());
+        let tiles = self.reader.num_tiles();
         // Every unit passes over every tile, and is finished once.
         let total = self.units.len() * (tiles + 1);
-        let comparable = |unit: &usize| self.signature(*unit).len() == self.snapshot.signature_len();
+        let comparable = |unit: &usize| self.signature(*unit).len() == self.reader.signature_len();
         for from in units.clone().step_by(EXACT_BATCH) {
             let batch = from..(from + EXACT_BATCH).min(units.end);
             let asked: Vec<usize> = batch.clone().filter(comparable).collect();
@@ -192,7 +157,7 @@ impl<'a> Scan<'a> {
             let mut found: Vec<Close> = Vec::new();
             for tile in 0..tiles {
                 proceed(control, from * (tiles + 1) + tile * batch.len(), total)?;
-                self.snapshot.exact_tile(tile, &queries, min_equal, &mut found);
+                self.reader.exact_tile(tile, &queries, min_equal, &mut found);
                 self.check_memory(part.hits.len() * BYTES_PER_MATCH + found.len() * size_of::<Close>())?;
             }
             found.sort_unstable();
@@ -210,7 +175,7 @@ impl<'a> Scan<'a> {
     /// Takes what an exact search found for a unit, and notes which of it bands lead to.
     fn take_exact(&self, unit: usize, found: &[Close], workspace: &mut Workspace) {
         let required = self.parameters.band_matches_required;
-        let candidates = self.snapshot.candidates(self.signature(unit), required, &mut workspace.scratch);
+        let candidates = self.reader.candidates(self.signature(unit), required, &mut workspace.scratch);
         workspace.near.clear();
         workspace.near.extend(found.iter().map(|close| NearSignature {
             signature: close.signature,
@@ -220,8 +185,13 @@ impl<'a> Scan<'a> {
     }
 
     /// From the near signatures of a unit to the matches of its functions.
-    fn finish_unit(&self, unit: usize, workspace: &mut Workspace, part: &mut Part) -> Result<(), MatchError> {
-        workspace.nearest.collect(&self.snapshot, self.own_no, &workspace.near);
+    fn finish_unit(
+        &self,
+        unit: usize,
+        workspace: &mut Workspace,
+        part: &mut PartialHits,
+    ) -> Result<(), MatchError> {
+        workspace.nearest.collect(&self.reader, self.own_no, &workspace.near);
         for at in &self.order[self.units[unit].clone()] {
             let from = part.hits.len();
             self.match_function(*at as usize, workspace, part);
@@ -231,12 +201,12 @@ impl<'a> Scan<'a> {
         Ok(())
     }
 
-    fn match_function(&self, at: usize, workspace: &mut Workspace, part: &mut Part) {
+    fn match_function(&self, at: usize, workspace: &mut Workspace, part: &mut PartialHits) {
         let Workspace { nearest, picmatches, picsamples, .. } = workspace;
         let implied = self.parameters.pichash_implies_minhash;
         let function: &OwnFunction = &self.own.functions[at];
         let (pichash_size, own_no) = (self.parameters.pichash_size, self.own_no);
-        self.picgroups.matches(self.own.functions, at, own_no, pichash_size, &self.snapshot, picmatches);
+        self.picgroups.matches(self.own.functions, at, own_no, pichash_size, &self.reader, picmatches);
 
         let picflags =
             if implied { MatchFlags::MINHASH.with(MatchFlags::PICHASH) } else { MatchFlags::PICHASH };
