@@ -58,7 +58,7 @@ pub(crate) fn caller(app: &App, headers: &HeaderMap) -> Result<Caller, Answer> {
     if configured.is_some_and(|expected| bool::from(given.as_bytes().ct_eq(expected.as_bytes()))) {
         return Ok(Caller { name: None, role: Role::Admin, has_master: true });
     }
-    match app.engine.holder(given.as_bytes()) {
+    match app.service.tokens.holder(given.as_bytes()) {
         Some((name, role)) => Ok(Caller { name: Some(name), role, has_master: false }),
         None => Err(Answer::framework(
             StatusCode::UNAUTHORIZED,

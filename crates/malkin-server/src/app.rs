@@ -10,7 +10,7 @@ use std::time::Instant;
 use axum::extract::Request;
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
-use malkin_service::{Engine, working_for};
+use malkin_service::working_for;
 use tokio::sync::Semaphore;
 
 use crate::access::{self, Caller};
@@ -76,8 +76,8 @@ impl std::fmt::Debug for Settings {
 /// State shared by all requests.
 #[derive(Debug)]
 pub(crate) struct App {
-    /// Store, index and queue.
-    pub(crate) engine: Arc<Engine>,
+    /// What is served: corpus, jobs, triage and tokens.
+    pub(crate) service: Arc<malkin_service::App>,
     /// Counters of requests.
     pub(crate) requests: Requests,
     /// Whether the store takes writes.
@@ -106,7 +106,7 @@ impl App {
 
     /// Whether requests need a token.
     pub(crate) fn requires_token(&self) -> bool {
-        self.configured_token().is_some() || self.engine.wants_tokens()
+        self.configured_token().is_some() || self.service.tokens.are_required()
     }
 }
 
@@ -116,7 +116,7 @@ pub(crate) type Handler = fn(&App, &Call) -> Result<Answer, Answer>;
 /// Serves until `shutdown` completes, then lets running requests end.
 pub async fn serve(
     listener: tokio::net::TcpListener,
-    engine: Arc<Engine>,
+    service: Arc<malkin_service::App>,
     settings: Settings,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
@@ -127,7 +127,7 @@ pub async fn serve(
     let bounds = Bounds::new(settings.connections_per_address);
     let (requests, readiness) = (Requests::default(), Readiness::default());
     let app = Arc::new(App {
-        engine,
+        service,
         requests,
         readiness,
         settings,

@@ -98,7 +98,7 @@ impl Readiness {
 
 /// `GET /readyz`: whether the store takes writes.
 pub(crate) fn readyz(app: &App, _: &Call) -> Result<Answer, Answer> {
-    let is_ready = app.readiness.ask(|| match app.engine.store().try_write() {
+    let is_ready = app.readiness.ask(|| match app.service.corpus.store().try_write() {
         Ok(()) => true,
         Err(error) => {
             tracing::error!(%error, "the store takes no writes");

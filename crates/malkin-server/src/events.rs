@@ -10,7 +10,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http_body_util::channel::Channel;
 use malkin_report::JobId;
-use malkin_service::Engine;
+use malkin_service::Corpus;
 use malkin_store::{Job, JobState};
 use serde_json::{Value, json};
 
@@ -26,13 +26,13 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const LONGEST: Duration = Duration::from_hours(1);
 
 /// The body of events about a job. The seat is given back when it ends.
-pub(crate) fn body(engine: Arc<Engine>, id: JobId, seat: Share) -> Body {
+pub(crate) fn body(corpus: Arc<Corpus>, id: JobId, seat: Share) -> Body {
     let (mut sender, channel) = Channel::<Bytes, io::Error>::new(1);
     tokio::spawn(async move {
         let _seat = seat;
         let (started, mut told, mut last_sent) = (Instant::now(), None, Instant::now());
         while started.elapsed() < LONGEST {
-            let looked = Arc::clone(&engine);
+            let looked = Arc::clone(&corpus);
             let job = tokio::task::spawn_blocking(move || looked.store().job(id)).await;
             let Ok(Ok(job)) = job else { break };
             let (news, ended) = tell(job.as_ref());

@@ -65,8 +65,8 @@ pub(crate) fn metrics(app: &App, _: &Call) -> Result<Answer, Answer> {
         tracing::error!(%error, "the store does not answer");
         Answer::text(StatusCode::SERVICE_UNAVAILABLE, b"the store does not answer\n".to_vec())
     };
-    let counts = app.engine.counts().map_err(failed)?;
-    let jobs = app.engine.store().job_stats(false).map_err(failed)?;
+    let counts = app.service.corpus.counts().map_err(failed)?;
+    let jobs = app.service.corpus.store().job_stats(false).map_err(failed)?;
     let mut text = String::new();
     app.requests.write(&mut text);
     header(&mut text, "malkin_corpus", "gauge", "What the corpus holds");
@@ -94,12 +94,12 @@ pub(crate) fn metrics(app: &App, _: &Call) -> Result<Answer, Answer> {
     write_budgets(&mut text);
     write_kept(app, &mut text).map_err(failed)?;
     header(&mut text, "malkin_store_bytes", "gauge", "Size of the database, without its log");
-    let _ = writeln!(text, "malkin_store_bytes {}", app.engine.store().size().map_err(failed)?);
+    let _ = writeln!(text, "malkin_store_bytes {}", app.service.corpus.store().size().map_err(failed)?);
     if let Some(bytes) = resident() {
         header(&mut text, "process_resident_memory_bytes", "gauge", "Resident memory of the server");
         let _ = writeln!(text, "process_resident_memory_bytes {bytes}");
     }
-    let index = app.engine.memory().stats();
+    let index = app.service.corpus.index().stats();
     header(&mut text, "malkin_index", "gauge", "What the index holds");
     for (what, value) in index.named() {
         let _ = writeln!(text, "malkin_index{{what=\"{what}\"}} {value}");
@@ -109,8 +109,8 @@ pub(crate) fn metrics(app: &App, _: &Call) -> Result<Answer, Answer> {
 
 /// What jobs and their files take up, and what was deleted of it.
 fn write_kept(app: &App, text: &mut String) -> Result<(), malkin_store::StoreError> {
-    let usage = app.engine.store().usage()?;
-    let removed = app.engine.board().removed();
+    let usage = app.service.corpus.store().usage()?;
+    let removed = app.service.jobs.running().removed();
     for (name, kind, help, value) in [
         ("malkin_ended_jobs", "gauge", "Jobs that ended and are kept", usage.ended_jobs),
         ("malkin_result_bytes", "gauge", "Results and query samples, as stored", usage.result_bytes),
@@ -121,7 +121,12 @@ fn write_kept(app: &App, text: &mut String) -> Result<(), malkin_store::StoreErr
             usage.files,
         ),
         ("malkin_file_bytes", "gauge", "Size of these files as sent", usage.file_bytes),
-        ("malkin_store_free_bytes", "gauge", "Unused room in the database", app.engine.store().free_bytes()?),
+        (
+            "malkin_store_free_bytes",
+            "gauge",
+            "Unused room in the database",
+            app.service.corpus.store().free_bytes()?,
+        ),
         ("malkin_expired_jobs_total", "counter", "Jobs deleted because nobody used them", removed.jobs),
         (
             "malkin_expired_bytes_total",

@@ -114,7 +114,7 @@ fn wrong_verb(verbs: &[(&str, Handler)]) -> Answer {
 /// `GET /healthz`: the process answers and the files of its database are still there. It waits for nothing: whether the store takes
 /// writes is the question of `/readyz`.
 fn healthz(app: &App, _: &Call) -> Result<Answer, Answer> {
-    match app.engine.store().health() {
+    match app.service.corpus.store().health() {
         Ok(()) => Ok(Answer::json(StatusCode::OK, &json!({"status": "ok"}))),
         Err(error) => {
             tracing::error!(%error, "the store is not healthy");

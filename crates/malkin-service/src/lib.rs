@@ -1,68 +1,72 @@
-//! Use cases: what API and command line have in common. Ingesting reports, the queue with its workers, matching as jobs,
-//! and the index kept in step with the store.
+//! Use cases: what API and command line have in common, one room for each thing that is kept.
+//!
+//! | room | keeps |
+//! |---|---|
+//! | `corpus` | store and index in step: adding, changing, import, export, checks |
+//! | `jobs` | the queue, workers, and one file for each kind of job |
+//! | `triage` | examination of files, limits of it, answers of providers |
+//! | `tokens` | named tokens |
+//! | `questions` | nothing: answers at once, over a corpus |
+//!
+//! [`App`] holds the rooms side by side. No room imports it; jobs, questions and triage import `corpus`, never each other's insides.
+//! Beneath lie leaves that all may use: `matching` (comparisons), `disassembly`, `error`, `clock`, `stage`, `allowance`, `ended`.
 //!
 //! Floor 4. The clock, threads and logging begin here; HTTP and the terminal do not. Everything blocks.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
 
-mod access;
 mod allowance;
-mod attribution;
+mod app;
 mod author;
 pub mod clock;
-mod desk;
+mod corpus;
 mod disassembly;
 mod ended;
-mod engine;
-mod export;
+mod error;
 pub mod fetch;
-mod import;
-mod ingest;
 mod inspector;
-mod lookup;
-mod memory;
-mod narrow;
+pub mod jobs;
+mod matching;
 mod python_json;
-mod queue;
-mod request;
-mod rule_check;
-mod run;
+pub mod questions;
+mod result_filter;
 mod stage;
 #[cfg(test)]
 mod test_corpus;
+mod tokens;
 pub mod triage;
 
-pub use access::Revoked;
+pub use app::{App, Settings, Submitted};
 pub use author::working_for;
 pub use clock::Clock;
+pub use corpus::export::{Export, ExportError, ExportPieces};
+pub use corpus::import::{ImportError, Imported};
+pub use corpus::index::{CorpusIndex, IndexReport};
+pub use corpus::ingest::{IngestError, Ingested, check_report_start, ingest, read_report};
+pub use corpus::{Corpus, DEFAULT_MATCH_TIME};
 pub use disassembly::{DEFAULT_TIME, DisassemblyError, DisassemblyOptions, disassemble, sha256_hex};
 pub use ended::{Budget, ended_counts, note_ended};
-pub use engine::{DEFAULT_CEILING, DEFAULT_MATCH_TIME, Engine, ServiceError, Submitted};
-pub use export::{Export, ExportError, ExportPieces};
+pub use error::{Cancelled, JobError, ServiceError};
 pub use fetch::IntelSettings;
-pub use import::{ImportError, Imported};
-pub use ingest::{IngestError, Ingested, check_report_start, ingest, read_report};
 pub use inspector::{INSPECTION_INTERVAL, Inspector};
-pub use lookup::FunctionPlace;
+pub use jobs::kinds::{
+    BinaryArguments, BlockArguments, Changes, CheckedFile, RuleCheck, UntriedFile, rules_to_body,
+};
+pub use jobs::{ATTEMPTS, DEFAULT_CEILING, Keeping, LEASE_MILLIS, Removed, Workers, display_text};
 pub use malkin_index::{IndexReader, IndexStats, Scratch};
 pub use malkin_matching::{MatchParameters, ResultFilter, RuleOptions, YaraRule, yara_rule};
 pub use malkin_store::{Ceiling, Role};
-pub use memory::{IndexReport, Memory, Touched};
-pub use narrow::narrowed_result;
-pub use queue::{Board, Cancelled, JobControl, Keeping, LEASE_MILLIS, Removed, Workers};
-pub use request::{
-    ATTEMPTS, BinaryArguments, BlockArguments, Changes, Maintenance, MatchArguments, Request, UnknownRequest,
-    display_text,
-};
-pub use rule_check::{CheckedFile, RuleCheck, UntriedFile, rules_to_body};
-pub use run::{FunctionPair, JobError};
+pub use matching::MatchArguments;
+pub use questions::{FunctionPair, FunctionPlace};
+pub use result_filter::filtered_result;
 pub use stage::{Stage, StageTime, stage_times};
+pub use tokens::{Revoked, Tokens};
 
 pub use malkin_triage::archive::is_archive;
 pub use malkin_triage::kind;
 pub use malkin_triage::yara::Rules;
-pub use triage::{Analysed, Uploaded};
+pub use triage::{Analysed, Triage, Uploaded};
 
 /// Version of MCRIT whose API and results this is.
 pub const MCRIT_VERSION: &str = "1.9.0";

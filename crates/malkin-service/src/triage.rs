@@ -4,6 +4,10 @@
 //! points name these. In front of them stand the members that clients of the original service read, filled from the same
 //! evidence.
 
+mod document;
+mod limits;
+
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use malkin_disasm::Limits;
@@ -11,17 +15,22 @@ use malkin_intel::{HashKind, Kind, Record, summary};
 use malkin_matching::attribute;
 use malkin_report::{Report, Status};
 use malkin_store::{NewAnalysis, StoreError, Timestamp};
-use malkin_triage::{Facts, FamilyKinship, Kinship, Options, Reputation, Verdict, examine, verdict};
-use malkin_triage::{archive, ioc};
+use malkin_triage::archive;
+use malkin_triage::yara::Rules;
+use malkin_triage::{Facts, FamilyKinship, Kinship, Options, examine, verdict};
 use serde_json::{Value, json};
 
 use crate::allowance::{Allowance, within};
 use crate::clock::micro_time;
-use crate::desk::Guest;
+use crate::corpus::Corpus;
 use crate::disassembly::{DisassemblyOptions, disassemble_allowed};
-use crate::engine::{Engine, ServiceError};
-use crate::request::MatchArguments;
+use crate::error::ServiceError;
+use crate::fetch::{Fetcher, IntelSettings};
+use crate::matching::MatchArguments;
+use crate::questions;
 use crate::stage::{Stage, timed};
+use document::{SKIPPED, TOO_LATE, document, is_report, reputation, was_without_similarity, words};
+use limits::{Guest, TriageLimits};
 
 /// Time the disassembly of an uploaded file may take: a client waits for the answer.
 const DISASSEMBLY_TIME: Duration = Duration::from_secs(30);
@@ -36,8 +45,6 @@ const ARCHIVE_TIME: Duration = Duration::from_mins(1);
 /// Families and functions that are told of what a file shares.
 const MAX_FAMILIES: usize = 20;
 const MAX_STRONGEST: usize = 5;
-/// Words of one record that it can be found by.
-const MAX_WORDS: usize = 500;
 /// What makes analyses unless a client names something else; the original's default, which its clients know.
 pub const DEFAULT_MODEL: &str = "gemini-2.0-flash";
 
@@ -67,11 +74,6 @@ pub struct Analysed {
     pub was_known: bool,
 }
 
-/// What a record says of similarity that was not wanted.
-const SKIPPED: &str = "skipped, as asked";
-/// What it says of similarity that there was no time for.
-const TOO_LATE: &str = "skipped, because the time for the archive was used up";
-
 /// Where a file is from.
 enum Place<'a> {
     /// By itself; the records of what it holds are added here.
@@ -96,13 +98,34 @@ struct Evidence {
     without_code: Option<&'static str>,
 }
 
-impl Engine {
+/// Examines files and asks providers; keeps the records in the store of the corpus.
+pub struct Triage {
+    corpus: Arc<Corpus>,
+    fetcher: Fetcher,
+    limits: TriageLimits,
+    asks_providers: bool,
+    rules: Option<Rules>,
+}
+
+impl std::fmt::Debug for Triage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Triage").field("asks_providers", &self.asks_providers).finish_non_exhaustive()
+    }
+}
+
+impl Triage {
+    /// Triage over a corpus: how providers are reached, and the rules that files are examined with.
+    pub(crate) fn new(corpus: Arc<Corpus>, intel: IntelSettings, rules: Option<Rules>) -> Self {
+        let asks_providers = intel.has_keys();
+        Self { corpus, fetcher: Fetcher::new(intel), limits: TriageLimits::default(), asks_providers, rules }
+    }
+
     /// Looks at a file and keeps the record. A file that has a record is not looked at again unless `afresh`.
     pub fn analyse(&self, file: &Uploaded<'_>, afresh: bool) -> Result<Analysed, ServiceError> {
         let sha256 = sha256_of(file);
-        self.desk().one_at_a_time(&sha256, || {
+        self.limits.one_at_a_time(&sha256, || {
             if !afresh
-                && let Some(known) = self.store().newest_analysis(&sha256)?
+                && let Some(known) = self.corpus.store().newest_analysis(&sha256)?
                 && is_report(&known.document)
                 && !(file.similarity && was_without_similarity(&known.document))
             {
@@ -112,13 +135,13 @@ impl Engine {
             let new = self.record_of(file, &sha256, Place::Outside(&mut all))?;
             let analysed = Analysed { id: new.id.clone(), document: new.document.clone(), was_known: false };
             all.push(new);
-            self.store().add_analyses(&all)?;
+            self.corpus.store().add_analyses(&all)?;
             Ok(analysed)
         })
     }
 
     /// Looks at a file and answers the record as JSON text; nothing is kept.
-    pub fn triage_now(&self, file: &Uploaded<'_>) -> Result<String, ServiceError> {
+    pub fn examine_now(&self, file: &Uploaded<'_>) -> Result<String, ServiceError> {
         Ok(self.record_of(file, &sha256_of(file), Place::Outside(&mut Vec::new()))?.document)
     }
 
@@ -133,14 +156,13 @@ impl Engine {
             Place::Outside(inside) => (self.children(file, inside)?, None),
             Place::Inside(until) => (Children::default(), Some(until)),
         };
-        let now = self.now();
+        let now = self.corpus.now();
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         // Providers are asked meanwhile, and waiting for them takes no seat: a silent one holds up this file only.
         let (evidence, lookup) = std::thread::scope(|scope| {
-            let asked =
-                self.knows_providers().then(|| scope.spawn(|| self.records(sha256, HashKind::Sha256)));
+            let asked = self.asks_providers.then(|| scope.spawn(|| self.records(sha256, HashKind::Sha256)));
             let guest = Guest { size: file.bytes.len(), inside: until.is_some() };
-            let evidence = self.desk().seated(cores, guest, || self.evidence(file, now, until));
+            let evidence = self.limits.seated(cores, guest, || self.evidence(file, now, until));
             // A look-up that panicked is one that told nothing; the panic is in the log.
             (evidence, asked.and_then(|asked| asked.join().ok()))
         });
@@ -198,7 +220,7 @@ impl Engine {
         let mut facts = timed(Stage::Examine, || {
             within(allowance, file.bytes.len(), &|| true, |budget| {
                 let now = Some(now.millis() / 1000);
-                let (report, rules) = (report.as_ref(), self.rules());
+                let (report, rules) = (report.as_ref(), self.rules.as_ref());
                 examine(file.bytes, &Options { report, now, rules, budget: Some(budget) })
             })
         });
@@ -218,7 +240,7 @@ impl Engine {
         }
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let guest = Guest { size: file.bytes.len(), inside: false };
-        let unpacked = self.desk().seated(cores, guest, || {
+        let unpacked = self.limits.seated(cores, guest, || {
             within(Allowance::time(ARCHIVE_TIME), file.bytes.len(), &|| true, |budget| {
                 archive::unpack(file.bytes, budget)
             })
@@ -268,7 +290,7 @@ impl Engine {
         let allowance = Allowance { processor, ..Allowance::time(time) };
         let limits = Limits::within_memory(allowance.memory);
         timed(Stage::Disassemble, || {
-            disassemble_allowed(file.bytes, &options, limits, allowance, self.clock(), &|| true)
+            disassemble_allowed(file.bytes, &options, limits, allowance, self.corpus.clock(), &|| true)
         })
         .ok()
     }
@@ -276,7 +298,7 @@ impl Engine {
     /// What code a file shares with the corpus, in short and as told in the record. The file is not stored as a sample.
     fn kinship(&self, report: Report) -> Option<(Kinship, Value)> {
         let num_functions = report.functions.len() as u64;
-        let bytes = self.query_now(report, &MatchArguments::none()).ok()?;
+        let bytes = questions::query(&self.corpus, report, &MatchArguments::none()).ok()?;
         let result = malkin_wire::matching_result_from_json(&bytes).ok()?;
         let evidence = attribute(&result, MAX_STRONGEST);
         let own = (evidence.own_bytes - evidence.library_bytes).max(1.0);
@@ -319,7 +341,8 @@ impl Engine {
     }
 
     fn records(&self, hash: &str, kind: HashKind) -> Value {
-        let records = timed(Stage::LookUp, || self.fetcher().look_up(self.store(), self.now(), hash, kind));
+        let records =
+            timed(Stage::LookUp, || self.fetcher.look_up(self.corpus.store(), self.corpus.now(), hash, kind));
         let shown = |record: &Record| (record.provider.as_str().to_owned(), record.shown.clone());
         json!({
             "hash": hash,
@@ -338,12 +361,12 @@ impl Engine {
             analysis.created_us = analysis.created_at.as_deref().and_then(instant).unwrap_or(i64::MIN);
             batch.push(analysis);
             if batch.len() == BATCH {
-                added += self.store().add_analyses(&batch)?;
+                added += self.corpus.store().add_analyses(&batch)?;
                 batch.clear();
             }
             Ok(())
         })?;
-        added += self.store().add_analyses(&batch)?;
+        added += self.corpus.store().add_analyses(&batch)?;
         Ok((added, left_out))
     }
 }
@@ -362,111 +385,11 @@ fn sha256_of(file: &Uploaded<'_>) -> String {
     crate::disassembly::hex(&<sha2::Sha256 as sha2::Digest>::digest(file.bytes))
 }
 
-fn was_without_similarity(document: &str) -> bool {
-    serde_json::from_str::<Value>(document)
-        .is_ok_and(|document| [SKIPPED, TOO_LATE].iter().any(|cause| document["similarity"] == *cause))
-}
-
-/// Whether a stored text is a report that an upload can be answered with.
-fn is_report(document: &str) -> bool {
-    match serde_json::from_str(document) {
-        Ok(Value::Object(report)) => !report.is_empty(),
-        Ok(Value::Array(report)) => !report.is_empty(),
-        Ok(Value::String(report)) => !report.is_empty(),
-        _ => false,
-    }
-}
-
 fn new_id() -> Result<String, ServiceError> {
     let mut random = [0; 16];
     getrandom::fill(&mut random)
         .map_err(|error| ServiceError::Unanswerable(format!("no random numbers: {error}")))?;
     Ok(crate::disassembly::hex(&random))
-}
-
-fn reputation(summary: &Value) -> Reputation {
-    let texts = |list: &Value| -> Vec<String> {
-        list.as_array().into_iter().flatten().filter_map(|item| item.as_str().map(str::to_owned)).collect()
-    };
-    let basis = summary["verdicts"]
-        .as_object()
-        .into_iter()
-        .flatten()
-        .filter_map(|(provider, told)| Some(format!("{provider} ({})", told["basis"].as_str()?)));
-    Reputation {
-        known_malicious: summary["known_malicious"].as_bool(),
-        families: texts(&summary["families"]),
-        basis: basis.collect(),
-    }
-}
-
-/// Words a record is found by beside its columns.
-fn words(facts: &Facts, told: &Verdict) -> Vec<String> {
-    let indicators = facts.indicators.iter().map(|indicator| indicator.value.clone());
-    let findings = facts.findings.iter().map(|finding| finding.what.clone());
-    let techniques = facts.capabilities.iter().map(|capability| capability.technique.clone());
-    let start = [facts.kind.clone(), told.level.as_str().to_owned()];
-    start.into_iter().chain(techniques).chain(findings).chain(indicators).take(MAX_WORDS).collect()
-}
-
-/// The record. The first members are those of the original service's reports.
-fn document(
-    file: &Uploaded<'_>,
-    facts: &Facts,
-    kinship: Option<&(Kinship, Value)>,
-    lookup: Option<&Value>,
-    told: &Verdict,
-) -> Value {
-    let of_kinds = |kinds: &[ioc::Kind]| -> Vec<&str> {
-        facts
-            .indicators
-            .iter()
-            .filter(|one| kinds.contains(&one.kind))
-            .map(|one| one.value.as_str())
-            .collect()
-    };
-    let hashes = [&facts.hashes.md5, &facts.hashes.sha1, &facts.hashes.sha256];
-    let imports: std::collections::BTreeSet<&String> =
-        facts.capabilities.iter().flat_map(|capability| &capability.apis).collect();
-    let category = told.family.clone().unwrap_or_else(|| "Unknown".to_owned());
-    let confidence = match told.score {
-        70.. => "High",
-        30.. => "Medium",
-        _ => "Low",
-    };
-    json!({
-        "summary": {
-            "overall_risk_level": told.level.as_str(),
-            "score": told.score,
-            "most_likely_family_or_category": [category],
-            "confidence": confidence,
-            "file_type": facts.kind,
-        },
-        "key_indicators": told.reasons.iter().map(|reason| &reason.what).collect::<Vec<_>>(),
-        "technical_analysis": {
-            "high_signal_features": {"imports": imports},
-            "findings": facts.findings.iter().map(|finding| &finding.what).collect::<Vec<_>>(),
-        },
-        "mitre_attack": facts.capabilities.iter().map(|capability| json!({
-            "technique_id": capability.technique, "description": capability.what, "evidence": capability.apis,
-        })).collect::<Vec<_>>(),
-        "ioc_inventory": {
-            "hashes": hashes,
-            "domains": of_kinds(&[ioc::Kind::Domain]),
-            "ips": of_kinds(&[ioc::Kind::Ipv4, ioc::Kind::Ipv6]),
-            "urls": of_kinds(&[ioc::Kind::Url]),
-            "emails": of_kinds(&[ioc::Kind::Email]),
-            "registry_keys": of_kinds(&[ioc::Kind::RegistryKey]),
-            "mutexes": of_kinds(&[ioc::Kind::Mutex]),
-            "paths": of_kinds(&[ioc::Kind::Path]),
-            "wallets": of_kinds(&[ioc::Kind::BitcoinAddress, ioc::Kind::EthereumAddress]),
-        },
-        "file": {"name": file.name, "hint": file.hint, "size": facts.size},
-        "verdict": told,
-        "facts": facts,
-        "kinship": kinship.map(|(_, told)| told),
-        "reputation": lookup,
-    })
 }
 
 /// Hash of a file by its digits; `None` for any other text.
@@ -483,83 +406,4 @@ pub fn kind_name(text: &str) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use malkin_store::SqliteStore;
-
-    use super::*;
-    use crate::clock::Clock;
-
-    #[test]
-    fn a_member_whose_turn_comes_too_late_is_told_without_its_code() {
-        let engine = Engine::open(Arc::new(SqliteStore::open_in_memory().unwrap()), Clock::System).unwrap();
-        let Some(program) = malkin_testkit::shared("disasm/golden/public/ninja.exe.bin.gz") else { return };
-        let bytes = malkin_testkit::read_gz(&program);
-        let file = Uploaded { bytes: &bytes, name: "a", hint: "", model: DEFAULT_MODEL, similarity: true };
-        let late = engine.record_of(&file, "", Place::Inside(Instant::now())).unwrap();
-        let told: Value = serde_json::from_str(&late.document).unwrap();
-        assert_eq!(told["similarity"], TOO_LATE);
-        assert!(told["facts"]["hashes"]["sha256"].is_string());
-        assert!(was_without_similarity(&late.document), "uploaded by itself it is looked at whole");
-        // A moment is not enough for all of it: what was found by then is told as such.
-        let soon = engine.evidence(&file, engine.now(), Some(Instant::now() + Duration::from_millis(5)));
-        assert_eq!(soon.without_code, None);
-        assert!(
-            soon.facts.unread.iter().any(|part| part.starts_with("code: stopped")),
-            "{:?}",
-            soon.facts.unread
-        );
-        let asked = Uploaded { similarity: false, ..file };
-        assert_eq!(engine.evidence(&asked, engine.now(), None).without_code, Some(SKIPPED));
-    }
-
-    /// A PE of 2 MB whose 20,000 section headers all show other parts of the same bytes.
-    fn hostile(number: u8) -> Vec<u8> {
-        const COUNT: usize = 20_000;
-        let mut bytes = vec![number; 0x138 + 40 * COUNT + (1 << 20)];
-        let mut put = |at: usize, part: &[u8]| bytes[at..at + part.len()].copy_from_slice(part);
-        put(0, b"MZ");
-        put(0x3c, &[0x40, 0, 0, 0]);
-        put(0x40, b"PE\0\0\x4c\x01\x20\x4e");
-        put(0x54, &[0xe0, 0]);
-        put(0x58, &[0x0b, 1]);
-        put(0x58 + 92, &[0; 132]);
-        for row in 0..COUNT {
-            let start = 0x200 * (row as u32 % 500);
-            for (field, value) in [(8, 0x1000), (12, 0x1000), (16, 1 << 20), (20, start)] {
-                put(0x138 + 40 * row + field, &u32::to_le_bytes(value));
-            }
-        }
-        bytes
-    }
-
-    #[test]
-    fn a_tiny_file_is_answered_while_hostile_ones_are_looked_at() {
-        use std::sync::atomic::{AtomicUsize, Ordering};
-
-        const HOSTILE: usize = 16;
-        let engine = Engine::open(Arc::new(SqliteStore::open_in_memory().unwrap()), Clock::System).unwrap();
-        fn uploaded(bytes: &[u8]) -> Uploaded<'_> {
-            Uploaded { bytes, name: "a", hint: "", model: DEFAULT_MODEL, similarity: true }
-        }
-        let (started, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        std::thread::scope(|scope| {
-            for number in 0..HOSTILE {
-                let (engine, started, done) = (&engine, &started, &done);
-                scope.spawn(move || {
-                    let bytes = hostile(number as u8);
-                    started.fetch_add(1, Ordering::SeqCst);
-                    let record = engine.analyse(&uploaded(&bytes), false).unwrap().document;
-                    done.fetch_add(1, Ordering::SeqCst);
-                    assert!(record.contains("is not measured"), "what was left out is said");
-                });
-            }
-            while started.load(Ordering::SeqCst) < HOSTILE {
-                std::thread::yield_now();
-            }
-            engine.analyse(&uploaded(b"#!/bin/sh\necho hello\n"), false).unwrap();
-            assert!(done.load(Ordering::SeqCst) < HOSTILE, "it waited for all of them");
-        });
-    }
-}
+mod tests;

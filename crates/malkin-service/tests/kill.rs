@@ -16,7 +16,7 @@ use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use malkin_report::SampleEntry;
-use malkin_service::{Clock, Engine, ImportError, Touched};
+use malkin_service::{App, Clock, ImportError};
 use malkin_store::conformance::sample;
 use malkin_store::{Added, FunctionQuery, NewSample, Page, SqliteStore, StoreError};
 use malkin_testkit::TestDir;
@@ -42,9 +42,9 @@ fn code(seed: u64) -> NewSample {
     new
 }
 
-fn open(dir: &Path) -> Result<Engine, StoreError> {
+fn open(dir: &Path) -> Result<App, StoreError> {
     let store = Arc::new(SqliteStore::open(dir, "kill test")?);
-    Engine::open_in(dir, store, Clock::Fixed(AtomicI64::new(0)))
+    App::open_in(dir, store, Clock::Fixed(AtomicI64::new(0)))
 }
 
 #[test]
@@ -63,25 +63,25 @@ fn tell(line: &str) {
 
 /// Ends with an error only.
 fn work(dir: &Path) -> Result<(), StoreError> {
-    let engine = open(dir)?;
-    let first = engine.counts()?.state;
+    let app = open(dir)?;
+    let first = app.corpus.counts()?.state;
     for seed in first * 1000.. {
         let new = code(seed);
-        let Added::New { sample, .. } = engine.add(&new)? else { panic!("seed {seed} is known") };
+        let Added::New { sample, .. } = app.corpus.add(&new)? else { panic!("seed {seed} is known") };
         tell(&format!("there {}", new.sha256));
         match seed % 6 {
-            1 | 3 => engine.memory().compact(),
+            1 | 3 => app.corpus.index().compact(),
             2 => {
-                delete(&engine, &sample)?;
+                delete(&app, &sample)?;
                 tell(&format!("gone {}", new.sha256));
             }
             4 => {
-                let export = engine.export(Some(&[sample.sample_id]), true).expect("it is there");
+                let export = app.corpus.export(Some(&[sample.sample_id]), true).expect("it is there");
                 let mut file = Vec::new();
-                engine.write_export(&export, &mut file).expect("memory takes it");
-                delete(&engine, &sample)?;
+                app.corpus.write_export(&export, &mut file).expect("memory takes it");
+                delete(&app, &sample)?;
                 tell(&format!("gone {}", new.sha256));
-                match engine.import(Cursor::new(file)) {
+                match app.corpus.import(Cursor::new(file)) {
                     Ok(imported) => assert_eq!(imported.map(|imported| imported.samples), Some(1)),
                     Err(ImportError::Store(error)) => return Err(error),
                     Err(error) => panic!("what was exported is imported: {error}"),
@@ -94,10 +94,8 @@ fn work(dir: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn delete(engine: &Engine, sample: &SampleEntry) -> Result<(), StoreError> {
-    let (id, store) = (sample.sample_id, engine.store());
-    let gone =
-        engine.memory().change(store, Touched::Sample(id), || store.delete_sample(id, engine.now()))?;
+fn delete(app: &App, sample: &SampleEntry) -> Result<(), StoreError> {
+    let gone = app.corpus.delete_sample(sample.sample_id)?;
     assert!(gone);
     Ok(())
 }
@@ -148,8 +146,8 @@ impl Told {
 
     /// Compares with what store and index hold.
     fn check(&mut self, dir: &Path, open_fate: Option<String>) {
-        let engine = open(dir).unwrap();
-        let stored = engine.store().samples(Page::default()).unwrap();
+        let app = open(dir).unwrap();
+        let stored = app.corpus.store().samples(Page::default()).unwrap();
         let is_stored = |sha256: &str| stored.iter().any(|sample| sample.sha256 == sha256);
         if let Some(sha256) = open_fate {
             // The kill may have come between the next step and its acknowledgement. What is only added is never taken away.
@@ -163,7 +161,7 @@ impl Told {
         }
         for entry in &stored {
             let seed = u64::from_str_radix(&entry.sha256, 16).unwrap();
-            let found = engine.store().functions(&FunctionQuery::OfSample(entry.sample_id)).unwrap();
+            let found = app.corpus.store().functions(&FunctionQuery::OfSample(entry.sample_id)).unwrap();
             let expected = code(seed);
             assert_eq!(found.len(), expected.functions.len(), "sample {} is whole", entry.sample_id);
             for (function, new) in found.iter().zip(&expected.functions) {
@@ -171,7 +169,7 @@ impl Told {
                 assert_eq!(hashes, (new.offset, new.pichash, &new.minhash));
             }
         }
-        let report = engine.memory().verify(engine.store()).unwrap();
+        let report = app.corpus.index().verify(app.corpus.store()).unwrap();
         assert!(report.equal, "the index is not the one that the store makes");
         assert!(report.findings.is_empty(), "{:?}", report.findings);
         assert_eq!(report.samples, stored.len());

@@ -181,12 +181,12 @@ pub struct Wanted<'a> {
     /// Clients whose jobs are left alone.
     pub except_clients: &'a [String],
     /// Jobs that must not be taken yet. Their clients' later jobs wait for them.
-    pub resting: &'a [JobId],
+    pub delayed: &'a [JobId],
 }
 
 impl Wanted<'_> {
     /// Every job.
-    pub const ANY: Self = Self { lane: Lane::Long, except_clients: &[], resting: &[] };
+    pub const ANY: Self = Self { lane: Lane::Long, except_clients: &[], delayed: &[] };
 }
 
 /// A job that was given to a worker.

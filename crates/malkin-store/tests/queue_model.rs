@@ -311,7 +311,7 @@ fn take(store: &SqliteStore, model: &mut Model, step: Step, clock: i64) -> Resul
         Step::Claim { worker, is_short_only, except } => {
             let lane = if is_short_only { Lane::Short } else { Lane::Long };
             let except_clients: Vec<String> = except.iter().map(u8::to_string).collect();
-            let wanted = Wanted { lane, except_clients: &except_clients, resting: &[] };
+            let wanted = Wanted { lane, except_clients: &except_clients, delayed: &[] };
             let claimed = store.claim(&name(worker), &wanted, now).unwrap();
             let next = model.next(lane, except);
             prop_assert_eq!(claimed.map(|claimed| claimed.job.id), next.map(|job| model.jobs[job].id));

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use malkin_service::{Clock, Engine};
+use malkin_service::{App, Clock, Settings};
 use malkin_store::{SqliteStore, StoreError};
 
 use crate::failure::Failure;
@@ -31,7 +31,7 @@ pub(crate) struct Options {
 /// The place itself.
 pub(crate) enum Place {
     /// An opened data directory.
-    Local(Arc<Engine>),
+    Local(Arc<App>),
     /// A server.
     Remote(Remote),
 }
@@ -49,7 +49,7 @@ impl Options {
 
     fn open_by(
         &self,
-        local: impl FnOnce(&Path) -> Result<(Engine, Arc<SqliteStore>), Failure>,
+        local: impl FnOnce(&Path) -> Result<(App, Arc<SqliteStore>), Failure>,
     ) -> Result<Place, Failure> {
         // The environment names MCRIT's own command line uses; an explicit option or MALKIN_SERVER goes first.
         let from_mcrit = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
@@ -66,26 +66,40 @@ impl Options {
 /// What a second process gets to know about a command.
 const HOLDER: &str = "a malkin command";
 
-/// Opens a data directory; `holder` is what a second process is told about this one.
-pub(crate) fn open_local(data: &Path, holder: &str) -> Result<(Engine, Arc<SqliteStore>), Failure> {
-    let store = Arc::new(SqliteStore::open(data, holder)?);
-    let shared: Arc<dyn malkin_store::Store> = store.clone();
-    Ok((Engine::open_in(data, shared, Clock::System)?, store))
+/// Opens a data directory; `holder` is what a second process learns about this one.
+pub(crate) fn open_local(data: &Path, holder: &str) -> Result<(App, Arc<SqliteStore>), Failure> {
+    open_local_with(data, holder, Settings::default())
+}
+
+/// As [`open_local`], with settings.
+pub(crate) fn open_local_with(
+    data: &Path,
+    holder: &str,
+    settings: Settings,
+) -> Result<(App, Arc<SqliteStore>), Failure> {
+    over(SqliteStore::open(data, holder)?, data, settings)
 }
 
 /// Opens a data directory for reading only: nothing in it is written.
-pub(crate) fn open_local_read_only(data: &Path) -> Result<(Engine, Arc<SqliteStore>), Failure> {
-    let store = Arc::new(SqliteStore::open_read_only(data)?);
+pub(crate) fn open_local_read_only(
+    data: &Path,
+    settings: Settings,
+) -> Result<(App, Arc<SqliteStore>), Failure> {
+    over(SqliteStore::open_read_only(data)?, data, settings)
+}
+
+fn over(store: SqliteStore, data: &Path, settings: Settings) -> Result<(App, Arc<SqliteStore>), Failure> {
+    let store = Arc::new(store);
     let shared: Arc<dyn malkin_store::Store> = store.clone();
-    Ok((Engine::open_in(data, shared, Clock::System)?, store))
+    Ok((App::open_with(Some(data), shared, Clock::System, settings)?, store))
 }
 
 /// As [`open_local`], or for reading only if the directory cannot be written or its disk is full.
-pub(crate) fn open_local_to_read(data: &Path, holder: &str) -> Result<(Engine, Arc<SqliteStore>), Failure> {
+pub(crate) fn open_local_to_read(data: &Path, holder: &str) -> Result<(App, Arc<SqliteStore>), Failure> {
     match open_local(data, holder) {
         Err(Failure::Store(StoreError::NotWritable(cause))) => {
             output::note(&format!("note: the data directory is only read: {cause}"));
-            open_local_read_only(data)
+            open_local_read_only(data, Settings::default())
         }
         outcome => outcome,
     }

@@ -2,7 +2,8 @@
 //! done by jobs.
 
 use axum::http::StatusCode;
-use malkin_service::{BinaryArguments, Request};
+use malkin_service::BinaryArguments;
+use malkin_service::jobs::{Kind, kinds};
 use serde_json::json;
 
 use super::matches::{arguments, is_forced};
@@ -22,20 +23,21 @@ const BITNESSES: [(&str, u32); 2] = [("32", 32), ("64", 64)];
 pub(super) fn submit(app: &App, call: &Call) -> Result<Answer, Answer> {
     call.require_body("POST")?;
     let arguments = description(&call.query)?;
-    if let Some(known) = app.engine.sample_of_binary(&call.body).map_err(store_failed)? {
+    if let Some(known) = app.service.corpus.sample_of_binary(&call.body).map_err(store_failed)? {
         let message = format!("Conflict: Binary already exists as sample with ID: {}.", known.sample_id);
         return Err(Answer::failed(StatusCode::CONFLICT, &message));
     }
     let id = app
-        .engine
-        .enqueue_binary(&call.body, true, |upload| Request::AddBinary(upload, arguments))
+        .service
+        .jobs
+        .enqueue_file(&call.body, &kinds::AddBinary(arguments), true)
         .map_err(store_failed)?;
     Ok(Answer::accepted(&json!(id.to_string())))
 }
 
 /// `POST /query/binary`: an executable.
 pub(super) fn query(app: &App, call: &Call) -> Result<Answer, Answer> {
-    enqueue(app, call, |upload| Request::QueryBinary(upload, arguments(&call.query)))
+    enqueue(app, call, &kinds::QueryBinary(arguments(&call.query)))
 }
 
 /// `POST /query/binary/mapped/{base}`: a memory dump.
@@ -44,16 +46,13 @@ pub(super) fn query_mapped(app: &App, call: &Call) -> Result<Answer, Answer> {
     let base = numbers::address(call.text(0)).map_err(|_| {
         Answer::bad_request("The base address has to be a number of 64 bits, decimal or hexadecimal with 0x.")
     })?;
-    enqueue(app, call, |upload| Request::QueryMapped(upload, base, arguments(&call.query)))
+    enqueue(app, call, &kinds::QueryMapped(base, arguments(&call.query)))
 }
 
-fn enqueue(
-    app: &App,
-    call: &Call,
-    request: impl FnOnce(malkin_report::UploadId) -> Request,
-) -> Result<Answer, Answer> {
+fn enqueue(app: &App, call: &Call, request: &impl Kind) -> Result<Answer, Answer> {
     call.require_body("POST")?;
-    let id = app.engine.enqueue_binary(&call.body, is_forced(&call.query), request).map_err(store_failed)?;
+    let id =
+        app.service.jobs.enqueue_file(&call.body, request, is_forced(&call.query)).map_err(store_failed)?;
     Ok(Answer::data(&json!(id.to_string())))
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use malkin_report::SampleId;
-use malkin_service::{Engine, ExportError, ExportPieces, ImportError, Imported};
+use malkin_service::{Corpus, ExportError, ExportPieces, ImportError, Imported};
 use serde_json::{Value, json};
 
 use super::numbers;
@@ -30,20 +30,20 @@ pub(super) fn export_some(app: &App, call: &Call) -> Result<Answer, Answer> {
 }
 
 fn export(app: &App, call: &Call, selection: Option<&[SampleId]>) -> Result<Answer, Answer> {
-    let engine = Arc::clone(&app.engine);
+    let corpus = Arc::clone(&app.service.corpus);
     let selection = selection.map(<[SampleId]>::to_vec);
     let is_compressed = call.query.is_true("compress");
-    let pieces = begin(&engine, selection.as_deref(), is_compressed)?;
-    let answer = ExportAnswer { engine, selection, is_compressed, pieces, unsent: None, restarts: RESTARTS };
+    let pieces = begin(&corpus, selection.as_deref(), is_compressed)?;
+    let answer = ExportAnswer { corpus, selection, is_compressed, pieces, unsent: None, restarts: RESTARTS };
     Ok(Answer::pieces(b"", answer, b""))
 }
 
 fn begin(
-    engine: &Engine,
+    corpus: &Corpus,
     selection: Option<&[SampleId]>,
     is_compressed: bool,
 ) -> Result<ExportPieces, Answer> {
-    let export = engine.export(selection, is_compressed).map_err(store_failed)?;
+    let export = corpus.export(selection, is_compressed).map_err(store_failed)?;
     ExportPieces::new(export).map_err(|error| export_failed(&error))
 }
 
@@ -52,7 +52,7 @@ const RESTARTS: u32 = 5;
 
 /// An export that is sent.
 struct ExportAnswer {
-    engine: Arc<Engine>,
+    corpus: Arc<Corpus>,
     selection: Option<Vec<SampleId>>,
     is_compressed: bool,
     pieces: ExportPieces,
@@ -68,7 +68,7 @@ impl Pieces for ExportAnswer {
             Some((start, end)) => (out.len() == end).then_some(start),
         };
         loop {
-            match (self.pieces.next(&self.engine, out), start) {
+            match (self.pieces.next(&self.corpus, out), start) {
                 (Ok(more), _) => {
                     // Nothing is as long as this: an export of which some was sent never begins again.
                     self.unsent = Some(start.map_or((0, usize::MAX), |start| (start, out.len())));
@@ -78,7 +78,7 @@ impl Pieces for ExportAnswer {
                 (Err(ExportError::Deleted(_)), Some(start)) if self.restarts > 0 => {
                     self.restarts -= 1;
                     out.truncate(start);
-                    self.pieces = begin(&self.engine, self.selection.as_deref(), self.is_compressed)?;
+                    self.pieces = begin(&self.corpus, self.selection.as_deref(), self.is_compressed)?;
                 }
                 (Err(error), _) => return Err(export_failed(&error)),
             }
@@ -99,10 +99,11 @@ fn export_failed(error: &ExportError) -> Answer {
 /// `POST /import`: any content type. `null` if the hashes of the file cannot be compared with those of this corpus.
 pub(super) fn import(app: &App, call: &Call) -> Result<Answer, Answer> {
     call.require_body("POST")?;
-    let imported = app.engine.import(Cursor::new(call.body.clone())).map_err(|error| match error {
-        ImportError::Store(error) => store_failed(error),
-        other => Answer::bad_request(&sentence(&other.to_string())),
-    })?;
+    let imported =
+        app.service.corpus.import(Cursor::new(call.body.clone())).map_err(|error| match error {
+            ImportError::Store(error) => store_failed(error),
+            other => Answer::bad_request(&sentence(&other.to_string())),
+        })?;
     Ok(Answer::data(&imported.map_or(Value::Null, |imported| report(&imported))))
 }
 

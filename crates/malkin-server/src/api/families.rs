@@ -1,7 +1,7 @@
 //! `/families`: listing, single records, changes, deletion.
 
 use malkin_report::FamilyId;
-use malkin_service::Request;
+use malkin_service::jobs::kinds;
 use malkin_store::Page;
 use serde_json::json;
 
@@ -16,19 +16,20 @@ use crate::call::Call;
 pub(super) fn list(app: &App, call: &Call) -> Result<Answer, Answer> {
     let at_least_0 = |name| u64::try_from(call.query.int(name).unwrap_or(0)).unwrap_or(0);
     let page = Page { start: at_least_0("start"), limit: at_least_0("limit") };
-    Ok(Answer::pieces_from(b"{", listing::families(&app.engine, page), b"}"))
+    Ok(Answer::pieces_from(b"{", listing::families(&app.service.corpus, page), b"}"))
 }
 
 /// `POST /families/ids` (ours): several at once; unknown numbers are passed over. The body is text, numbers separated by commas.
 pub(super) fn by_ids(app: &App, call: &Call) -> Result<Answer, Answer> {
     let ids = numbers::body_list(call)?.into_iter().map(FamilyId::new).collect();
-    Ok(Answer::pieces_from(b"{", listing::families_by_number(&app.engine, ids), b"}"))
+    Ok(Answer::pieces_from(b"{", listing::families_by_number(&app.service.corpus, ids), b"}"))
 }
 
 /// `GET /families/{id}?with_samples=`: with its samples unless the parameter is given and not `true`.
 pub(super) fn one(app: &App, call: &Call) -> Result<Answer, Answer> {
     let id = call.family(0);
-    let family = app.engine.store().family(id).map_err(store_failed)?.ok_or_else(|| unknown("family"))?;
+    let family =
+        app.service.corpus.store().family(id).map_err(store_failed)?.ok_or_else(|| unknown("family"))?;
     let mut entry = malkin_wire::family_entry_to_json(&family).to_string();
     if call.query.has("with_samples") && !call.query.is_true("with_samples") {
         return Ok(Answer::raw_data(entry.as_bytes()));
@@ -36,24 +37,24 @@ pub(super) fn one(app: &App, call: &Call) -> Result<Answer, Answer> {
     // The samples are the last member.
     entry.pop();
     entry.push_str(",\"samples\":{");
-    let samples = listing::samples(&app.engine, Some(id), Page::default());
+    let samples = listing::samples(&app.service.corpus, Some(id), Page::default());
     Ok(Answer::pieces_from(entry.as_bytes(), samples, b"}}"))
 }
 
 /// `PUT /families/{id}`: a job whose id the client is not told; an unknown number is taken all the same.
 pub(super) fn modify(app: &App, call: &Call) -> Result<Answer, Answer> {
-    let request = Request::ModifyFamily(call.family(0), changes::of_family(call)?);
-    app.engine.enqueue_change(&request).map_err(store_failed)?;
+    let request = kinds::ModifyFamily(call.family(0), changes::of_family(call)?);
+    app.service.jobs.enqueue_change(&request).map_err(store_failed)?;
     Ok(Answer::accepted(&json!({"message": "Family modified."})))
 }
 
 /// `DELETE /families/{id}?keep_samples=`
 pub(super) fn delete(app: &App, call: &Call) -> Result<Answer, Answer> {
     let id = call.family(0);
-    if app.engine.store().family(id).map_err(store_failed)?.is_none() {
+    if app.service.corpus.store().family(id).map_err(store_failed)?.is_none() {
         return Err(unknown("family"));
     }
-    let request = Request::DeleteFamily { id, keep_samples: call.query.is_true("keep_samples") };
-    let job = app.engine.enqueue(&request, true).map_err(store_failed)?;
+    let request = kinds::DeleteFamily { id, keep_samples: call.query.is_true("keep_samples") };
+    let job = app.service.jobs.enqueue(&request, true).map_err(store_failed)?;
     Ok(Answer::accepted(&json!(job.to_string())))
 }

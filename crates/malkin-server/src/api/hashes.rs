@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use malkin_report::{BlockHash, PicHash, Va};
 use malkin_service::FunctionPlace;
+use malkin_service::questions;
 use serde_json::{Value, json};
 
 use super::listing::Rows;
@@ -17,11 +18,11 @@ use crate::call::Call;
 /// `GET /query/pichash/{hash}`: `[family, sample, function]` for each function.
 pub(super) fn pichash(app: &App, call: &Call) -> Result<Answer, Answer> {
     let Some(hash) = hash(call)? else { return Ok(Answer::data(&json!([]))) };
-    let engine = Arc::clone(&app.engine);
+    let corpus = Arc::clone(&app.service.corpus);
     Ok(Answer::pieces(
         b"[",
         Rows::new(
-            move || Ok(engine.with_pichash(PicHash::new(hash))),
+            move || Ok(questions::with_pichash(&corpus, PicHash::new(hash))),
             |place: &FunctionPlace| json!([place.family.get(), place.sample.get(), place.function.get()]),
         ),
         b"]",
@@ -36,11 +37,11 @@ pub(super) fn pichash_summary(app: &App, call: &Call) -> Result<Answer, Answer> 
 /// `GET /query/picblockhash/{hash}`: `[family, sample, function, offset]` for each block.
 pub(super) fn block(app: &App, call: &Call) -> Result<Answer, Answer> {
     let Some(hash) = hash(call)? else { return Ok(Answer::data(&json!([]))) };
-    let engine = Arc::clone(&app.engine);
+    let corpus = Arc::clone(&app.service.corpus);
     Ok(Answer::pieces(
         b"[",
         Rows::new(
-            move || engine.with_block(BlockHash::new(hash)).map_err(store_failed),
+            move || questions::with_block(&corpus, BlockHash::new(hash)).map_err(store_failed),
             |(place, offset): &(FunctionPlace, Va)| {
                 json!([place.family.get(), place.sample.get(), place.function.get(), offset.to_signed()])
             },
@@ -58,12 +59,14 @@ pub(super) fn block_summary(app: &App, call: &Call) -> Result<Answer, Answer> {
 }
 
 fn functions(app: &App, call: &Call) -> Result<Vec<FunctionPlace>, Answer> {
-    Ok(hash(call)?.map(|hash| app.engine.with_pichash(PicHash::new(hash))).unwrap_or_default())
+    Ok(hash(call)?
+        .map(|hash| questions::with_pichash(&app.service.corpus, PicHash::new(hash)))
+        .unwrap_or_default())
 }
 
 fn blocks(app: &App, call: &Call) -> Result<Vec<(FunctionPlace, Va)>, Answer> {
     match hash(call)? {
-        Some(hash) => app.engine.with_block(BlockHash::new(hash)).map_err(store_failed),
+        Some(hash) => questions::with_block(&app.service.corpus, BlockHash::new(hash)).map_err(store_failed),
         None => Ok(Vec::new()),
     }
 }

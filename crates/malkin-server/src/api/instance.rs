@@ -26,12 +26,12 @@ pub(super) fn version(_: &App, _: &Call) -> Result<Answer, Answer> {
 /// `GET /config`: what this instance works with; no secrets. The reference has the route and does not implement it.
 #[expect(clippy::unnecessary_wraps, reason = "every handler has this shape")]
 pub(super) fn config(app: &App, _: &Call) -> Result<Answer, Answer> {
-    let minhash = app.engine.hasher().config();
+    let minhash = app.service.corpus.hasher().config();
     let shinglers = &minhash.shinglers;
     let matching = MatchParameters::default();
     Ok(Answer::data(&json!({
         "version": MCRIT_VERSION,
-        "storage": app.engine.store().backend_name(),
+        "storage": app.service.corpus.store().backend_name(),
         "server": {
             "token_required": app.requires_token(),
             "body_limit": app.settings().body_limit,
@@ -44,7 +44,7 @@ pub(super) fn config(app: &App, _: &Call) -> Result<Answer, Answer> {
             "signature_length": minhash.signature_length,
             "signature_bits": minhash.signature_bits,
             "seed": minhash.seed,
-            "num_bands": app.engine.memory().num_bands(),
+            "num_bands": app.service.corpus.index().num_bands(),
             "config_hash": minhash.config_hash(matching.pichash_size),
         },
         "shinglers": {
@@ -66,9 +66,9 @@ pub(super) fn config(app: &App, _: &Call) -> Result<Answer, Answer> {
 
 /// `GET /status?with_pichash=`
 pub(super) fn status(app: &App, call: &Call) -> Result<Answer, Answer> {
-    let counts = app.engine.counts().map_err(store_failed)?;
+    let counts = app.service.corpus.counts().map_err(store_failed)?;
     let pichashes = if call.query.is_true("with_pichash") {
-        Some(app.engine.store().distinct_pichashes().map_err(store_failed)?)
+        Some(app.service.corpus.store().distinct_pichashes().map_err(store_failed)?)
     } else {
         None
     };
@@ -77,7 +77,7 @@ pub(super) fn status(app: &App, call: &Call) -> Result<Answer, Answer> {
         "db_timestamp": second_time(counts.changed_at),
         // Clients written for MCRIT know its production engine only.
         "storage_type": "mongodb",
-        "num_bands": app.engine.memory().num_bands(),
+        "num_bands": app.service.corpus.index().num_bands(),
         "num_samples": counts.samples,
         "num_families": counts.families,
         "num_functions": counts.functions,
@@ -93,6 +93,6 @@ pub(super) fn status(app: &App, call: &Call) -> Result<Answer, Answer> {
 
 /// `POST /respawn`
 pub(super) fn respawn(app: &App, _: &Call) -> Result<Answer, Answer> {
-    app.engine.respawn().map_err(store_failed)?;
+    app.service.respawn().map_err(store_failed)?;
     Ok(Answer::data(&json!({"message": "Successfully performed reset of MCRIT instance."})))
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use malkin_service::clock::parse_moment;
+use malkin_service::questions;
 use malkin_service::{Budget, display_text, note_ended};
 use malkin_store::{After, JobFilter, JobState};
 use serde_json::{Map, Value, json};
@@ -40,9 +41,9 @@ pub(super) fn list(app: &App, call: &Call) -> Result<Answer, Answer> {
     let ascending = query.is_true("ascending");
     // The text filter is applied after paging, as in the reference.
     let wanted = query.once("filter").unwrap_or_default().to_owned();
-    let (engine, mut commas) = (Arc::clone(&app.engine), Commas::default());
+    let (service, mut commas) = (Arc::clone(&app.service), Commas::default());
     let jobs = move |out: &mut Vec<u8>| {
-        let jobs = engine.store().job_piece(&filter, after, ascending).map_err(store_failed)?;
+        let jobs = service.corpus.store().job_piece(&filter, after, ascending).map_err(store_failed)?;
         after = After { number: jobs.last().map(|job| job.number as i64), skip: 0 };
         for job in jobs.iter().take(usize::try_from(left).unwrap_or(usize::MAX)) {
             left -= 1;
@@ -79,7 +80,7 @@ pub(super) fn delete_all(app: &App, call: &Call) -> Result<Answer, Answer> {
         created_before,
         finished_before,
     };
-    let deleted = app.engine.delete_jobs(&filter).map_err(store_failed)?;
+    let deleted = app.service.jobs.delete_matching(&filter).map_err(store_failed)?;
     Ok(Answer::data(&json!({"num_deleted": deleted})))
 }
 
@@ -90,7 +91,8 @@ fn not_understood(name: &str) -> Answer {
 
 /// `GET /jobs/stats?with_refresh=`
 pub(super) fn stats(app: &App, call: &Call) -> Result<Answer, Answer> {
-    let stats = app.engine.store().job_stats(call.query.is_true("with_refresh")).map_err(store_failed)?;
+    let stats =
+        app.service.corpus.store().job_stats(call.query.is_true("with_refresh")).map_err(store_failed)?;
     let mut methods = Map::new();
     for (method, counters) in stats {
         let counters =
@@ -102,23 +104,23 @@ pub(super) fn stats(app: &App, call: &Call) -> Result<Answer, Answer> {
 
 /// `GET /jobs/{id}`: null for an unknown job.
 pub(super) fn one(app: &App, call: &Call) -> Result<Answer, Answer> {
-    let job = app.engine.store().job(job_id(call.text(0))?).map_err(store_failed)?;
+    let job = app.service.corpus.store().job(job_id(call.text(0))?).map_err(store_failed)?;
     Ok(Answer::data(&job.as_ref().map_or(Value::Null, job_json)))
 }
 
 /// `DELETE /jobs/{id}`
 pub(super) fn delete(app: &App, call: &Call) -> Result<Answer, Answer> {
-    let deleted = app.engine.delete_job(job_id(call.text(0))?).map_err(store_failed)?;
+    let deleted = app.service.jobs.delete(job_id(call.text(0))?).map_err(store_failed)?;
     Ok(Answer::data(&json!({"num_deleted": u64::from(deleted)})))
 }
 
 /// `GET /jobs/{id}/result?compact=`: null while there is none.
 pub(super) fn result(app: &App, call: &Call) -> Result<Answer, Answer> {
-    let job = app.engine.store().job(job_id(call.text(0))?).map_err(store_failed)?;
+    let job = app.service.corpus.store().job(job_id(call.text(0))?).map_err(store_failed)?;
     let Some((result, job)) = job.and_then(|job| Some((job.result?, job))) else {
         return Ok(Answer::data(&Value::Null));
     };
-    match app.engine.store().open_result(result).map_err(store_failed)? {
+    match app.service.corpus.store().open_result(result).map_err(store_failed)? {
         Some(content) => Ok(render(app, call, result, content, Some(&job))),
         None => Ok(Answer::data(&Value::Null)),
     }
@@ -127,23 +129,27 @@ pub(super) fn result(app: &App, call: &Call) -> Result<Answer, Answer> {
 /// `GET /jobs/{id}/attribution`, ours: the result of a comparison read as evidence for families. Null while there is none, and for
 /// jobs of other kinds.
 pub(super) fn attribution(app: &App, call: &Call) -> Result<Answer, Answer> {
-    let store = app.engine.store();
+    let store = app.service.corpus.store();
     let result = store.job(job_id(call.text(0))?).map_err(store_failed)?.and_then(|job| job.result);
     let bytes = result.map(|result| store.result(result)).transpose().map_err(store_failed)?.flatten();
-    let told = bytes.map(|bytes| app.engine.attribution(&bytes)).transpose().map_err(store_failed)?.flatten();
+    let told = bytes
+        .map(|bytes| questions::attribution(&app.service.corpus, &bytes))
+        .transpose()
+        .map_err(store_failed)?
+        .flatten();
     Ok(Answer::data(&told.unwrap_or(Value::Null)))
 }
 
 /// `GET /jobs/{id}/events`, ours: progress as server-sent events until the job has ended.
 pub(super) fn events(app: &App, call: &Call) -> Result<Answer, Answer> {
     let id = job_id(call.text(0))?;
-    if app.engine.store().job(id).map_err(store_failed)?.is_none() {
+    if app.service.corpus.store().job(id).map_err(store_failed)?.is_none() {
         return Err(unknown("job"));
     }
     let seat = app.delivery.listeners.take(call.peer, 1).ok_or_else(|| {
         note_ended(Budget::Listeners);
         Answer::failed(StatusCode::TOO_MANY_REQUESTS, "Too many listeners, look at the job itself.")
     })?;
-    let engine = Arc::clone(&app.engine);
-    Ok(Answer::events(move || event_stream(engine, id, seat)))
+    let corpus = Arc::clone(&app.service.corpus);
+    Ok(Answer::events(move || event_stream(corpus, id, seat)))
 }

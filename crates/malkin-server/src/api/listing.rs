@@ -8,7 +8,7 @@ use std::io::Read;
 use std::sync::Arc;
 
 use malkin_report::{FamilyId, FunctionEntry, FunctionId, SampleId};
-use malkin_service::Engine;
+use malkin_service::Corpus;
 use malkin_store::{After, Content, FunctionRun, Page, StoreError};
 use serde_json::Value;
 
@@ -66,9 +66,9 @@ pub(super) struct Shown {
 }
 
 /// The functions of a window over all.
-pub(super) fn window(engine: &Engine, page: Page) -> Result<Functions, StoreError> {
+pub(super) fn window(corpus: &Corpus, page: Page) -> Result<Functions, StoreError> {
     let limit = if page.limit == 0 { u64::MAX } else { page.limit };
-    Ok(match engine.store().function_window(page)? {
+    Ok(match corpus.store().function_window(page)? {
         Some((first, last)) => Functions::Between(first, last, limit),
         None => Functions::Each(Vec::new()),
     })
@@ -76,7 +76,7 @@ pub(super) fn window(engine: &Engine, page: Page) -> Result<Functions, StoreErro
 
 /// Functions as members named by number.
 pub(super) struct FunctionPieces {
-    engine: Arc<Engine>,
+    corpus: Arc<Corpus>,
     functions: Functions,
     /// Of a list, how many are done with.
     at: usize,
@@ -85,8 +85,8 @@ pub(super) struct FunctionPieces {
 }
 
 impl FunctionPieces {
-    pub(super) fn new(engine: &Arc<Engine>, functions: Functions, shown: Shown) -> Self {
-        Self { engine: Arc::clone(engine), functions, at: 0, shown, commas: Commas::default() }
+    pub(super) fn new(corpus: &Arc<Corpus>, functions: Functions, shown: Shown) -> Self {
+        Self { corpus: Arc::clone(corpus), functions, at: 0, shown, commas: Commas::default() }
     }
 
     fn put(&mut self, function: &FunctionEntry, disassembly: Option<&[u8]>, out: &mut Vec<u8>) {
@@ -108,7 +108,7 @@ impl Pieces for FunctionPieces {
             Functions::Between(first, last, left) => (FunctionRun::Between(*first, *last), *left),
             Functions::Each(ids) => (FunctionRun::Each(ids.get(self.at..).unwrap_or_default()), u64::MAX),
         };
-        let store = self.engine.store();
+        let store = self.corpus.store();
         let piece = store.function_piece(run, most, self.shown.with_disassembly).map_err(store_failed)?;
         let more = match &mut self.functions {
             Functions::Between(first, last, left) => {
@@ -159,13 +159,13 @@ impl Place {
 
 /// Samples as members named by number: all or those of a family.
 pub(super) fn samples(
-    engine: &Arc<Engine>,
+    corpus: &Arc<Corpus>,
     family: Option<FamilyId>,
     page: Page,
 ) -> impl FnMut(&mut Vec<u8>) -> Result<bool, Answer> + Send + use<> {
-    let (engine, mut place, mut commas) = (Arc::clone(engine), Place::new(page), Commas::default());
+    let (corpus, mut place, mut commas) = (Arc::clone(corpus), Place::new(page), Commas::default());
     move |out| {
-        let samples = engine.store().sample_piece(family, place.after).map_err(store_failed)?;
+        let samples = corpus.store().sample_piece(family, place.after).map_err(store_failed)?;
         let last = samples.last().map(|sample| sample.sample_id.get());
         let (shown, more) = place.go_on(samples.len(), last);
         for sample in &samples[..shown] {
@@ -181,15 +181,15 @@ pub(super) fn samples(
 
 /// Samples by number, in the order given.
 pub(super) fn samples_by_number(
-    engine: &Arc<Engine>,
+    corpus: &Arc<Corpus>,
     ids: Vec<SampleId>,
 ) -> impl FnMut(&mut Vec<u8>) -> Result<bool, Answer> + Send + use<> {
     /// Samples that are read at once; their texts are short unless somebody made them long.
     const AT_ONCE: usize = 64;
-    let (engine, mut at, mut commas) = (Arc::clone(engine), 0, Commas::default());
+    let (corpus, mut at, mut commas) = (Arc::clone(corpus), 0, Commas::default());
     move |out| {
         let end = ids.len().min(at + AT_ONCE);
-        for sample in engine.store().samples_by_ids(&ids[at..end]).map_err(store_failed)? {
+        for sample in corpus.store().samples_by_ids(&ids[at..end]).map_err(store_failed)? {
             commas.member(
                 sample.sample_id.get(),
                 malkin_wire::sample_entry_to_json(&sample).to_string().as_bytes(),
@@ -203,12 +203,12 @@ pub(super) fn samples_by_number(
 
 /// Families as members named by number.
 pub(super) fn families(
-    engine: &Arc<Engine>,
+    corpus: &Arc<Corpus>,
     page: Page,
 ) -> impl FnMut(&mut Vec<u8>) -> Result<bool, Answer> + Send + use<> {
-    let (engine, mut place, mut commas) = (Arc::clone(engine), Place::new(page), Commas::default());
+    let (corpus, mut place, mut commas) = (Arc::clone(corpus), Place::new(page), Commas::default());
     move |out| {
-        let families = engine.store().family_piece(place.after).map_err(store_failed)?;
+        let families = corpus.store().family_piece(place.after).map_err(store_failed)?;
         let last = families.last().map(|family| family.family_id.get());
         let (shown, more) = place.go_on(families.len(), last);
         for family in &families[..shown] {
@@ -224,16 +224,16 @@ pub(super) fn families(
 
 /// Families by number, in the order given.
 pub(super) fn families_by_number(
-    engine: &Arc<Engine>,
+    corpus: &Arc<Corpus>,
     ids: Vec<FamilyId>,
 ) -> impl FnMut(&mut Vec<u8>) -> Result<bool, Answer> + Send + use<> {
     /// Families that are read at once.
     const AT_ONCE: usize = 64;
-    let (engine, mut at, mut commas) = (Arc::clone(engine), 0, Commas::default());
+    let (corpus, mut at, mut commas) = (Arc::clone(corpus), 0, Commas::default());
     move |out| {
         let end = ids.len().min(at + AT_ONCE);
         for id in &ids[at..end] {
-            if let Some(family) = engine.store().family(*id).map_err(store_failed)? {
+            if let Some(family) = corpus.store().family(*id).map_err(store_failed)? {
                 commas.member(
                     id.get(),
                     malkin_wire::family_entry_to_json(&family).to_string().as_bytes(),

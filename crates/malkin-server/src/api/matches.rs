@@ -1,7 +1,9 @@
 //! `/matches`: comparisons of stored samples, answered by jobs, and of two functions, answered at once.
 
 use malkin_report::SampleId;
-use malkin_service::{FunctionPair, MatchArguments, Request};
+use malkin_service::jobs::{Kind, kinds};
+use malkin_service::questions;
+use malkin_service::{FunctionPair, MatchArguments};
 use serde_json::json;
 
 use super::numbers;
@@ -15,14 +17,14 @@ use crate::query::Query;
 /// `GET /matches/sample/{id}`
 pub(super) fn sample(app: &App, call: &Call) -> Result<Answer, Answer> {
     let sample = known(app, call.sample(0))?.sample_id;
-    enqueue(app, call, &Request::MatchSample(sample, arguments(&call.query)))
+    enqueue(app, call, &kinds::MatchSample(sample, arguments(&call.query)))
 }
 
 /// `GET /matches/sample/{id}/{other}`
 pub(super) fn sample_vs(app: &App, call: &Call) -> Result<Answer, Answer> {
     let sample = known(app, call.sample(0))?.sample_id;
     let other = known(app, call.sample(1))?.sample_id;
-    enqueue(app, call, &Request::MatchSampleVs(sample, other, arguments(&call.query)))
+    enqueue(app, call, &kinds::MatchSampleVs(sample, other, arguments(&call.query)))
 }
 
 /// Most samples of a cross comparison: each is compared with all others.
@@ -40,7 +42,8 @@ pub(super) fn cross(app: &App, call: &Call) -> Result<Answer, Answer> {
     }
     let samples: Vec<SampleId> = ids.into_iter().map(SampleId::new).collect();
     let id = app
-        .engine
+        .service
+        .jobs
         .enqueue_cross(&samples, &arguments(&call.query), is_forced(&call.query))
         .map_err(store_failed)?;
     Ok(Answer::data(&json!(id.to_string())))
@@ -49,12 +52,13 @@ pub(super) fn cross(app: &App, call: &Call) -> Result<Answer, Answer> {
 /// `GET /matches/function/{id}`
 pub(super) fn function(app: &App, call: &Call) -> Result<Answer, Answer> {
     let function = super::functions::known(app, call.function(0))?.function_id;
-    enqueue(app, call, &Request::MatchFunction(function, arguments(&call.query)))
+    enqueue(app, call, &kinds::MatchFunction(function, arguments(&call.query)))
 }
 
 /// `GET /matches/function/{id}/{other}`: at once.
 pub(super) fn function_vs(app: &App, call: &Call) -> Result<Answer, Answer> {
-    let pair = app.engine.compare_functions(call.function(0), call.function(1)).map_err(store_failed)?;
+    let pair = questions::compare_functions(&app.service.corpus, call.function(0), call.function(1))
+        .map_err(store_failed)?;
     // The reference speaks of a sample here.
     let FunctionPair { functions, disassembly, samples, matched } = pair.ok_or_else(|| unknown("sample"))?;
     let mut data = Vec::new();
@@ -73,8 +77,8 @@ pub(super) fn function_vs(app: &App, call: &Call) -> Result<Answer, Answer> {
     Ok(Answer::raw_data(&data))
 }
 
-fn enqueue(app: &App, call: &Call, request: &Request) -> Result<Answer, Answer> {
-    let id = app.engine.enqueue(request, is_forced(&call.query)).map_err(store_failed)?;
+fn enqueue(app: &App, call: &Call, request: &impl Kind) -> Result<Answer, Answer> {
+    let id = app.service.jobs.enqueue(request, is_forced(&call.query)).map_err(store_failed)?;
     Ok(Answer::data(&json!(id.to_string())))
 }
 

@@ -1,5 +1,6 @@
 //! `/query`: matching without storing.
 
+use malkin_service::questions;
 use serde_json::json;
 
 use super::matches::{arguments, is_forced};
@@ -13,7 +14,8 @@ pub(super) fn report(app: &App, call: &Call) -> Result<Answer, Answer> {
     call.require_body("POST")?;
     call.require_json()?;
     let id = app
-        .engine
+        .service
+        .jobs
         .enqueue_query(&call.body, arguments(&call.query), is_forced(&call.query))
         .map_err(service_failed)?;
     Ok(Answer::data(&json!(id.to_string())))
@@ -30,9 +32,8 @@ pub(super) fn function(app: &App, call: &Call) -> Result<Answer, Answer> {
         return Err(Answer::bad_request("sample_group_only is understood by cross comparisons only."));
     }
     let exclude_self = call.query.is_true("leave_out_self");
-    let result = app
-        .engine
-        .query_function(&call.body, &arguments.of_one_function(), exclude_self)
+    let arguments = arguments.of_one_function();
+    let result = questions::query_function(&app.service.corpus, &call.body, &arguments, exclude_self)
         .map_err(service_failed)?;
     Ok(Answer::raw_data(&result))
 }

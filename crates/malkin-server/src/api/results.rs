@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use malkin_report::{ResultId, UploadId, Va};
-use malkin_service::{Request, ResultFilter, narrowed_result};
+use malkin_service::jobs::kinds;
+use malkin_service::{ResultFilter, filtered_result};
 use malkin_store::{Content, Job};
 use serde_json::{Value, json};
 
@@ -23,7 +24,7 @@ const COPIES_TO_NARROW: usize = 8;
 /// `GET /results/{id}?compact=`
 pub(super) fn one(app: &App, call: &Call) -> Result<Answer, Answer> {
     let id = result_id(call.text(0))?;
-    let store = app.engine.store();
+    let store = app.service.corpus.store();
     if let Some(content) = store.open_result(id).map_err(store_failed)? {
         let job = store.job_of_result(id).map_err(store_failed)?;
         return Ok(render(app, call, id, content, job.as_ref()));
@@ -38,7 +39,7 @@ pub(super) fn one(app: &App, call: &Call) -> Result<Answer, Answer> {
 /// `GET /results/{id}/job`: null if the job is gone.
 pub(super) fn job(app: &App, call: &Call) -> Result<Answer, Answer> {
     let id = result_id(call.text(0))?;
-    let store = app.engine.store();
+    let store = app.service.corpus.store();
     if let Some(job) = store.job_of_result(id).map_err(store_failed)? {
         return Ok(Answer::data(&job_json(&job)));
     }
@@ -56,7 +57,7 @@ fn unknown_result() -> Answer {
 /// inflated while they are sent; the others need the whole result, for which there has to be room.
 pub(super) fn render(app: &App, call: &Call, id: ResultId, content: Content, job: Option<&Job>) -> Answer {
     let compact =
-        call.query.is_true("compact") && job.is_some_and(|job| Request::has_compact_form(&job.method));
+        call.query.is_true("compact") && job.is_some_and(|job| kinds::has_compact_form(&job.method));
     let filter = filter(&call.query);
     if !compact && filter.is_none() {
         return Answer::pieces(b"", ContentPieces(content), b"");
@@ -64,13 +65,13 @@ pub(super) fn render(app: &App, call: &Call, id: ResultId, content: Content, job
     let copies = if filter.is_some() { COPIES_TO_NARROW } else { COPIES_TO_COMPACT };
     let size = usize::try_from(content.size).unwrap_or(usize::MAX).saturating_mul(copies);
     drop(content);
-    let engine = Arc::clone(&app.engine);
+    let corpus = Arc::clone(&app.service.corpus);
     Answer::later(size, move || {
-        let Some(bytes) = engine.store().result(id).map_err(store_failed)? else {
+        let Some(bytes) = corpus.store().result(id).map_err(store_failed)? else {
             return Ok(Answer::data(&Value::Null));
         };
         if let Some((filter, top)) = filter
-            && let Some(bytes) = narrowed_result(&bytes, &filter, top, compact)
+            && let Some(bytes) = filtered_result(&bytes, &filter, top, compact)
         {
             return Ok(Answer::raw_data(&bytes));
         }

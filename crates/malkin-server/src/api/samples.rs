@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use malkin_report::{SampleEntry, SampleId};
-use malkin_service::Request;
+use malkin_service::jobs::kinds;
 use serde_json::json;
 
 use super::listing::{self, FunctionPieces, Functions, Shown};
@@ -14,7 +14,7 @@ use crate::call::Call;
 
 /// `GET /samples?start=&limit=`
 pub(super) fn list(app: &App, call: &Call) -> Result<Answer, Answer> {
-    let samples = listing::samples(&app.engine, None, page(&call.query)?);
+    let samples = listing::samples(&app.service.corpus, None, page(&call.query)?);
     Ok(Answer::pieces_from(b"{", samples, b"}"))
 }
 
@@ -22,7 +22,7 @@ pub(super) fn list(app: &App, call: &Call) -> Result<Answer, Answer> {
 pub(super) fn submit(app: &App, call: &Call) -> Result<Answer, Answer> {
     call.require_body("POST")?;
     call.require_json()?;
-    let submitted = app.engine.submit_report(&call.body, call.username()).map_err(service_failed)?;
+    let submitted = app.service.submit_report(&call.body, call.username()).map_err(service_failed)?;
     let mut data = json!({"existed": submitted.job.is_none(), "sample_info": malkin_wire::sample_entry_to_json(&submitted.sample)});
     if let Some(job) = submitted.job {
         data["job_id"] = json!(job.to_string());
@@ -33,7 +33,7 @@ pub(super) fn submit(app: &App, call: &Call) -> Result<Answer, Answer> {
 /// `POST /samples/ids` (ours): several at once; unknown numbers are passed over. The body is text, numbers separated by commas.
 pub(super) fn by_ids(app: &App, call: &Call) -> Result<Answer, Answer> {
     let ids: Vec<SampleId> = numbers::body_list(call)?.into_iter().map(SampleId::new).collect();
-    Ok(Answer::pieces_from(b"{", listing::samples_by_number(&app.engine, ids), b"}"))
+    Ok(Answer::pieces_from(b"{", listing::samples_by_number(&app.service.corpus, ids), b"}"))
 }
 
 /// `GET /samples/{id}`
@@ -48,7 +48,7 @@ pub(super) fn by_sha256(app: &App, call: &Call) -> Result<Answer, Answer> {
     if digits < 64 {
         return Err(Answer::failed(StatusCode::BAD_REQUEST, "No valid SHA256 provided."));
     }
-    let sample = app.engine.store().sample_by_sha256(text).map_err(store_failed)?;
+    let sample = app.service.corpus.store().sample_by_sha256(text).map_err(store_failed)?;
     let sample = sample
         .ok_or_else(|| Answer::failed(StatusCode::NOT_FOUND, "We don't have a sample with that SHA256."))?;
     Ok(Answer::data(&malkin_wire::sample_entry_to_json(&sample)))
@@ -57,9 +57,9 @@ pub(super) fn by_sha256(app: &App, call: &Call) -> Result<Answer, Answer> {
 /// `GET /samples/{id}/functions`: all functions with disassembly.
 pub(super) fn functions(app: &App, call: &Call) -> Result<Answer, Answer> {
     let sample = known(app, call.sample(0))?;
-    let numbers = app.engine.store().function_numbers(sample.sample_id).map_err(store_failed)?;
+    let numbers = app.service.corpus.store().function_numbers(sample.sample_id).map_err(store_failed)?;
     let shown = Shown { with_disassembly: true, labelled_only: false };
-    Ok(Answer::pieces(b"{", FunctionPieces::new(&app.engine, Functions::Each(numbers), shown), b"}"))
+    Ok(Answer::pieces(b"{", FunctionPieces::new(&app.service.corpus, Functions::Each(numbers), shown), b"}"))
 }
 
 /// `GET /samples/{id}/functions/{fid}`: one function without disassembly.
@@ -75,18 +75,18 @@ pub(super) fn function(app: &App, call: &Call) -> Result<Answer, Answer> {
 
 /// `PUT /samples/{id}`: a job whose id the client is not told; an unknown number is taken all the same.
 pub(super) fn modify(app: &App, call: &Call) -> Result<Answer, Answer> {
-    let request = Request::ModifySample(call.sample(0), changes::of_sample(call)?);
-    app.engine.enqueue_change(&request).map_err(store_failed)?;
+    let request = kinds::ModifySample(call.sample(0), changes::of_sample(call)?);
+    app.service.jobs.enqueue_change(&request).map_err(store_failed)?;
     Ok(Answer::accepted(&json!({"message": "Sample modified."})))
 }
 
 /// `DELETE /samples/{id}`: an unknown number is taken, too.
 pub(super) fn delete(app: &App, call: &Call) -> Result<Answer, Answer> {
-    let job = app.engine.enqueue(&Request::DeleteSample(call.sample(0)), true).map_err(store_failed)?;
+    let job = app.service.jobs.enqueue(&kinds::DeleteSample(call.sample(0)), true).map_err(store_failed)?;
     Ok(Answer::accepted(&json!(job.to_string())))
 }
 
 /// The record of a sample, or 404.
 pub(super) fn known(app: &App, id: SampleId) -> Result<SampleEntry, Answer> {
-    app.engine.store().sample(id).map_err(store_failed)?.ok_or_else(|| unknown("sample"))
+    app.service.corpus.store().sample(id).map_err(store_failed)?.ok_or_else(|| unknown("sample"))
 }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use malkin_report::{FamilyEntry, FamilyId, FunctionEntry, FunctionId, SampleEntry, SampleId};
-use malkin_service::Engine;
+use malkin_service::Corpus;
+use malkin_service::questions;
 use malkin_store::search::{MAX_PAGE, Record, read_id};
 use malkin_store::{Filter, Found, FunctionQuery, Noun, Order, Search, SearchError, StoreError};
 use serde_json::{Map, Value, json};
@@ -28,9 +29,9 @@ pub(super) fn families(app: &App, call: &Call) -> Result<Answer, Answer> {
     with_room(app, call, find_families)
 }
 
-fn find_families(engine: &Engine, query: &Query) -> Result<Answer, Answer> {
+fn find_families(corpus: &Corpus, query: &Query) -> Result<Answer, Answer> {
     let request = Request::read(Noun::Family, query)?;
-    let store = engine.store();
+    let store = corpus.store();
     let page = request
         .page(|search| store.search_families(search), |family: &FamilyEntry| family.family_id.get())?;
     let named =
@@ -43,9 +44,9 @@ pub(super) fn samples(app: &App, call: &Call) -> Result<Answer, Answer> {
     with_room(app, call, find_samples)
 }
 
-fn find_samples(engine: &Engine, query: &Query) -> Result<Answer, Answer> {
+fn find_samples(corpus: &Corpus, query: &Query) -> Result<Answer, Answer> {
     let request = Request::read(Noun::Sample, query)?;
-    let store = engine.store();
+    let store = corpus.store();
     let page =
         request.page(|search| store.search_samples(search), |sample: &SampleEntry| sample.sample_id.get())?;
     let named =
@@ -62,10 +63,11 @@ pub(super) fn functions(app: &App, call: &Call) -> Result<Answer, Answer> {
     with_room(app, call, find_functions)
 }
 
-fn find_functions(engine: &Engine, query: &Query) -> Result<Answer, Answer> {
+fn find_functions(corpus: &Corpus, query: &Query) -> Result<Answer, Answer> {
     let request = Request::read(Noun::Function, query)?;
-    let store = engine.store();
-    let by_pichash = |hash| engine.with_pichash(hash).into_iter().map(|place| place.function).collect();
+    let store = corpus.store();
+    let by_pichash =
+        |hash| questions::with_pichash(corpus, hash).into_iter().map(|place| place.function).collect();
     let page = request.page(
         |search| store.search_functions(search, Some(&by_pichash)),
         |function: &FunctionEntry| function.function_id.get(),
@@ -83,12 +85,12 @@ const RECORD_BYTES: usize = 4 << 10;
 fn with_room(
     app: &App,
     call: &Call,
-    find: fn(&Engine, &Query) -> Result<Answer, Answer>,
+    find: fn(&Corpus, &Query) -> Result<Answer, Answer>,
 ) -> Result<Answer, Answer> {
     let limit = call.query.int("limit").unwrap_or(DEFAULT_LIMIT).unsigned_abs();
     let limit = usize::try_from(limit).unwrap_or(usize::MAX).min(MAX_PAGE);
-    let (engine, query) = (Arc::clone(&app.engine), call.query.clone());
-    Ok(Answer::later(limit * RECORD_BYTES, move || find(&engine, &query)))
+    let (corpus, query) = (Arc::clone(&app.service.corpus), call.query.clone());
+    Ok(Answer::later(limit * RECORD_BYTES, move || find(&corpus, &query)))
 }
 
 /// A record as the API shows it.

@@ -13,7 +13,7 @@ use crate::call::Call;
 /// `GET /tokens`: names, roles and times; nothing that opens a door.
 #[expect(clippy::unnecessary_wraps, reason = "a handler")]
 pub(super) fn list(app: &App, _: &Call) -> Result<Answer, Answer> {
-    let tokens = app.engine.tokens().into_iter().map(|token| {
+    let tokens = app.service.tokens.all().into_iter().map(|token| {
         json!({"name": token.name, "role": token.role.as_str(), "created_at": second_time(token.created_at)})
     });
     Ok(Answer::data(&tokens.collect()))
@@ -27,7 +27,7 @@ pub(super) fn add(app: &App, call: &Call) -> Result<Answer, Answer> {
     let name = body["name"].as_str().ok_or_else(|| Answer::bad_request("name must be a text."))?;
     let role = body["role"].as_str().and_then(Role::from_text);
     let role = role.ok_or_else(|| Answer::bad_request("role must be reader, contributor or admin."))?;
-    let token = app.engine.add_token(name, role).map_err(service_failed)?;
+    let token = app.service.tokens.add(name, role).map_err(service_failed)?;
     Ok(Answer::data(&json!({"name": name, "role": role.as_str(), "token": token})))
 }
 
@@ -35,7 +35,7 @@ pub(super) fn add(app: &App, call: &Call) -> Result<Answer, Answer> {
 /// which older versions allowed, can be taken back.
 pub(super) fn revoke(app: &App, call: &Call) -> Result<Answer, Answer> {
     let tokens_are_all = app.configured_token().is_none();
-    match app.engine.revoke_token(call.text(0), tokens_are_all).map_err(store_failed)? {
+    match app.service.tokens.revoke(call.text(0), tokens_are_all).map_err(store_failed)? {
         Revoked::Done => Ok(Answer::data(&Value::Null)),
         Revoked::Unknown => {
             Err(Answer::failed(StatusCode::NOT_FOUND, "We don't have a token with that name."))

@@ -1,7 +1,8 @@
 //! `/uniqueblocks`: blocks that a set of samples has and no other sample, answered by jobs.
 
 use malkin_report::SampleId;
-use malkin_service::{BlockArguments, Request, rules_to_body};
+use malkin_service::jobs::kinds;
+use malkin_service::{BlockArguments, rules_to_body};
 use serde_json::json;
 
 use super::numbers;
@@ -28,7 +29,7 @@ pub(super) fn samples(app: &App, call: &Call) -> Result<Answer, Answer> {
 
 /// `GET /uniqueblocks/family/{id}`
 pub(super) fn family(app: &App, call: &Call) -> Result<Answer, Answer> {
-    let store = app.engine.store();
+    let store = app.service.corpus.store();
     let family = store.family(call.family(0)).map_err(store_failed)?.ok_or_else(|| unknown("family"))?;
     let samples = store.samples_of_family(family.family_id).map_err(store_failed)?;
     let mut arguments = BlockArguments::none();
@@ -52,18 +53,21 @@ pub(super) fn check(app: &App, call: &Call) -> Result<Answer, Answer> {
             .filter(|ids| ids.len() <= MAX_FIRST)
             .ok_or_else(|| Answer::bad_request("samples is a list of at most 10000 numbers: 1,2,3"))?,
     };
-    if let Some(fault) = app.engine.fault_of_rules(source) {
+    if let Some(fault) = kinds::fault_of_rules(source) {
         return Err(Answer::bad_request(&fault));
     }
     let first: Vec<SampleId> = first.into_iter().map(SampleId::new).collect();
-    let request = |upload| Request::CheckRules(upload, first);
-    let id = app.engine.enqueue_binary(&rules_to_body(source), true, request).map_err(store_failed)?;
+    let id = app
+        .service
+        .jobs
+        .enqueue_file(&rules_to_body(source), &kinds::CheckRules(first), true)
+        .map_err(store_failed)?;
     Ok(Answer::data(&json!(id.to_string())))
 }
 
 fn enqueue(app: &App, samples: Vec<SampleId>, arguments: BlockArguments) -> Result<Answer, Answer> {
-    let request = Request::UniqueBlocks(samples, arguments);
-    let id = app.engine.enqueue(&request, false).map_err(store_failed)?;
+    let request = kinds::UniqueBlocks(samples, arguments);
+    let id = app.service.jobs.enqueue(&request, false).map_err(store_failed)?;
     Ok(Answer::data(&json!(id.to_string())))
 }
 

@@ -35,7 +35,7 @@ pub(super) fn list(app: &App, call: &Call) -> Result<Answer, Answer> {
         text: text("q"),
     };
     let window = Page { start: (page - 1).saturating_mul(page_size), limit: page_size };
-    let (total, entries) = app.engine.store().analyses(&filter, window).map_err(store_failed)?;
+    let (total, entries) = app.service.corpus.store().analyses(&filter, window).map_err(store_failed)?;
     let items: Vec<Value> = entries.iter().map(item).collect();
     let body = json!({"page": page, "page_size": page_size, "total": total, "items": items});
     Ok(Answer::json(StatusCode::OK, &body))
@@ -112,21 +112,21 @@ fn is_plain(bound: &str) -> bool {
 
 /// `GET /analyses/{id}`
 pub(super) fn by_id(app: &App, call: &Call) -> Result<Answer, Answer> {
-    shown(app.engine.store().analysis(call.text(0)).map_err(store_failed)?)
+    shown(app.service.corpus.store().analysis(call.text(0)).map_err(store_failed)?)
 }
 
 /// `GET /analyses/sha256/{hash}`: the newest record of a file.
 pub(super) fn by_sha256(app: &App, call: &Call) -> Result<Answer, Answer> {
-    shown(app.engine.store().newest_analysis(call.text(0)).map_err(store_failed)?)
+    shown(app.service.corpus.store().newest_analysis(call.text(0)).map_err(store_failed)?)
 }
 
 /// `GET /analyses/sha1/{hash}`: the same by SHA-1.
 pub(super) fn by_sha1(app: &App, call: &Call) -> Result<Answer, Answer> {
     let filter = AnalysisFilter { sha1: Some(call.text(0).to_owned()), ..AnalysisFilter::default() };
     let (_, newest) =
-        app.engine.store().analyses(&filter, Page { start: 0, limit: 1 }).map_err(store_failed)?;
+        app.service.corpus.store().analyses(&filter, Page { start: 0, limit: 1 }).map_err(store_failed)?;
     let Some(newest) = newest.first() else { return shown(None) };
-    shown(app.engine.store().analysis(&newest.id).map_err(store_failed)?)
+    shown(app.service.corpus.store().analysis(&newest.id).map_err(store_failed)?)
 }
 
 /// The document as it was stored. One that is no JSON, or null, counts as not there.
@@ -146,7 +146,7 @@ fn shown(found: Option<Analysis>) -> Result<Answer, Answer> {
 /// `DELETE /analyses/{id}`
 pub(super) fn delete(app: &App, call: &Call) -> Result<Answer, Answer> {
     let id = call.text(0);
-    if !app.engine.store().delete_analysis(id).map_err(store_failed)? {
+    if !app.service.corpus.store().delete_analysis(id).map_err(store_failed)? {
         return Err(not_found("analysis not found"));
     }
     Ok(Answer::json(StatusCode::OK, &json!({"deleted": true, "count": 1, "id": id})))
@@ -157,6 +157,6 @@ pub(super) fn purge(app: &App, call: &Call) -> Result<Answer, Answer> {
     let Some(sha256) = call.query.last("sha256") else {
         return Err(invalid(vec![missing(&["query", "sha256"], Value::Null)]));
     };
-    let purged = app.engine.store().purge_analyses(sha256).map_err(store_failed)?;
+    let purged = app.service.corpus.store().purge_analyses(sha256).map_err(store_failed)?;
     Ok(Answer::json(StatusCode::OK, &json!({"purged": purged, "sha256": sha256})))
 }

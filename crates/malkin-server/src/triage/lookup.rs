@@ -21,7 +21,7 @@ pub(super) fn hash(app: &App, call: &Call) -> Result<Answer, Answer> {
         let kind = malkin_service::triage::kind_name(text);
         return Err(bad_request(&format!("unsupported hash type: {kind}")));
     };
-    Ok(Answer::json(StatusCode::OK, &app.engine.look_up(text, kind)))
+    Ok(Answer::json(StatusCode::OK, &app.service.triage.look_up(text, kind)))
 }
 
 /// The member `hash` of the body.

@@ -49,7 +49,7 @@ pub(super) fn upload(app: &App, call: &Call) -> Result<Answer, Answer> {
     let model = Some(text("model")).filter(|model| !model.is_empty()).unwrap_or(DEFAULT_MODEL);
     let file =
         Uploaded { bytes, name, hint: text("hint"), model, similarity: !call.query.is_false("similarity") };
-    let analysed = app.engine.analyse(&file, call.query.is_true("afresh")).map_err(service_failed)?;
+    let analysed = app.service.triage.analyse(&file, call.query.is_true("afresh")).map_err(service_failed)?;
     let cache = if analysed.was_known { "hit" } else { "miss" };
     Ok(Answer::json_text(StatusCode::OK, analysed.document.into_bytes())
         .with_header("x-analysis-id", analysed.id)

@@ -10,7 +10,7 @@ pub(super) const CHECKS: &[Check] = &[
     ("clients take turns, and each has its jobs in order", turns),
     ("short jobs do not wait for long ones", lanes),
     ("a job that two clients asked for runs at the first turn", shared),
-    ("resting jobs and left out clients wait", left_out),
+    ("delayed jobs and left out clients wait", left_out),
     ("a client has a ceiling, and others do not notice", ceiling),
     ("files go with their job", files),
     ("a file goes with the last of its jobs", shared_files),
@@ -72,8 +72,8 @@ fn shared(store: &dyn Store) {
 fn left_out(store: &dyn Store) {
     let add = |client: &str, name: &str| enqueue(store, &of_client(client, name, Lane::Short));
     let [first, later, other] = [add("a", "1"), add("a", "2"), add("b", "3")];
-    let resting = Wanted { resting: &[first], ..Wanted::ANY };
-    assert_eq!(claims(store, &resting), [other], "later jobs of the client wait too");
+    let delayed = Wanted { delayed: &[first], ..Wanted::ANY };
+    assert_eq!(claims(store, &delayed), [other], "later jobs of the client wait too");
     let clients = ["a".to_owned()];
     assert_eq!(claims(store, &Wanted { except_clients: &clients, ..Wanted::ANY }), []);
     assert_eq!(claims(store, &Wanted::ANY), [first, later], "they keep their places");

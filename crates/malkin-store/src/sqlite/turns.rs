@@ -56,7 +56,7 @@ pub(super) fn look(connection: &Connection, wanted: &Wanted<'_>) -> Result<Look,
             .optional()?;
         match found {
             None => look.stale.push((lane, client)),
-            Some((_, id, _)) if wanted.resting.contains(&id) => {}
+            Some((_, id, _)) if wanted.delayed.contains(&id) => {}
             Some((number, id, method)) => {
                 look.next = Some(Next { number, id, method, client, lane });
                 break;

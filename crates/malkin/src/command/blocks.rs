@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use clap::Args;
 use malkin_report::{BlockNotation, SampleId, UniqueBlock, UniqueBlocks};
 use malkin_service::clock::second_time;
-use malkin_service::{BlockArguments, Clock, Engine, RuleOptions, YaraRule, yara_rule};
+use malkin_service::questions;
+use malkin_service::{App, BlockArguments, Clock, RuleOptions, YaraRule, yara_rule};
 use malkin_store::Page;
 use serde_json::{Value, json};
 
@@ -90,7 +91,7 @@ impl Options {
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let place = options.place.open_to_read()?;
     let json = match &place {
-        Place::Local(engine) => ask_engine(options, engine)?,
+        Place::Local(app) => ask_engine(options, app)?,
         Place::Remote(remote) => ask_server(options, remote)?,
     };
     let as_json = matches!(options.format, Format::Json | Format::Jsonl) && !options.rule;
@@ -136,21 +137,21 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn ask_engine(options: &Options, engine: &Engine) -> Result<Vec<u8>, Failure> {
+fn ask_engine(options: &Options, app: &App) -> Result<Vec<u8>, Failure> {
     let mut arguments = BlockArguments::none();
     arguments.covers_required(options.covers);
     arguments.min_instructions(options.min_instructions);
     let samples = match &options.family {
         None => options.samples.iter().map(|id| SampleId::new(i64::from(*id))).collect(),
         Some(wanted) => {
-            let families = engine.store().families(Page::default())?;
+            let families = app.corpus.store().families(Page::default())?;
             let names = families.iter().map(|family| (family.family_id.get(), family.family_name.as_str()));
             let id = family_number(wanted, names)?;
-            let samples = engine.store().samples_of_family(malkin_report::FamilyId::new(id))?;
+            let samples = app.corpus.store().samples_of_family(malkin_report::FamilyId::new(id))?;
             samples.iter().map(|sample| sample.sample_id).collect::<Vec<_>>()
         }
     };
-    let result = engine.unique_blocks_now(&samples, &arguments)?;
+    let result = questions::unique_blocks(&app.corpus, &samples, &arguments)?;
     Ok(malkin_wire::unique_blocks_to_json(&result, BlockNotation::Hex))
 }
 

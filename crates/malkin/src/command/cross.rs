@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use malkin_report::SampleId;
 use malkin_service::MatchArguments;
+use malkin_service::questions;
 use serde_json::Value;
 
 use crate::failure::Failure;
@@ -74,7 +75,7 @@ pub(crate) struct Options {
 /// Asks and prints.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let (result, names) = match options.place.open_to_read()? {
-        Place::Local(engine) => {
+        Place::Local(app) => {
             let mut arguments = MatchArguments::none();
             if options.group_only {
                 arguments.sample_group_only(true);
@@ -83,8 +84,8 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
                 arguments.exact();
             }
             let ids: Vec<SampleId> = options.samples.iter().map(|id| SampleId::new(i64::from(*id))).collect();
-            let result = engine.cross_now(&ids, &arguments)?;
-            let samples = engine.store().samples_by_ids(&ids)?;
+            let result = questions::cross(&app.corpus, &ids, &arguments)?;
+            let samples = app.corpus.store().samples_by_ids(&ids)?;
             let names =
                 samples.into_iter().map(|one| (one.sample_id.to_string(), (one.family, one.filename)));
             (result, names.collect())

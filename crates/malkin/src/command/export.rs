@@ -41,11 +41,11 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     partial.push(".part");
     let mut file = BufWriter::new(File::create(&partial).map_err(unwritable)?);
     match options.place.open_to_read()? {
-        Place::Local(engine) => {
+        Place::Local(app) => {
             let samples: Option<Vec<SampleId>> =
                 options.samples.as_ref().map(|ids| ids.iter().copied().map(SampleId::new).collect());
-            let export = engine.export(samples.as_deref(), options.compress)?;
-            engine.write_export(&export, &mut file).map_err(|error| Failure::Other(error.to_string()))?;
+            let export = app.corpus.export(samples.as_deref(), options.compress)?;
+            app.corpus.write_export(&export, &mut file).map_err(|error| Failure::Other(error.to_string()))?;
         }
         Place::Remote(remote) => {
             let ids = options

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Args;
-use malkin_service::{Engine, ImportError, Imported};
+use malkin_service::{App, ImportError, Imported};
 use malkin_wire::mcrit::McritError;
 
 use crate::command::exit_code;
@@ -40,7 +40,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let mut report =
         Report { progress: output::Progress::over(files.len()), since: Instant::now(), failed: 0 };
     match &place {
-        Place::Local(engine) => take_locally(engine, &files, &mut report)?,
+        Place::Local(app) => take_locally(app, &files, &mut report)?,
         Place::Remote(remote) => {
             for file in &files {
                 report.tell(file, take_remotely(remote, file))?;
@@ -76,19 +76,19 @@ impl Report {
 
 /// Takes files into a data directory: `.mcrit` files that follow each other together, so that the next one is read while
 /// one is stored.
-fn take_locally(engine: &Engine, files: &[PathBuf], report: &mut Report) -> Result<(), Failure> {
+fn take_locally(app: &App, files: &[PathBuf], report: &mut Report) -> Result<(), Failure> {
     let is_database: Vec<Result<bool, Failure>> = files.iter().map(|file| is_database(file)).collect();
     let mut files = files.iter().zip(is_database).peekable();
     while let Some((file, is_database)) = files.next() {
         match is_database {
             Err(failure) => report.tell(file, Err(failure))?,
-            Ok(true) => report.tell(file, analyses(engine, file))?,
+            Ok(true) => report.tell(file, analyses(app, file))?,
             Ok(false) => {
                 let mut exports = vec![file.as_path()];
                 while let Some((file, _)) = files.next_if(|(_, kind)| matches!(kind, Ok(false))) {
                     exports.push(file);
                 }
-                corpora(engine, &exports, report)?;
+                corpora(app, &exports, report)?;
             }
         }
     }
@@ -122,18 +122,18 @@ fn take_remotely(remote: &Remote, path: &Path) -> Result<String, Failure> {
     ))
 }
 
-fn analyses(engine: &Engine, path: &Path) -> Result<String, Failure> {
-    let (added, left_out) = engine.import_analyses(path)?;
+fn analyses(app: &App, path: &Path) -> Result<String, Failure> {
+    let (added, left_out) = app.triage.import_analyses(path)?;
     let noun = if added == 1 { "analysis" } else { "analyses" };
     Ok(format!("{added} new {noun}, {left_out} left out"))
 }
 
-fn corpora(engine: &Engine, paths: &[&Path], report: &mut Report) -> Result<(), Failure> {
+fn corpora(app: &App, paths: &[&Path], report: &mut Report) -> Result<(), Failure> {
     let mut outcome = Ok(());
     let mut paths_done = paths.iter();
     // The kind was checked when the beginning was read; what `open` refuses now has changed since.
     let sources = paths.iter().map(|path| move || input::open(path).map_err(std::io::Error::other));
-    engine.import_all(sources, |imported| {
+    app.corpus.import_all(sources, |imported| {
         if let (Some(path), Ok(())) = (paths_done.next(), &outcome) {
             outcome = report.tell(path, corpus(path, imported));
         }

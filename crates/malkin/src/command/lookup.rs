@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use malkin_service::triage::{hash_kind, kind_name};
-use malkin_service::{Clock, Engine, IntelSettings};
+use malkin_service::{App, Clock, IntelSettings, Settings};
 use malkin_store::SqliteStore;
 use serde_json::Value;
 
@@ -39,11 +39,11 @@ enum Format {
 /// Looks all hashes up, one after the other.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let store = std::sync::Arc::new(SqliteStore::open_in_memory()?);
-    let settings = IntelSettings::from_named(|name| std::env::var(name).ok());
-    if !settings.has_keys() {
+    let intel = IntelSettings::from_named(|name| std::env::var(name).ok());
+    if !intel.has_keys() {
         output::note("no provider has a key: set VT_API_KEY, HA_API_KEY, ABUSE_API_KEY or OTX_API_KEY");
     }
-    let engine = Engine::open(store, Clock::System)?.with_intel(settings);
+    let app = App::open_with(None, store, Clock::System, Settings { intel, ..Settings::default() })?;
     let mut failed = 0;
     for hash in &options.hashes {
         let hash = hash.trim();
@@ -55,7 +55,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
             failed += 1;
             continue;
         };
-        let answer = engine.look_up(hash, kind);
+        let answer = app.triage.look_up(hash, kind);
         match options.format {
             Format::Json => output::json(&answer)?,
             Format::Table => output::document(&table(&answer, Document::plain()))?,

@@ -1,5 +1,6 @@
 //! `malkin match`: where the code of a stored sample has been seen.
 
+use malkin_service::questions;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -43,13 +44,14 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let arguments = options.matching.arguments();
     let (result, attribution) = match options.place.open_to_read()? {
-        Place::Local(engine) => {
-            let result = engine.match_now(
+        Place::Local(app) => {
+            let result = questions::match_sample(
+                &app.corpus,
                 SampleId::new(options.sample),
                 options.other.map(SampleId::new),
                 &arguments,
             )?;
-            let attribution = engine.attribution(&result)?.unwrap_or_default();
+            let attribution = questions::attribution(&app.corpus, &result)?.unwrap_or_default();
             (result, attribution)
         }
         Place::Remote(remote) => {

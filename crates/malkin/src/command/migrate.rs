@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Args;
-use malkin_service::{Engine, ImportError};
+use malkin_service::{App, ImportError};
 use malkin_store::Page;
 use serde_json::Value;
 
@@ -136,11 +136,11 @@ fn odd(what: &str) -> Failure {
 fn known(place: &Place) -> Result<BTreeSet<String>, Failure> {
     match place {
         Place::Remote(remote) => Ok(list(remote)?.into_iter().map(|sample| sample.sha256).collect()),
-        Place::Local(engine) => {
+        Place::Local(app) => {
             let mut known = BTreeSet::new();
             let mut start = 0;
             loop {
-                let page = engine.store().samples(Page { start, limit: PAGE_SAMPLES as u64 })?;
+                let page = app.corpus.store().samples(Page { start, limit: PAGE_SAMPLES as u64 })?;
                 start += page.len() as u64;
                 let is_last = page.len() < PAGE_SAMPLES;
                 known.extend(page.into_iter().map(|sample| sample.sha256));
@@ -237,8 +237,8 @@ fn store(here: &Place, export: &[u8]) -> Result<(u64, u64), Failure> {
         Failure::Remote(cause.to_owned())
     };
     match here {
-        Place::Local(engine) => {
-            let imported = engine.import(std::io::Cursor::new(export));
+        Place::Local(app) => {
+            let imported = app.corpus.import(std::io::Cursor::new(export));
             let imported = imported.map_err(|error| match error {
                 ImportError::Store(error) => Failure::Store(error),
                 error => Failure::Remote(error.to_string()),
@@ -263,9 +263,9 @@ fn families(there: &Remote, here: &Place) -> Result<(), Failure> {
     let empty = families.as_object().into_iter().flatten().filter(|(_, family)| family["num_samples"] == 0);
     let names: Vec<&str> = empty.filter_map(|(_, family)| family["family_name"].as_str()).collect();
     match here {
-        Place::Local(engine) => {
+        Place::Local(app) => {
             for name in names.iter().filter(|name| !name.is_empty()) {
-                engine.store().family_named(name, engine.now())?;
+                app.corpus.store().family_named(name, app.corpus.now())?;
             }
         }
         Place::Remote(_) if names.iter().any(|name| !name.is_empty()) => {
@@ -282,7 +282,7 @@ fn compare(there: &Remote, here: &Place) -> Result<bool, Failure> {
     let theirs = status(there)?;
     let ours = match here {
         Place::Remote(remote) => status(remote)?,
-        Place::Local(engine) => counts(engine)?,
+        Place::Local(app) => counts(app)?,
     };
     let mut table = Table::new(&[
         ("what", Align::Left),
@@ -308,8 +308,8 @@ fn compare(there: &Remote, here: &Place) -> Result<bool, Failure> {
     Ok(equal)
 }
 
-fn counts(engine: &Engine) -> Result<Value, Failure> {
-    let counts = engine.counts()?;
+fn counts(app: &App) -> Result<Value, Failure> {
+    let counts = app.corpus.counts()?;
     Ok(serde_json::json!({
         "num_families": counts.families,
         "num_samples": counts.samples,

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use malkin_report::{SampleId, UniqueBlocks};
+use malkin_service::questions;
 use malkin_service::{CheckedFile, RuleCheck, YaraRule};
 use serde_json::{Value, json};
 
@@ -52,7 +53,7 @@ impl Proof {
             blocks.statistics.by_sample.iter().map(|sample| sample.sample_id).collect();
         let source = to_rules(rule, blocks);
         let check = match place {
-            Place::Local(engine) => engine.check_rules(&source, &samples)?,
+            Place::Local(app) => questions::check_rules(&app.corpus, &source, &samples)?,
             Place::Remote(remote) => {
                 let ids: Vec<String> = samples.iter().map(SampleId::to_string).collect();
                 let path = format!("/uniqueblocks/check?samples={}", ids.join(","));

@@ -1,5 +1,6 @@
 //! `malkin query`: where the code of a file has been seen, without storing it.
 
+use malkin_service::questions;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -43,11 +44,10 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let report = input::report(&options.file, &options.code)?;
     let (result, attribution) = match options.place.open_to_read()? {
-        Place::Local(engine) => {
-            let result = engine
-                .query_now(report, &options.matching.arguments())
+        Place::Local(app) => {
+            let result = questions::query(&app.corpus, report, &options.matching.arguments())
                 .map_err(|error| Failure::refused(&options.file, error.to_string()))?;
-            let attribution = engine.attribution(&result)?.unwrap_or_default();
+            let attribution = questions::attribution(&app.corpus, &result)?.unwrap_or_default();
             (result, attribution)
         }
         Place::Remote(remote) => {

@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use malkin_service::Engine;
+use malkin_service::App;
+use malkin_service::questions;
 use malkin_store::{Filter, Noun, Order, Search, SearchError};
 use serde_json::{Map, Value, json};
 
@@ -55,7 +56,7 @@ pub(crate) struct Options {
 /// Searches and prints.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let (records, more) = match options.place.open_to_read()? {
-        Place::Local(engine) => local(&engine, options)?,
+        Place::Local(app) => local(&app, options)?,
         Place::Remote(remote) => {
             let mut answer = remote.get(&path(options))?;
             let more = answer["cursor"]["forward"].is_string();
@@ -81,7 +82,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
 }
 
 /// The records of a data directory by number, and whether there are more.
-fn local(engine: &Engine, options: &Options) -> Result<(Map<String, Value>, bool), Failure> {
+fn local(app: &App, options: &Options) -> Result<(Map<String, Value>, bool), Failure> {
     let refused = |error: SearchError| Failure::Other(error.to_string());
     let noun = match options.kind {
         Kind::Families => Noun::Family,
@@ -92,7 +93,7 @@ fn local(engine: &Engine, options: &Options) -> Result<(Map<String, Value>, bool
     let filter = Filter::new(noun, &options.query).map_err(refused)?;
     order.check().map_err(refused)?;
     let search = Search { filter, order, border: None, limit: options.limit as usize };
-    let store = engine.store();
+    let store = app.corpus.store();
     Ok(match options.kind {
         Kind::Families => {
             let found = store.search_families(&search)?;
@@ -107,8 +108,9 @@ fn local(engine: &Engine, options: &Options) -> Result<(Map<String, Value>, bool
             (records.collect(), found.more)
         }
         Kind::Functions => {
-            let by_pichash =
-                |hash| engine.with_pichash(hash).into_iter().map(|place| place.function).collect();
+            let by_pichash = |hash| {
+                questions::with_pichash(&app.corpus, hash).into_iter().map(|place| place.function).collect()
+            };
             let found = store.search_functions(&search, Some(&by_pichash))?;
             let record = |f| malkin_wire::function_entry_to_json(f, Value::Null);
             let records = found.entries.iter().map(|f| (f.function_id.to_string(), record(f)));

@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::Args;
 use malkin_server::{BLOCKING_THREADS, DEFAULT_BODY_LIMIT, DEFAULT_CONNECTIONS_PER_ADDRESS, Host, Settings};
 use malkin_service::{
-    Ceiling, DEFAULT_CEILING, DEFAULT_MATCH_TIME, Engine, INSPECTION_INTERVAL, Inspector, IntelSettings,
+    App, Ceiling, DEFAULT_CEILING, DEFAULT_MATCH_TIME, INSPECTION_INTERVAL, Inspector, IntelSettings,
     Keeping, Workers,
 };
 
@@ -103,15 +103,15 @@ fn default_address(port: Option<&str>) -> Result<SocketAddr, Failure> {
 }
 
 /// Says who will be let in where that may surprise.
-fn warn_of_access(options: &Options, engine: &Engine, address: SocketAddr) {
+fn warn_of_access(options: &Options, app: &App, address: SocketAddr) {
     let has_token = !options.token.as_deref().unwrap_or_default().is_empty();
     let is_local = address.ip().is_loopback();
-    if !has_token && !engine.wants_tokens() && !is_local {
+    if !has_token && !app.tokens.are_required() && !is_local {
         output::note(&format!(
             "warning: {address} is reachable from other machines, and without --token or `malkin token add` everybody may do everything"
         ));
     }
-    if !has_token && engine.wants_tokens() && engine.tokens().is_empty() {
+    if !has_token && app.tokens.are_required() && app.tokens.all().is_empty() {
         output::note(
             "warning: all tokens are revoked, so every request is refused; make one with `malkin token add`, or open the server to everybody with `malkin token disable`",
         );
@@ -136,29 +136,36 @@ async fn serve(options: Options) -> Result<ExitCode, Failure> {
     let holder = format!("a server at http://{address}");
     let data = options.data.clone();
     let read_only = options.read_only;
-    let open = move || {
-        if read_only { place::open_local_read_only(&data) } else { place::open_local(&data, &holder) }
+    let mut configured = malkin_service::Settings {
+        match_time: Duration::from_secs(options.match_time),
+        queue_ceiling: Ceiling { jobs: options.max_queued, file_bytes: options.max_queued_files },
+        intel: IntelSettings::from_named(|name| std::env::var(name).ok()),
+        rules: None,
     };
-    let (engine, store) = tokio::task::spawn_blocking(open)
-        .await
-        .map_err(|error| Failure::Other(format!("cannot open the store: {error}")))??;
-    warn_of_access(&options, &engine, address);
-    let ceiling = Ceiling { jobs: options.max_queued, file_bytes: options.max_queued_files };
-    let engine = engine.with_match_time(Duration::from_secs(options.match_time)).with_queue_ceiling(ceiling);
-    let mut engine = engine.with_intel(IntelSettings::from_named(|name| std::env::var(name).ok()));
     if let Some(folder) = &options.rules {
         let rules = input::rules(folder)?;
         output::note(&format!("{} files of rules, {} left out", rules.files, rules.refused.len()));
-        engine = engine.with_rules(rules);
+        configured.rules = Some(rules);
     }
-    let engine = Arc::new(engine);
+    let open = move || {
+        if read_only {
+            place::open_local_read_only(&data, configured)
+        } else {
+            place::open_local_with(&data, &holder, configured)
+        }
+    };
+    let (app, store) = tokio::task::spawn_blocking(open)
+        .await
+        .map_err(|error| Failure::Other(format!("cannot open the store: {error}")))??;
+    warn_of_access(&options, &app, address);
+    let app = Arc::new(app);
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let wanted = options.workers.map_or_else(|| cores.saturating_sub(1).max(1), usize::from);
     // Jobs are rows of the store: without writing none can be queued.
     let count = if read_only { 0 } else { wanted };
     let inspector = Inspector::start(store, INSPECTION_INTERVAL)?;
     let keeping = Keeping { results_for: options.keep_results, max_result_bytes: options.max_results };
-    let workers = Workers::start(&engine, count, keeping)?;
+    let workers = Workers::start(&app.jobs, count, keeping)?;
     let settings = Settings {
         token: options.token,
         body_limit: options.max_body << 20,
@@ -168,7 +175,7 @@ async fn serve(options: Options) -> Result<ExitCode, Failure> {
         // The variable in which the original triage service finds its records: whoever sets it puts us in its place.
         stands_in_for_triage: std::env::var_os("DB_PATH").is_some_and(|path| !path.is_empty()),
     };
-    let counts = engine.counts()?;
+    let counts = app.corpus.counts()?;
     output::line(&format!("malkin {} listens on http://{address}", env!("CARGO_PKG_VERSION")))?;
     output::note(&format!(
         "data in {}: {} samples, {} functions; {count} workers; stop with Ctrl-C",
@@ -176,7 +183,7 @@ async fn serve(options: Options) -> Result<ExitCode, Failure> {
         counts.samples,
         counts.functions
     ));
-    let served = malkin_server::serve(listener, Arc::clone(&engine), settings, interrupted()).await;
+    let served = malkin_server::serve(listener, Arc::clone(&app), settings, interrupted()).await;
     tokio::task::spawn_blocking(move || {
         inspector.stop();
         workers.stop();

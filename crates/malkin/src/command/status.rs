@@ -25,14 +25,14 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let status = match options.place.open_to_read()? {
         Place::Remote(remote) => remote.get("/status?with_pichash=true")?["status"].take(),
-        Place::Local(engine) => {
-            let counts = engine.counts()?;
-            let index = engine.memory().stats();
+        Place::Local(app) => {
+            let counts = app.corpus.counts()?;
+            let index = app.corpus.index().stats();
             json!({
                 "num_families": counts.families,
                 "num_samples": counts.samples,
                 "num_functions": counts.functions,
-                "num_pichashes": engine.store().distinct_pichashes()?,
+                "num_pichashes": app.corpus.store().distinct_pichashes()?,
                 "num_signatures": index.signatures,
                 "index_bytes": index.signature_bytes + index.overhead_bytes,
                 "num_samples_with_stale_minhashes": counts.samples_with_stale_minhashes,

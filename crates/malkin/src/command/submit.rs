@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use clap::Args;
 use malkin_report::Report;
-use malkin_service::{Engine, Ingested, Submitted, ingest};
+use malkin_service::{App, Ingested, Submitted, ingest};
 
 use crate::command::exit_code;
 use crate::failure::Failure;
@@ -167,14 +167,14 @@ fn prepare<'a>(options: &Options, place: &'a Place, file: &'a Path) -> Result<St
     let mut report = input::report(file, &options.code)?;
     options.apply(&mut report);
     match place {
-        Place::Local(engine) => {
-            let ingested = ingest(report, engine.hasher());
+        Place::Local(app) => {
+            let ingested = ingest(report, app.corpus.hasher());
             let ingested = ingested.map_err(|source| Failure::Report { path: file.to_owned(), source })?;
             let executable = if options.keep { executable(file, &ingested.sample.sha256)? } else { None };
             Ok(Box::new(move || {
-                let outcome = store(engine, file, &ingested)?;
+                let outcome = store(app, file, &ingested)?;
                 if let Some(bytes) = executable {
-                    engine.store().keep_file(&bytes, engine.now())?;
+                    app.corpus.store().keep_file(&bytes, app.corpus.now())?;
                 }
                 Ok(outcome)
             }))
@@ -199,8 +199,8 @@ fn executable(file: &Path, sha256: &str) -> Result<Option<Vec<u8>>, Failure> {
     Ok((malkin_service::sha256_hex(&bytes) == sha256).then_some(bytes))
 }
 
-fn store(engine: &Engine, file: &Path, ingested: &Ingested) -> Result<(bool, usize), Failure> {
-    let Submitted { job, unhashed, .. } = engine.submit(ingested, &username())?;
+fn store(app: &App, file: &Path, ingested: &Ingested) -> Result<(bool, usize), Failure> {
+    let Submitted { job, unhashed, .. } = app.submit(ingested, &username())?;
     if unhashed > 0 {
         let file = file.display();
         output::note(&format!(

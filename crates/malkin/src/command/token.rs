@@ -92,7 +92,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
 
 fn add(name: &str, role: Role, place: &place::Options) -> Result<ExitCode, Failure> {
     let token = match place.open()? {
-        Place::Local(engine) => engine.add_token(name, role)?,
+        Place::Local(app) => app.tokens.add(name, role)?,
         Place::Remote(remote) => {
             let body = json!({"name": name, "role": role.as_str()}).to_string();
             let made = remote.post("/tokens", body.as_bytes())?;
@@ -110,9 +110,9 @@ fn add(name: &str, role: Role, place: &place::Options) -> Result<ExitCode, Failu
 fn list(format: Format, place: &place::Options) -> Result<ExitCode, Failure> {
     let mut were_used = false;
     let tokens: Value = match place.open()? {
-        Place::Local(engine) => {
-            were_used = engine.wants_tokens();
-            let told = engine.tokens().into_iter().map(|token| {
+        Place::Local(app) => {
+            were_used = app.tokens.are_required();
+            let told = app.tokens.all().into_iter().map(|token| {
                 json!({"name": token.name, "role": token.role.as_str(), "created_at": second_time(token.created_at)})
             });
             told.collect()
@@ -152,11 +152,11 @@ fn list(format: Format, place: &place::Options) -> Result<ExitCode, Failure> {
 
 fn revoke(name: &str, place: &place::Options) -> Result<ExitCode, Failure> {
     match place.open()? {
-        Place::Local(engine) => {
-            if engine.revoke_token(name, false)? == Revoked::Unknown {
+        Place::Local(app) => {
+            if app.tokens.revoke(name, false)? == Revoked::Unknown {
                 return Err(Failure::Other(format!("there is no token named {name:?}")));
             }
-            if engine.tokens().is_empty() {
+            if app.tokens.all().is_empty() {
                 output::note(
                     "no tokens are left: a server without --token refuses every request until `malkin token add` makes one or `malkin token disable` opens it to everybody",
                 );
@@ -171,8 +171,8 @@ fn revoke(name: &str, place: &place::Options) -> Result<ExitCode, Failure> {
 }
 
 fn disable(data: &Path) -> Result<ExitCode, Failure> {
-    let (engine, _store) = place::open_local(data, "a malkin command")?;
-    let count = engine.forget_tokens()?;
+    let (app, _store) = place::open_local(data, "a malkin command")?;
+    let count = app.tokens.forget_all()?;
     output::note(&format!(
         "{count} tokens deleted: whoever reaches a server without --token may do everything"
     ));

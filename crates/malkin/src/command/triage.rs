@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use malkin_service::triage::DEFAULT_MODEL;
-use malkin_service::{Clock, Engine, IntelSettings, Uploaded};
+use malkin_service::{App, Clock, IntelSettings, Settings, Uploaded};
 use malkin_store::SqliteStore;
 use serde_json::Value;
 
@@ -45,21 +45,22 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let files = input::expand(&options.files)?;
     let data = options.data.as_deref().unwrap_or(Path::new("malkin-data"));
-    let engine = if data.is_dir() {
-        place::open_local(data, "malkin triage")?.0
+    let settings = Settings {
+        intel: IntelSettings::from_named(|name| std::env::var(name).ok()),
+        rules: options.rules.as_deref().map(input::rules).transpose()?,
+        ..Settings::default()
+    };
+    let app = if data.is_dir() {
+        place::open_local_with(data, "malkin triage", settings)?.0
     } else {
         if options.data.is_some() {
             output::note(&format!("no data directory at {}: nothing is compared", data.display()));
         }
-        Engine::open(Arc::new(SqliteStore::open_in_memory()?), Clock::System)?
+        App::open_with(None, Arc::new(SqliteStore::open_in_memory()?), Clock::System, settings)?
     };
-    let mut engine = engine.with_intel(IntelSettings::from_named(|name| std::env::var(name).ok()));
-    if let Some(folder) = &options.rules {
-        engine = engine.with_rules(input::rules(folder)?);
-    }
     let mut failed = 0;
     for file in &files {
-        if let Err(failure) = one(&engine, file, options) {
+        if let Err(failure) = one(&app, file, options) {
             if failure.is_broken_pipe() {
                 return Err(failure);
             }
@@ -70,7 +71,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     Ok(exit_code(files.len() - failed, failed))
 }
 
-fn one(engine: &Engine, path: &Path, options: &Options) -> Result<(), Failure> {
+fn one(app: &App, path: &Path, options: &Options) -> Result<(), Failure> {
     let bytes = input::raw(path)?;
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let file = Uploaded {
@@ -80,7 +81,7 @@ fn one(engine: &Engine, path: &Path, options: &Options) -> Result<(), Failure> {
         model: DEFAULT_MODEL,
         similarity: !options.no_similarity,
     };
-    let text = engine.triage_now(&file)?;
+    let text = app.triage.examine_now(&file)?;
     if options.format == Format::Jsonl {
         return output::json_text(&text);
     }

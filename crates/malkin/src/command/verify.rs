@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
-use malkin_service::{Clock, Engine};
+use malkin_service::{App, Clock};
 use malkin_store::{Inspection, SqliteStore, Store, StoreError};
 use serde_json::json;
 
@@ -78,14 +78,14 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let database = (!inspection.is_sound()).then(|| inspection.records.join("; "));
     let shared: Arc<dyn Store> = store.clone();
     // A damaged function or sample is met again when the index is read or built.
-    let engine = match Engine::open_in(&options.data, shared, Clock::System) {
+    let app = match App::open_in(&options.data, shared, Clock::System) {
         Err(_) if database.is_some() => {
             report_damage(options, &inspection)?;
             return Ok(ExitCode::FAILURE);
         }
         outcome => outcome?,
     };
-    let mut report = match engine.memory().verify(engine.store()) {
+    let mut report = match app.corpus.index().verify(app.corpus.store()) {
         Err(_) if database.is_some() => {
             report_damage(options, &inspection)?;
             return Ok(ExitCode::FAILURE);
@@ -94,14 +94,14 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     };
     let mut repaired = false;
     if !report.equal && options.repair {
-        engine.memory().rebuild(engine.store())?;
-        engine.memory().settle();
+        app.corpus.index().rebuild(app.corpus.store())?;
+        app.corpus.index().settle();
         let findings = std::mem::take(&mut report.findings);
-        report = engine.memory().verify(engine.store())?;
+        report = app.corpus.index().verify(app.corpus.store())?;
         report.findings = findings;
         repaired = report.equal;
     }
-    let counts = engine.counts()?;
+    let counts = app.corpus.counts()?;
     let complete = report.samples as u64 == counts.samples && report.functions as u64 == counts.functions;
     let rows = [
         ("database", database.clone().unwrap_or_else(|| "sound".to_owned())),

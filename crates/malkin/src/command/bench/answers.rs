@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use clap::Args;
 use malkin_report::{FunctionEntry, FunctionId, SampleId};
-use malkin_service::{BlockArguments, Engine, IndexReader, MatchArguments, Scratch};
+use malkin_service::questions;
+use malkin_service::{App, BlockArguments, IndexReader, MatchArguments, Scratch};
 use malkin_store::{Filter, FunctionQuery, Noun, Order, Page, Search, SearchError};
 use serde_json::{Value, json};
 
@@ -56,13 +57,13 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
         return Err(Failure::refused(&options.data, "no such data directory".to_owned()));
     }
     let started = Instant::now();
-    let (engine, _store) = place::open_local(&options.data, "malkin bench answers")?;
+    let (app, _store) = place::open_local(&options.data, "malkin bench answers")?;
     let opened = started.elapsed().as_secs_f64();
     let first = options.samples.first().copied().unwrap_or_default();
-    engine.match_now(SampleId::new(first), None, &MatchArguments::none())?;
+    questions::match_sample(&app.corpus, SampleId::new(first), None, &MatchArguments::none())?;
     let answered = started.elapsed().as_secs_f64();
-    let counts = engine.counts()?;
-    let stats = engine.memory().stats();
+    let counts = app.corpus.counts()?;
+    let stats = app.corpus.index().stats();
     let (_, idle) = resident();
     let mut figures = json!({
         "functions": counts.functions,
@@ -71,22 +72,22 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
         "seconds": {"open": opened, "open_and_first_answer": answered},
         "resident_bytes_after_first_answer": idle,
     });
-    let functions = spread_functions(&engine)?;
-    figures["look_up_microseconds"] = look_ups(&engine, &functions);
-    figures["single_function_milliseconds"] = single_functions(&engine, &functions)?;
+    let functions = spread_functions(&app)?;
+    figures["look_up_microseconds"] = look_ups(&app, &functions);
+    figures["single_function_milliseconds"] = single_functions(&app, &functions)?;
     let mut matches = serde_json::Map::new();
     for sample in &options.samples {
-        matches.insert(sample.to_string(), whole_sample(&engine, *sample, &MatchArguments::none())?);
+        matches.insert(sample.to_string(), whole_sample(&app, *sample, &MatchArguments::none())?);
     }
     figures["one_to_all"] = matches.into();
     let mut exact = MatchArguments::none();
     exact.exact();
-    figures["exact"] = whole_sample(&engine, options.exact, &exact)?;
-    figures["cancel_milliseconds"] = cancelled(&engine, options.samples.last().copied().unwrap_or_default())?;
-    figures["compares_per_second_and_core"] = compares(&engine.memory().reader(), &functions).into();
-    figures["unique_blocks_milliseconds"] = blocks(&engine, &options.samples)?;
-    figures["name_search_milliseconds"] = names(&engine)?;
-    figures["concurrent"] = concurrent(&engine, options)?;
+    figures["exact"] = whole_sample(&app, options.exact, &exact)?;
+    figures["cancel_milliseconds"] = cancelled(&app, options.samples.last().copied().unwrap_or_default())?;
+    figures["compares_per_second_and_core"] = compares(&app.corpus.index().reader(), &functions).into();
+    figures["unique_blocks_milliseconds"] = blocks(&app, &options.samples)?;
+    figures["name_search_milliseconds"] = names(&app)?;
+    figures["concurrent"] = concurrent(&app, options)?;
     figures["processor_seconds"] = processor_seconds().into();
     figures["resident_peak_bytes"] = resident().0.into();
     output::json_indented(&figures)?;
@@ -100,13 +101,13 @@ struct Stored {
 }
 
 /// Functions of samples from all over the corpus.
-fn spread_functions(engine: &Engine) -> Result<Vec<Stored>, Failure> {
-    let count = engine.counts()?.samples;
+fn spread_functions(app: &App) -> Result<Vec<Stored>, Failure> {
+    let count = app.corpus.counts()?.samples;
     let step = (count / SPREAD_SAMPLES).max(1);
     let mut found = Vec::new();
     for start in (0..count).step_by(step as usize) {
-        for sample in engine.store().samples(Page { start, limit: 1 })? {
-            let functions = engine.store().functions(&FunctionQuery::OfSample(sample.sample_id))?;
+        for sample in app.corpus.store().samples(Page { start, limit: 1 })? {
+            let functions = app.corpus.store().functions(&FunctionQuery::OfSample(sample.sample_id))?;
             let with_signature = functions.into_iter().filter(|function| !function.minhash.is_empty());
             let stored = with_signature.map(|function| Stored {
                 id: function.function_id,
@@ -119,8 +120,8 @@ fn spread_functions(engine: &Engine) -> Result<Vec<Stored>, Failure> {
 }
 
 /// The signatures that share two band keys with each of many: 20 bands are looked up.
-fn look_ups(engine: &Engine, functions: &[Stored]) -> Value {
-    let reader = engine.memory().reader();
+fn look_ups(app: &App, functions: &[Stored]) -> Value {
+    let reader = app.corpus.index().reader();
     let mut scratch = Scratch::new();
     let mut times = Vec::with_capacity(functions.len());
     let mut found = Vec::with_capacity(functions.len());
@@ -138,33 +139,33 @@ fn look_ups(engine: &Engine, functions: &[Stored]) -> Value {
     json!({"time": spread(times), "candidates": spread(found)})
 }
 
-fn single_functions(engine: &Engine, functions: &[Stored]) -> Result<Value, Failure> {
+fn single_functions(app: &App, functions: &[Stored]) -> Result<Value, Failure> {
     let step = (functions.len() / SINGLE_FUNCTIONS).max(1);
     let mut times = Vec::new();
     for function in functions.iter().step_by(step) {
         let started = Instant::now();
-        engine.match_function_now(function.id, &MatchArguments::none())?;
+        questions::match_function(&app.corpus, function.id, &MatchArguments::none())?;
         times.push(started.elapsed().as_secs_f64() * 1e3);
     }
     Ok(spread(times))
 }
 
-fn whole_sample(engine: &Engine, sample: i64, arguments: &MatchArguments) -> Result<Value, Failure> {
+fn whole_sample(app: &App, sample: i64, arguments: &MatchArguments) -> Result<Value, Failure> {
     let mut times = Vec::new();
     let mut bytes = 0;
     let before = processor_seconds();
     for _ in 0..REPETITIONS {
         let started = Instant::now();
-        bytes = engine.match_now(SampleId::new(sample), None, arguments)?.len();
+        bytes = questions::match_sample(&app.corpus, SampleId::new(sample), None, arguments)?.len();
         times.push(started.elapsed().as_secs_f64());
     }
     let processor =
         processor_seconds().zip(before).map(|(after, before)| (after - before) / REPETITIONS as f64);
     let best = times.iter().copied().fold(f64::INFINITY, f64::min);
-    let functions = engine.store().functions(&FunctionQuery::OfSample(SampleId::new(sample)))?;
+    let functions = app.corpus.store().functions(&FunctionQuery::OfSample(SampleId::new(sample)))?;
     Ok(json!({
         "functions": functions.len(),
-        "candidate_function_pairs": pairs(engine, &functions),
+        "candidate_function_pairs": pairs(app, &functions),
         "seconds": best,
         "seconds_of_each": times,
         "processor_seconds": processor,
@@ -173,15 +174,15 @@ fn whole_sample(engine: &Engine, sample: i64, arguments: &MatchArguments) -> Res
 }
 
 /// How long a comparison goes on after the wish to end it, which comes at different moments.
-fn cancelled(engine: &Engine, sample: i64) -> Result<Value, Failure> {
+fn cancelled(app: &App, sample: i64) -> Result<Value, Failure> {
     let started = Instant::now();
     let sample = SampleId::new(sample);
-    engine.match_now(sample, None, &MatchArguments::none())?;
+    questions::match_sample(&app.corpus, sample, None, &MatchArguments::none())?;
     let whole = started.elapsed();
     let mut times = Vec::new();
     for moment in 1..CANCELLED {
         let (started, mut wished) = (Instant::now(), None);
-        engine.match_while(sample, &MatchArguments::none(), &mut |_| {
+        questions::match_while(&app.corpus, sample, &MatchArguments::none(), &mut |_| {
             if started.elapsed() >= whole * moment / CANCELLED {
                 wished.get_or_insert_with(Instant::now);
             }
@@ -193,8 +194,8 @@ fn cancelled(engine: &Engine, sample: i64) -> Result<Value, Failure> {
 }
 
 /// Pairs of functions that share two band keys: what the reference scores one by one.
-fn pairs(engine: &Engine, functions: &[FunctionEntry]) -> usize {
-    let reader = engine.memory().reader();
+fn pairs(app: &App, functions: &[FunctionEntry]) -> usize {
+    let reader = app.corpus.index().reader();
     let mut scratch = Scratch::new();
     let of = |function: &FunctionEntry| {
         let candidates = reader.candidates(function.minhash.as_bytes(), 2, &mut scratch);
@@ -216,7 +217,7 @@ fn compares(reader: &IndexReader, functions: &[Stored]) -> f64 {
     (asked * reader.num_signatures()) as f64 / started.elapsed().as_secs_f64()
 }
 
-fn blocks(engine: &Engine, samples: &[i64]) -> Result<Value, Failure> {
+fn blocks(app: &App, samples: &[i64]) -> Result<Value, Failure> {
     let mut figures = serde_json::Map::new();
     let ids: Vec<SampleId> = samples.iter().copied().take(3).map(SampleId::new).collect();
     let five: Vec<SampleId> = ids.iter().copied().chain([SampleId::new(4), SampleId::new(5)]).collect();
@@ -224,7 +225,7 @@ fn blocks(engine: &Engine, samples: &[i64]) -> Result<Value, Failure> {
         let mut times = Vec::new();
         for _ in 0..REPETITIONS {
             let started = Instant::now();
-            engine.unique_blocks_now(ids, &BlockArguments::default())?;
+            questions::unique_blocks(&app.corpus, ids, &BlockArguments::default())?;
             times.push(started.elapsed().as_secs_f64() * 1e3);
         }
         figures.insert(name.to_owned(), spread(times));
@@ -233,21 +234,21 @@ fn blocks(engine: &Engine, samples: &[i64]) -> Result<Value, Failure> {
 }
 
 /// A part of a name that no function has.
-fn names(engine: &Engine) -> Result<Value, Failure> {
+fn names(app: &App) -> Result<Value, Failure> {
     let mut times = Vec::new();
     for word in ["zzqzzqxy", "nosuchnameanywhere", "qqq"] {
         let started = Instant::now();
         let refused = |error: SearchError| Failure::Other(error.to_string());
         let order = Order::new(Noun::Function, None, true).map_err(refused)?;
         let filter = Filter::new(Noun::Function, word).map_err(refused)?;
-        engine.store().search_functions(&Search { filter, order, border: None, limit: 100 }, None)?;
+        app.corpus.store().search_functions(&Search { filter, order, border: None, limit: 100 }, None)?;
         times.push(started.elapsed().as_secs_f64() * 1e3);
     }
     Ok(spread(times))
 }
 
 /// Several matches at once: how long all take, and what memory they add.
-fn concurrent(engine: &Engine, options: &Options) -> Result<Value, Failure> {
+fn concurrent(app: &App, options: &Options) -> Result<Value, Failure> {
     // From here on the peak is that of the matches at once (Linux: 5 resets it; elsewhere the figure is that of the whole run).
     let _ = std::fs::write("/proc/self/clear_refs", "5");
     let (_, before) = resident();
@@ -258,7 +259,9 @@ fn concurrent(engine: &Engine, options: &Options) -> Result<Value, Failure> {
     let outcome: Result<Vec<usize>, Failure> = std::thread::scope(|scope| {
         let threads: Vec<_> = samples
             .iter()
-            .map(|sample| scope.spawn(|| engine.match_now(*sample, None, &MatchArguments::none())))
+            .map(|sample| {
+                scope.spawn(|| questions::match_sample(&app.corpus, *sample, None, &MatchArguments::none()))
+            })
             .collect();
         let mut sizes = Vec::new();
         for thread in threads {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use malkin_service::{Engine, IndexReader, Scratch};
+use malkin_service::{App, IndexReader, Scratch};
 use malkin_store::{FunctionQuery, Page};
 
 use crate::failure::Failure;
@@ -55,13 +55,13 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     if !options.data.is_dir() {
         return Err(Failure::refused(&options.data, "no such data directory".to_owned()));
     }
-    let (engine, _store) = place::open_local(&options.data, "malkin bench banding")?;
-    let signatures = distinct(&engine)?;
+    let (app, _store) = place::open_local(&options.data, "malkin bench banding")?;
+    let signatures = distinct(&app)?;
     let wanted = options.signatures.unwrap_or(signatures.len()).clamp(1, signatures.len().max(1));
     let chosen: Vec<&[u8]> = (0..wanted)
         .filter_map(|at| signatures.get(at * signatures.len() / wanted).map(Vec::as_slice))
         .collect();
-    let reader = engine.memory().reader();
+    let reader = app.corpus.index().reader();
     let classes = compare(&reader, &chosen, options.threshold);
     output::note(&format!(
         "{} of {} distinct signatures, each with all others",
@@ -73,17 +73,17 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
 }
 
 /// The distinct signatures of stored functions.
-fn distinct(engine: &Engine) -> Result<Vec<Vec<u8>>, Failure> {
+fn distinct(app: &App) -> Result<Vec<Vec<u8>>, Failure> {
     let mut found = std::collections::BTreeSet::new();
     let mut start = 0;
     loop {
-        let samples = engine.store().samples(Page { start, limit: SAMPLES })?;
+        let samples = app.corpus.store().samples(Page { start, limit: SAMPLES })?;
         if samples.is_empty() {
             return Ok(found.into_iter().collect());
         }
         start += samples.len() as u64;
         for sample in samples {
-            let functions = engine.store().functions(&FunctionQuery::OfSample(sample.sample_id))?;
+            let functions = app.corpus.store().functions(&FunctionQuery::OfSample(sample.sample_id))?;
             let signatures = functions.iter().map(|function| function.minhash.as_bytes());
             found.extend(signatures.filter(|signature| !signature.is_empty()).map(<[u8]>::to_vec));
         }

@@ -51,31 +51,31 @@ pub(crate) struct Options {
 
 /// Makes, stores and measures.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
-    let (engine, store) = place::open_local(&options.data, "malkin bench corpus")?;
-    if engine.counts()?.samples > 0 {
+    let (app, store) = place::open_local(&options.data, "malkin bench corpus")?;
+    if app.corpus.counts()?.samples > 0 {
         return Err(Failure::refused(&options.data, "holds samples already".to_owned()));
     }
     let started = Instant::now();
     let mut shape = Shape::default();
-    let projection = engine.memory().reader().projection().clone();
+    let projection = app.corpus.index().reader().projection().clone();
     let mut failed = 0;
     let mut add = |sample: &NewSample| -> Result<(), Failure> {
-        engine.add(sample)?;
+        app.corpus.add(sample)?;
         shape.take(sample, &projection);
         Ok(())
     };
     match &options.from {
         None => generate(options, &mut add)?,
-        Some(folder) => failed = disassemble(folder, options, &engine, &mut add)?,
+        Some(folder) => failed = disassemble(folder, options, &app, &mut add)?,
     }
     let stored = started.elapsed().as_secs_f64();
-    engine.memory().settle();
-    engine.memory().compact();
+    app.corpus.index().settle();
+    app.corpus.index().compact();
     let settled = started.elapsed().as_secs_f64();
-    let stats = engine.memory().stats();
-    let counts = engine.counts()?;
+    let stats = app.corpus.index().stats();
+    let counts = app.corpus.counts()?;
     // Closed, the log of the database is part of it; before, it is counted twice.
-    drop((engine, store));
+    drop((app, store));
     let size = size_of(&options.data);
     let functions = counts.functions as f64;
     let bytes = |bytes: usize| bytes as f64 / functions;
@@ -136,7 +136,7 @@ fn generate(
 fn disassemble(
     folder: &Path,
     options: &Options,
-    engine: &malkin_service::Engine,
+    app: &malkin_service::App,
     add: &mut dyn FnMut(&NewSample) -> Result<(), Failure>,
 ) -> Result<usize, Failure> {
     let files = input::expand(&[folder.to_owned()])?;
@@ -147,7 +147,7 @@ fn disassemble(
             let parent = file.strip_prefix(folder).ok().and_then(Path::parent);
             report.metadata.family =
                 parent.map(|parent| parent.to_string_lossy().into_owned()).unwrap_or_default();
-            malkin_service::ingest(report, engine.hasher())
+            malkin_service::ingest(report, app.corpus.hasher())
                 .map_err(|source| Failure::Report { path: file.clone(), source })
         });
         match ingested {
