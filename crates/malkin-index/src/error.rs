@@ -57,7 +57,7 @@ pub enum ImageError {
         known: u32,
     },
     /// Made for other bands, other signatures or by another escaper.
-    #[error("the segment is of an index with other bands, signatures or hashes")]
+    #[error("the segment was built with different band, signature or hash settings")]
     Foreign,
     /// Parts of it contradict each other.
     #[error("the segment is damaged: {0}")]

@@ -2,7 +2,7 @@
 //! basic block occurs.
 //!
 //! Keyed by *distinct* signature: millions of functions share far fewer signatures, so a signature is banded, compared and
-//! scored once, whatever number of functions carry it. Layout: immutable segments of sorted arrays, one for each batch of
+//! scored once, however many functions carry it. Layout: immutable segments of sorted arrays, one for each batch of
 //! samples inserted, merged into larger ones as they gather; deletions and changed facts live in a small table beside each
 //! segment. [`IndexWriter`] is the writer, [`IndexReader`] a reader that no later write disturbs. A segment is one image of bytes
 //! (docs/formats.md) that can be written to a file as it is: [`Merged::image`], [`IndexWriter::open_segment`].

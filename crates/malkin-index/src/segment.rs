@@ -4,7 +4,7 @@
 //! (sample, function), signatures in ascending order of their bytes. Functions that are equal in everything the index knows
 //! (signature, PicHash, block hashes) form a *class*: millions of functions are far fewer classes, so everything but the list
 //! of functions itself is kept once for each class. Classes are in ascending order of (signature, PicHash, digest of blocks),
-//! those without a signature last; so the functions of one signature lie one behind the other.
+//! those without a signature last; so the functions of one signature are adjacent.
 
 mod bands;
 mod buckets;
@@ -83,7 +83,7 @@ pub(crate) struct Segment {
 }
 
 impl Segment {
-    /// Reads an image. `facts` tells of each sample, by id and token, what it is now, or that it is gone.
+    /// Reads an image. `facts` returns for each sample, by id and token, what it is now, or that it is gone.
     pub(crate) fn open(
         bytes: Vec<u8>,
         label: u64,
@@ -178,7 +178,7 @@ impl Segment {
         self.signatures().get(at..at + self.signature_len).unwrap_or_default()
     }
 
-    /// All signatures one behind the other.
+    /// All signatures in a row.
     pub(crate) fn signatures(&self) -> &[u8] {
         self.image.raw(section::SIGNATURES)
     }
@@ -232,7 +232,7 @@ impl Segment {
         let found = self.split(section::BLOCK_BUCKETS, HASH_BITS).and_then(|split| {
             let bucket = self.image.packed(section::BLOCK_BUCKETS).range(split.bucket(hash), rests.len());
             let at = equal_range(bucket.clone(), split.rest(hash), |at| rests.get(at)).next()?;
-            // Lists carry no lengths: those in front of it in the bucket are passed over.
+            // Lists carry no lengths: those before it in the bucket are passed over.
             let mut list = self.image.packed(section::BLOCK_LISTS).get(split.bucket(hash)) as usize;
             let mut before = at - bucket.start;
             while before > 0 && list < classes.len() {

@@ -38,7 +38,7 @@ impl IndexWriter {
         Self::with_fingerprint(projection, signature_len, "")
     }
 
-    /// As [`IndexWriter::new`]. `escaper` names whatever makes the hashes: images made under another name are not taken.
+    /// As [`IndexWriter::new`]. `escaper` names what makes the hashes: images made under another name are not taken.
     pub fn with_fingerprint(projection: Projection, signature_len: usize, escaper: &str) -> Self {
         let text = format!("{}\n{signature_len}\n{escaper}", projection.fingerprint());
         let fingerprint = checksum(text.as_bytes());
@@ -50,8 +50,8 @@ impl IndexWriter {
         Self { segments: Vec::new(), projection: Arc::clone(&self.projection), ..*self }
     }
 
-    /// Takes in a stored segment. `facts` tells of each of its samples, by id and token, what it is now, or that it is not
-    /// this sample any more. Samples that are indexed already are passed over. Answers how many samples it brought; one that
+    /// Opens a stored segment. `facts` returns for each of its samples, by id and token, what it is now, or that it is not
+    /// this sample any more. Samples that are indexed already are passed over. Returns how many samples it brought; one that
     /// brings none is not kept. `label` (not 0) names it in [`IndexWriter::labels`].
     pub fn open_segment(
         &mut self,

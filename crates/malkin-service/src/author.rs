@@ -20,7 +20,7 @@ pub(crate) struct Requester {
     pub(crate) client: String,
 }
 
-/// Does something in the name of `author`; an empty name is nobody's. Without a name the client is known by its address.
+/// Does something in the name of `author`; an empty name stands for none. Without a name the client is known by its address.
 pub fn working_for<T>(author: &str, address: Option<IpAddr>, work: impl FnOnce() -> T) -> T {
     /// Puts the former name back, also when the work panics.
     struct Former(Requester);

@@ -11,7 +11,7 @@ use sha2::Digest;
 use crate::allowance::{Allowance, within};
 use crate::clock::Clock;
 
-/// Time a file may take unless told otherwise (SMDA's default timeout).
+/// Time a file may take unless set otherwise (SMDA's default timeout).
 pub const DEFAULT_TIME: Duration = Duration::from_mins(5);
 
 /// What an input is and how long it may take.

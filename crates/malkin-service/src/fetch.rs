@@ -1,7 +1,7 @@
 //! Asking threat-intelligence providers: the only place of the house that dials out.
 //!
-//! All providers are asked at once, each on a thread of its own, with one deadline for the whole exchange; whoever has not
-//! answered by then is told as silent and costs nobody else a moment. Good answers and honest "not found" are kept in the store.
+//! All providers are asked at once, each on a thread of its own, with one deadline for the whole exchange; a provider that has not
+//! answered by then is reported as silent and delays no other. Good answers and honest "not found" are kept in the store.
 //! Keys go into one header and nowhere else.
 
 use std::collections::HashMap;
@@ -143,7 +143,7 @@ impl Fetcher {
         Self { settings, agent: config.into(), manners: Mutex::default(), under_way: Arc::default() }
     }
 
-    /// Asks all providers about a hash and answers by the deadline, whoever is silent.
+    /// Asks all providers about a hash and returns at the deadline even if a provider has not responded.
     pub fn look_up(&self, store: &dyn Store, now: Timestamp, hash: &str, kind: HashKind) -> Vec<Record> {
         let deadline = Instant::now() + self.settings.timeout;
         let known_as = hash.to_ascii_lowercase();
@@ -277,7 +277,7 @@ impl Fetcher {
         let good_until = Timestamp::from_millis(now.millis().saturating_add(good_for.as_millis() as i64));
         let answer = IntelAnswer { status: *status, body: body.clone(), fetched_at: now };
         if let Err(error) = store.keep_intel_answer(provider.as_str(), hash, &answer, good_until) {
-            tracing::warn!(provider = provider.as_str(), %error, "cannot keep an answer");
+            tracing::warn!(provider = provider.as_str(), %error, "cannot cache a provider response");
         }
     }
 }
@@ -324,7 +324,7 @@ fn seconds_of(stated: &str, now: Timestamp) -> Option<u64> {
     Some(u64::try_from(left).unwrap_or_default().div_ceil(1000))
 }
 
-/// The cause is not told: it may name hosts of the network behind a proxy.
+/// The cause is not shown: it may name hosts of the network behind a proxy.
 fn failure(error: &ureq::Error) -> Exchange {
     let timed_out = match error {
         ureq::Error::Timeout(_) => true,

@@ -1,4 +1,4 @@
-//! A thread that looks at the whole store now and then, so that damage is found before somebody relies on it.
+//! A thread that checks the whole store at intervals, so that damage is found before an answer relies on it.
 //!
 //! A small database was looked at when it was opened; a large one is looked at first thing. What is found and what follows
 //! from it is decided in the store: after damage that could make other answers wrong it refuses everything.
@@ -89,7 +89,7 @@ fn inspect(store: &dyn Store, bell: &Bell) {
                 tracing::error!(finding, "a record of the database is damaged; reading it is an error");
             }
         }
-        Err(error) => tracing::error!(%error, "the database cannot be inspected"),
+        Err(error) => tracing::error!(%error, "cannot inspect the database"),
     }
 }
 

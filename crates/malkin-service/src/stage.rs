@@ -110,7 +110,7 @@ pub(crate) fn timed<T>(stage: Stage, work: impl FnOnce() -> T) -> T {
     work()
 }
 
-/// Does something and tells what its stages took on this thread.
+/// Does something and returns the time its stages took on this thread.
 pub(crate) fn gathered<T>(work: impl FnOnce() -> T) -> (T, Vec<StageTime>) {
     PRESENT.with_borrow_mut(|present| present.sums = Sums::default());
     let value = work();

@@ -95,7 +95,7 @@ impl Tokens {
         }
         let mut secret = [0; SECRET_BYTES];
         if let Err(error) = getrandom::fill(&mut secret) {
-            return refuse(format!("the system gives no random numbers: {error}"));
+            return refuse(format!("no random numbers from the system: {error}"));
         }
         let text = format!("{PREFIX}{}", crate::disassembly::hex(&secret));
         let digest = sha2::Sha256::digest(text.as_bytes()).into();

@@ -42,7 +42,7 @@ const EXAMINATION_TIME: Duration = Duration::from_secs(20);
 /// Time all members of an archive have together for disassembly and comparison. Those whose turn comes later are looked at
 /// without, and their records say so.
 const ARCHIVE_TIME: Duration = Duration::from_mins(1);
-/// Families and functions that are told of what a file shares.
+/// Families and functions listed of what a file shares.
 const MAX_FAMILIES: usize = 20;
 const MAX_STRONGEST: usize = 5;
 /// What makes analyses unless a client names something else; the original's default, which its clients know.
@@ -57,7 +57,7 @@ pub struct Uploaded<'a> {
     pub name: &'a str,
     /// What the sender says about it.
     pub hint: &'a str,
-    /// What the sender wants it analysed by; told in listings, without effect.
+    /// What the sender wants it analysed by; shown in listings, without effect.
     pub model: &'a str,
     /// Whether its code is disassembled and compared with the corpus, which takes most of the time.
     pub similarity: bool,
@@ -120,7 +120,7 @@ impl Triage {
         Self { corpus, fetcher: Fetcher::new(intel), limits: TriageLimits::default(), asks_providers, rules }
     }
 
-    /// Looks at a file and keeps the record. A file that has a record is not looked at again unless `afresh`.
+    /// Examines a file and stores the record. A file that has a record is not examined again unless `afresh`.
     pub fn analyse(&self, file: &Uploaded<'_>, afresh: bool) -> Result<Analysed, ServiceError> {
         let sha256 = sha256_of(file);
         self.limits.one_at_a_time(&sha256, || {
@@ -140,7 +140,7 @@ impl Triage {
         })
     }
 
-    /// Looks at a file and answers the record as JSON text; nothing is kept.
+    /// Examines a file and returns the record as JSON text; nothing is kept.
     pub fn examine_now(&self, file: &Uploaded<'_>) -> Result<String, ServiceError> {
         Ok(self.record_of(file, &sha256_of(file), Place::Outside(&mut Vec::new()))?.document)
     }
@@ -163,7 +163,7 @@ impl Triage {
             let asked = self.asks_providers.then(|| scope.spawn(|| self.records(sha256, HashKind::Sha256)));
             let guest = Guest { size: file.bytes.len(), inside: until.is_some() };
             let evidence = self.limits.seated(cores, guest, || self.evidence(file, now, until));
-            // A look-up that panicked is one that told nothing; the panic is in the log.
+            // A look-up that panicked returned nothing; the panic is in the log.
             (evidence, asked.and_then(|asked| asked.join().ok()))
         });
         let Evidence { facts, kinship, without_code } = evidence;
@@ -295,7 +295,7 @@ impl Triage {
         .ok()
     }
 
-    /// What code a file shares with the corpus, in short and as told in the record. The file is not stored as a sample.
+    /// What code a file shares with the corpus, in short and as the record shows it. The file is not stored as a sample.
     fn kinship(&self, report: Report) -> Option<(Kinship, Value)> {
         let num_functions = report.functions.len() as u64;
         let bytes = questions::query(&self.corpus, report, &MatchArguments::none()).ok()?;
@@ -335,7 +335,7 @@ impl Triage {
         Some((kinship, told))
     }
 
-    /// Asks all providers about a hash: the answer of `POST /ti/hash`. `hash` is told as it was given.
+    /// Asks all providers about a hash: the answer of `POST /ti/hash`. `hash` is returned as it was given.
     pub fn look_up(&self, hash: &str, kind: HashKind) -> Value {
         self.records(hash, kind)
     }
@@ -351,7 +351,7 @@ impl Triage {
         })
     }
 
-    /// Takes over the records of the original service's database; answers how many were new and how many were left out.
+    /// Takes over the records of the original service's database; returns how many were new and how many were left out.
     pub fn import_analyses(&self, path: &std::path::Path) -> Result<(u64, u64), StoreError> {
         /// Records written in one transaction.
         const BATCH: usize = 500;
@@ -388,7 +388,7 @@ fn sha256_of(file: &Uploaded<'_>) -> String {
 fn new_id() -> Result<String, ServiceError> {
     let mut random = [0; 16];
     getrandom::fill(&mut random)
-        .map_err(|error| ServiceError::Unanswerable(format!("no random numbers: {error}")))?;
+        .map_err(|error| ServiceError::Unanswerable(format!("no random numbers from the system: {error}")))?;
     Ok(crate::disassembly::hex(&random))
 }
 

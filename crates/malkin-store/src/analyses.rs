@@ -111,7 +111,7 @@ pub struct IntelAnswer {
 
 /// Analyses and cached answers.
 pub trait Analyses {
-    /// Keeps analyses, all of them or none; answers how many were new.
+    /// Keeps analyses, all of them or none; returns how many were new.
     fn add_analyses(&self, analyses: &[NewAnalysis]) -> Result<u64, StoreError>;
 
     /// A page of the listing, newest first, and how many match in all. The order is that of `created_at` as text, as in the
@@ -124,10 +124,10 @@ pub trait Analyses {
     /// The newest analysis of a file.
     fn newest_analysis(&self, sha256: &str) -> Result<Option<Analysis>, StoreError>;
 
-    /// Deletes an analysis; answers whether it was there.
+    /// Deletes an analysis; returns whether it was there.
     fn delete_analysis(&self, id: &str) -> Result<bool, StoreError>;
 
-    /// Deletes all analyses of a file; answers how many.
+    /// Deletes all analyses of a file; returns how many.
     fn purge_analyses(&self, sha256: &str) -> Result<u64, StoreError>;
 
     /// An answer that is still good.

@@ -127,7 +127,7 @@ pub struct FamilyChange {
     pub is_library: Option<bool>,
 }
 
-/// Hashes of a stored function that were computed anew.
+/// Hashes of a stored function that were computed again.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NewHashes {
     /// The function.
@@ -295,7 +295,7 @@ pub trait Catalogue {
     fn family_named(&self, name: &str, now: Timestamp) -> Result<FamilyId, StoreError>;
 
     /// Adds labels as they are, with author and time, to functions by number; unknown functions and (user, label) pairs
-    /// that a function has already are passed over. Answers how many were added.
+    /// that a function has already are passed over. Returns how many were added.
     fn add_function_labels(&self, labels: &[(FunctionId, FunctionLabel)]) -> Result<u64, StoreError>;
 
     /// Version of the disassembler whose escaper made the signatures of a sample, empty if unknown.
@@ -311,8 +311,8 @@ pub trait Catalogue {
         now: Timestamp,
     ) -> Result<bool, StoreError>;
 
-    /// Deletes some of the samples of queries that were kept before a moment and belong to no job; answers how many. Their
-    /// numbers are not used again. One call is short; it is repeated until it answers 0.
+    /// Deletes some of the samples of queries that were kept before a moment and belong to no job; returns how many. Their
+    /// numbers are not used again. One call is short; it is repeated until it returns 0.
     fn delete_query_samples(&self, added_before: Timestamp) -> Result<u64, StoreError>;
 }
 

@@ -1,7 +1,7 @@
 //! The persisted queue: jobs, their files and their results. Contract and values.
 //!
 //! A job is never lost once its number was given out: a worker that dies lets its lease run out, and the job is taken up
-//! again with one attempt less. Result bytes are served as they were stored.
+//! again with one attempt fewer. Result bytes are served as they were stored.
 //!
 //! The queue is fair: jobs of one client run in the order of priority and number, clients take turns. A file belongs to
 //! its jobs and is deleted with the last of them that has not ended, unless it is kept as the file of a sample.
@@ -302,7 +302,7 @@ pub trait Jobs {
     /// not among them.
     fn kept_files(&self) -> Result<Vec<KeptFile>, StoreError>;
 
-    /// Queues a job and answers its id. Unless `always_new`, an equal earlier job (same descriptor) that is finished,
+    /// Queues a job and returns its id. Unless `always_new`, an equal earlier job (same descriptor) that is finished,
     /// waiting, or running under a live lease (locked no earlier than `live_since`) is answered instead, the newest first.
     /// Such a job runs when it is the turn of any client that asked for it.
     ///
@@ -336,14 +336,14 @@ pub trait Jobs {
     /// the job is no longer held.
     fn finish(&self, hold: &Hold, result: &[u8], now: Timestamp) -> Result<Option<ResultId>, StoreError>;
 
-    /// Notes a failed attempt: one attempt less, released for another worker, or failed for good when none is left (then
+    /// Notes a failed attempt: one attempt fewer, released for another worker, or failed for good when none is left (then
     /// dependants are released). `fatal` takes all attempts. Nothing happens if the job is no longer held.
     fn fail(&self, hold: &Hold, error: &str, fatal: bool, now: Timestamp) -> Result<(), StoreError>;
 
     /// Hands a job back as it was, without a lost attempt: the worker is about to stop. False if it is no longer held.
     fn release(&self, hold: &Hold) -> Result<bool, StoreError>;
 
-    /// Releases jobs whose lease ended before `live_since` with one attempt less; answers how many. `dead_workers` is the
+    /// Releases jobs whose lease ended before `live_since` with one attempt fewer; returns how many. `dead_workers` is the
     /// prefix of the names of workers that are known to be dead whatever their lease, for example those of an earlier run on
     /// an embedded store. An empty prefix names no worker.
     fn release_expired(
@@ -371,7 +371,7 @@ pub trait Jobs {
     /// A piece of the jobs in the order of [`Jobs::jobs`]. An empty one ends the listing.
     fn job_piece(&self, filter: &JobFilter, after: After, ascending: bool) -> Result<Vec<Job>, StoreError>;
 
-    /// Deletes jobs with their results, query samples and files; answers how many.
+    /// Deletes jobs with their results, query samples and files; returns how many.
     fn delete_jobs(&self, filter: &JobFilter) -> Result<u64, StoreError>;
 
     /// Deletes one job with its result, query sample and file.
@@ -394,8 +394,8 @@ pub trait Jobs {
     /// that other changes do not wait; it is repeated while there is `more`.
     fn expire(&self, retention: &Retention, now: Timestamp) -> Result<Expired, StoreError>;
 
-    /// Deletes some files that belong to no job that has not ended and to no stored sample; answers how many. One call is
-    /// short; it is repeated until it answers 0.
+    /// Deletes some files that belong to no job that has not ended and to no stored sample; returns how many. One call is
+    /// short; it is repeated until it returns 0.
     fn sweep_uploads(&self) -> Result<u64, StoreError>;
 
     /// Deletes results that a respawn left without their jobs and that were made before `made_before`; returns how many. Until

@@ -78,7 +78,7 @@ pub trait Store: Catalogue + Searches + Jobs + Analyses + Access + Send + Sync {
     /// Writes something that changes nothing, durably, and takes some space for a moment; fails if writes fail.
     fn try_write(&self) -> Result<(), StoreError>;
 
-    /// Gives some of the room that deleted records left back to the file system; answers whether there is more to give. One
+    /// Gives some of the room that deleted records left back to the file system; returns whether there is more to give. One
     /// call is short. A little room stays for what is written next, and a database made before format 8 gives nothing back
     /// until it was compacted once ([`SqliteStore::compact`]).
     fn give_back(&self) -> Result<bool, StoreError>;

@@ -60,7 +60,7 @@ pub struct SqliteStore {
 
 impl SqliteStore {
     /// Opens the store in a directory, which is created if needed, and brings it to the newest format. `holder_note` is
-    /// what a second process is told about this one (for example its address).
+    /// what a second process learns about this one (for example its address).
     ///
     /// # Errors
     /// [`StoreError::InUse`] while another process (or another value of this one) has it open, [`StoreError::TooNew`] if a
@@ -135,7 +135,7 @@ impl SqliteStore {
         Ok(Self { database, ids: ObjectIds::new()?, uses: expire::Uses::default(), claim: None })
     }
 
-    /// Replaces what a second process is told about this one.
+    /// Replaces what a second process learns about this one.
     pub fn set_holder_note(&self, note: &str) -> Result<(), StoreError> {
         self.claim.as_ref().map_or(Ok(()), |claim| claim.set_note(note))
     }

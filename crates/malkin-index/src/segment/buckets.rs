@@ -43,7 +43,7 @@ impl Split {
         key.checked_shr(self.key_bits - self.bits).unwrap_or(0) as usize
     }
 
-    /// What of a key its bucket does not tell.
+    /// The part of a key that its bucket does not determine.
     #[inline]
     pub(crate) fn rest(self, key: u64) -> u64 {
         key & self.rest_mask()

@@ -1,7 +1,7 @@
 //! One segment out of several, without the samples that were removed from them.
 //!
 //! Everything is sorted in the inputs and stays so when its numbers are mapped into the output, so concatenation and a stable
-//! sort (which finds the runs) is a merge. Band keys and digests are carried over, not computed anew.
+//! sort (which finds the runs) is a merge. Band keys and digests are carried over, not computed again.
 
 #![expect(
     clippy::stable_sort_primitive,

@@ -30,7 +30,7 @@ impl Contents {
         self.signatures.len() / signature_len.max(1)
     }
 
-    /// Starts a class and answers its number.
+    /// Starts a class and returns its number.
     pub(super) fn begin_class(&mut self, pichash: u64, digest: u64) -> u32 {
         let number = self.class_pichashes.len() as u32;
         self.class_pichashes.push(pichash);

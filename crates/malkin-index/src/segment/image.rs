@@ -1,6 +1,6 @@
 //! The bytes of a segment: a header, a table of sections, the sections. docs/formats.md describes them for other programs.
 //!
-//! Not here: what the sections mean (`segment.rs`), files (whoever has one hands its bytes in).
+//! Not here: what the sections mean (`segment.rs`), files (the owner of a file passes its bytes).
 
 use sha2::{Digest, Sha256};
 
@@ -11,7 +11,7 @@ use crate::error::ImageError;
 pub(crate) const MAGIC: [u8; 8] = *b"MLKNSEG\n";
 /// Version of the layout this program writes, and the only one it reads: an image of another version is rebuilt.
 pub(crate) const VERSION: u32 = 1;
-/// Bytes of the header in front of the table of sections.
+/// Bytes of the header before the table of sections.
 const HEADER: usize = 96;
 /// Bytes of an entry in the table: offset, count, width, parameter.
 const ENTRY: usize = 24;
@@ -21,7 +21,7 @@ const MAX_SECTIONS: usize = 16 + 3 * (1 << 16);
 /// What everything in an image depends on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Facts {
-    /// SHA-256 over the projection and whatever else the owner counts in (the escaper).
+    /// SHA-256 over the projection and what else the owner adds (the escaper).
     pub(crate) fingerprint: [u8; 32],
     /// Bytes of a signature.
     pub(crate) signature_len: u32,

@@ -3,7 +3,7 @@
 //! Reading is total: a position outside of the array answers some number, never a panic. Whoever follows such a number checks
 //! it against the next array in the same way, so that a damaged image can give wrong answers but cannot end the process.
 
-/// Bytes behind every image, so that each number can be read with one eight-byte load.
+/// Bytes after every image, so that each number can be read with one eight-byte load.
 pub(crate) const PADDING: usize = 8;
 
 /// Bytes that numbers up to `max` need: 1 to 8.
@@ -14,7 +14,7 @@ pub(crate) fn width_of(max: u64) -> usize {
 /// A packed array inside an image.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Packed<'a> {
-    /// From the first number to the end of the image, which lies at least [`PADDING`] behind the last number.
+    /// From the first number to the end of the image, which lies at least [`PADDING`] after the last number.
     bytes: &'a [u8],
     width: usize,
     len: usize,

@@ -18,7 +18,7 @@ pub(super) fn within(a: &[u8], b: &[u8]) -> Option<u8> {
     for (i, symbol) in a.iter().enumerate() {
         let mut next = [far; BAND];
         for k in 0..BAND {
-            // Column of this cell, counted from 1 in the row behind symbol `i`.
+            // Column of this cell, counted from 1 in the row after symbol `i`.
             let Some(column) = (i + 1 + k).checked_sub(reach).filter(|column| *column <= b.len()) else {
                 continue;
             };

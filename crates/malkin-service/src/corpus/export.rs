@@ -79,7 +79,7 @@ impl Corpus {
     pub fn export(&self, selection: Option<&[SampleId]>, is_compressed: bool) -> Result<Export, StoreError> {
         let store = self.store();
         let mut ids = Vec::new();
-        // In the order in which samples name them: whoever imports the file numbers new families so.
+        // In the order in which samples name them: the importer numbers new families so.
         let mut families: Vec<(FamilyId, String)> = Vec::new();
         let mut named = HashSet::new();
         let mut add = |samples: Vec<SampleEntry>| {
@@ -174,7 +174,7 @@ impl ExportPieces {
                     let sample = store.sample(*id)?.ok_or(ExportError::Deleted(*id))?;
                     self.writer.begin_functions(&sample.sha256)?;
                     let mut rest = store.function_numbers(*id)?;
-                    // Whoever imports the file numbers its functions in this order; they are taken from the end.
+                    // The importer numbers its functions in this order; they are taken from the end.
                     rest.sort_unstable_by(|a, b| b.cmp(a));
                     ExportStage::Rest(at, rest)
                 }

@@ -1,4 +1,4 @@
-//! Taking in `.mcrit` files (`docs/reference/mcrit-api.md` 12): numbers are given out anew, families go by name, hashes are kept as the
+//! Importing `.mcrit` files (`docs/reference/mcrit-api.md` 12): numbers are assigned again, families go by name, hashes are kept as the
 //! file states them. One side reads, checks, takes apart and compresses, the other stores, each on a thread.
 
 use std::collections::{HashMap, HashSet};
@@ -79,7 +79,7 @@ enum Step {
 struct Gone;
 
 impl Corpus {
-    /// Takes a file in, sample by sample. `None` if its hashes were made under another configuration and cannot be compared
+    /// Imports a file, sample by sample. `None` if its hashes were made under another configuration and cannot be compared
     /// with those of this corpus.
     pub fn import<R: Read + Seek + Send>(&self, source: R) -> Result<Option<Imported>, ImportError> {
         let mut outcome = Ok(None);
@@ -87,9 +87,9 @@ impl Corpus {
         outcome
     }
 
-    /// Takes files in, one after the other, and tells what became of each. `sources` opens them.
+    /// Imports files, one after the other, and reports the outcome of each. `sources` opens them.
     ///
-    /// While a sample is stored, the next one waits and the one behind it is read, from the next file if need be; there are never
+    /// While a sample is stored, the next one waits and the one after it is read, from the next file if need be; there are never
     /// more than these three in memory. A file that cannot be taken in to its end does not keep the next one from it.
     pub fn import_all<R, O>(
         &self,
@@ -338,7 +338,7 @@ fn imported_sample(
         binary_size: entry.binary_size,
         binweight: entry.binweight,
         smda_version: entry.smda_version,
-        // The file does not tell which escaper made its signatures; they count as stale until they are repaired.
+        // The file does not state which escaper made its signatures; they count as stale until they are repaired.
         minhash_version: String::new(),
         statistics: entry.statistics,
         timestamp: entry.timestamp,

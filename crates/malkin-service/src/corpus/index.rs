@@ -1,7 +1,7 @@
 //! The index of the running process, kept in step with the store: every change of the corpus passes through here, store
-//! first, index second, under one lock. Readers take snapshots and never wait.
+//! first, index second, under one lock. Readers see one state and never wait.
 //!
-//! If the process dies between the two steps nothing is lost. At start the stored segments are held to the store sample by
+//! If the process dies between the two steps nothing is lost. At start the stored segments are compared with the store sample by
 //! sample, by a token that changes with the hashes: what is gone or changed is dropped, what is missing is read from the store.
 //! So a segment is never trusted to be complete, and deletions need not be written to it.
 
@@ -87,7 +87,7 @@ impl CorpusIndex {
             Ok(files) => Some(files),
             Err(error) => {
                 // A disk that takes no segments costs time at the next start, nothing else.
-                findings.push(format!("the folder of the index cannot be used: {error}"));
+                findings.push(format!("cannot use the index folder: {error}"));
                 None
             }
         };
@@ -158,7 +158,7 @@ impl CorpusIndex {
     }
 
     /// Runs a change of stored samples, then makes the index say what the store says about each of them: family, library
-    /// flag, or that it is gone. Answers what the change answers.
+    /// flag, or that it is gone. Returns what the change returns.
     pub fn change(
         &self,
         store: &dyn Store,
@@ -237,7 +237,7 @@ impl CorpusIndex {
         Ok(())
     }
 
-    /// Builds the index anew from the store; answers the number of functions with a signature. Readers keep the old one
+    /// Builds the index again from the store; returns the number of functions with a signature. Readers keep the old one
     /// until the new one is complete. Stored segments are replaced by new ones.
     pub fn rebuild(&self, store: &dyn Store) -> Result<u64, StoreError> {
         let _changes = self.held.changes.lock();
@@ -262,7 +262,7 @@ impl CorpusIndex {
 }
 
 impl Held {
-    /// Takes in the stored segments and reads the rest from the store.
+    /// Opens the stored segments and reads the rest from the store.
     fn open(
         &self,
         store: &dyn Store,
@@ -280,10 +280,10 @@ impl Held {
         let (mut known_samples, mut strange_samples) = (0_u64, 0_u64);
         if let Some(files) = files {
             let labels = files.labels().unwrap_or_else(|error| {
-                findings.push(format!("the folder of the index cannot be read: {error}"));
+                findings.push(format!("cannot read the index folder: {error}"));
                 Vec::new()
             });
-            // The newest first: of two that hold the same sample the other is what a merge left behind.
+            // The newest first: of two that hold the same sample the other is left by a merge.
             for label in labels.into_iter().rev() {
                 let known = |id: SampleId, token| {
                     let now = wanted.get(&id).filter(|now| now.0 == token).map(|now| now.1);
@@ -340,12 +340,12 @@ fn accept(
     if !store.is_read_only()
         && let Err(error) = files.set_owner(identity)
     {
-        findings.push(format!("the folder of the index cannot be written: {error}"));
+        findings.push(format!("cannot write the index folder: {error}"));
     }
     Ok(())
 }
 
-/// Reads samples from the store into the index, all or some; answers the number of functions with a signature.
+/// Reads samples from the store into the index, all or some; returns the number of functions with a signature.
 fn build(
     index: &mut IndexWriter,
     store: &dyn Store,

@@ -1,4 +1,4 @@
-//! Hashes of a stored sample computed afresh from its disassembly.
+//! Hashes of a stored sample computed again from its disassembly.
 
 use malkin_codehash::{FunctionHashes, HashPath, SampleContext, Scratch, hash_function_in};
 use malkin_report::{FunctionEntry, FunctionId, ImageRange, SampleEntry};
@@ -13,7 +13,7 @@ const CHUNK_FUNCTIONS: usize = 512;
 pub(crate) struct Rehashed {
     /// As it is stored.
     pub(crate) stored: FunctionEntry,
-    /// Computed afresh; none if its disassembly was dropped or cannot be hashed.
+    /// Computed again; none if its disassembly was dropped or cannot be hashed.
     pub(crate) fresh: Option<FunctionHashes>,
 }
 

@@ -1,5 +1,5 @@
 //! What is deleted in the background: jobs that were not used for long, with their results and query samples; files that no job
-//! needs; and the room they leave. Every step is short, so that nobody who changes something waits for it.
+//! needs; and the room they leave. Every step is short, so that no change waits for it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -69,7 +69,7 @@ pub(super) fn run(jobs: &Jobs, keeping: &Keeping) {
         }
         if let Err(error) = tend(jobs, keeping, is_sweep_due) {
             // A full or failing disk: the next look may find it mended.
-            tracing::warn!(%error, "what has expired cannot be deleted");
+            tracing::warn!(%error, "cannot delete expired jobs and files");
         }
         jobs.running().pause(PAUSE);
     }

@@ -57,7 +57,7 @@ fn duty(shifts: &Shifts, number: usize, now: Instant, idle: Duration) -> Duty {
 
 impl Lanes {
     /// Whether thread `number` is to look for jobs now: the clients whose jobs it leaves alone. Otherwise waits for at most
-    /// `idle` for something to change and answers `None`.
+    /// `idle` for something to change and returns `None`.
     pub(super) fn await_duty(
         &self,
         number: usize,

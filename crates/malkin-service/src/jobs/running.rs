@@ -41,7 +41,7 @@ pub struct RunningJobs {
 }
 
 impl RunningJobs {
-    /// Wakes everybody who waits for news of the queue.
+    /// Wakes all that wait for news of the queue.
     pub fn announce(&self) {
         *self.news.lock() += 1;
         self.changed.notify_all();
@@ -82,7 +82,7 @@ impl RunningJobs {
         self.stopping.load(Ordering::Relaxed)
     }
 
-    /// Takes no further work, asks running jobs to stop and wakes everybody who waits.
+    /// Accepts no further work, asks running jobs to stop and wakes all that wait.
     pub(super) fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
         self.cancel_all();
@@ -154,7 +154,7 @@ impl<'a> JobControl<'a> {
             match self.corpus.store().heartbeat(&self.hold, Some(share), self.corpus.now()) {
                 Ok(true) => {}
                 Ok(false) => return Err(Cancelled),
-                // A store that cannot take a heartbeat now will tell when the result is stored; the work goes on.
+                // A store that cannot take a heartbeat now will fail again when the result is stored; the work goes on.
                 Err(error) => {
                     tracing::warn!(job.id = %self.hold.id, %error, "cannot renew the lease of a job");
                 }

@@ -58,7 +58,7 @@ impl Workers {
         Ok(())
     }
 
-    /// Takes no further work, asks running jobs to stop so that they are released for the next start, and waits for the
+    /// Accepts no further work, asks running jobs to stop so that they are released for the next start, and waits for the
     /// threads to end.
     pub fn stop(self) {
         self.jobs.running().stop();
@@ -89,7 +89,7 @@ fn work(jobs: &Jobs, worker: &str, post: Post) {
             Ok(None) => {}
             Ok(Some(pause)) => running.wait(seen, pause),
             Err(error) => {
-                tracing::error!(worker, %error, "the queue failed");
+                tracing::error!(worker, %error, "cannot take the next job");
                 std::thread::sleep(IDLE);
             }
         }

@@ -2,7 +2,7 @@
 //! keeps the caller informed, passes a wish to stop on, and sees to it that neither time nor memory run out.
 //!
 //! The pool is bounded (a thread for each core, shared by all questions of the process), so many questions at once do not
-//! starve whoever serves requests.
+//! starve the threads that serve requests.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -20,7 +20,7 @@ use crate::stage::{Stage, timed};
 const WORTH_SHARING: usize = 64;
 /// Units taken at once: enough work for some milliseconds, few enough that all threads end together.
 const PIECE: usize = 16;
-/// How often the caller is told of the progress and asked whether to go on.
+/// How often progress is reported to the caller, who may stop the work.
 const TICK: Duration = Duration::from_millis(20);
 
 /// What a question may use up, and what happens then.
@@ -146,7 +146,7 @@ fn gather(
 struct Shared<'s, 'a> {
     scan: &'s QueryPlan<'a>,
     piece: usize,
-    /// None if it lies beyond what the clock can tell.
+    /// None if it lies beyond the range of the clock.
     deadline: Option<Instant>,
     next: AtomicUsize,
     /// Units that are finished.

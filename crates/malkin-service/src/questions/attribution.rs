@@ -11,7 +11,7 @@ use crate::corpus::Corpus;
 
 /// Functions that are named for each family.
 const STRONGEST: usize = 5;
-/// Families that are told.
+/// Families listed.
 const FAMILIES: usize = 20;
 
 /// The evidence in a stored result; `None` if it is not the result of a comparison with families in it.

@@ -1,8 +1,8 @@
-//! Seats of triage: how many files are looked at at once, and who is next.
+//! Seats of triage: how many files are looked at at once, and which is next.
 //!
 //! A file waits in a lane by its size, and each lane has seats of its own, so that large files never hold up small ones. Within
 //! a lane the smallest comes first, uploads before members of archives, unless one has waited too long: what a file may cost
-//! follows its size (`allowance`), so that somebody who sends many costly files is the one who waits.
+//! follows its size (`allowance`), so that a client that sends many costly files is the one that waits.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -98,7 +98,7 @@ impl TriageLimits {
         work()
     }
 
-    /// Does something while nobody else does something with this key.
+    /// Runs one piece of work at a time for each key.
     pub(crate) fn one_at_a_time<T>(&self, key: &str, work: impl FnOnce() -> T) -> T {
         let lock = Arc::clone(self.under_way.lock().entry(key.to_owned()).or_default());
         let value = {

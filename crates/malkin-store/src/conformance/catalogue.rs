@@ -26,7 +26,7 @@ pub(super) const CHECKS: &[Check] = &[
     ("a respawn empties the corpus and restarts its numbers", respawn),
 ];
 
-/// Adds a sample with its labels and answers its record.
+/// Adds a sample with its labels and returns its record.
 pub(super) fn add(store: &dyn Store, sample: &NewSample) -> (SampleEntry, FunctionId) {
     match store.add_sample(sample, &labels(sample), "somebody", at(0)).expect("a sample can be added") {
         Added::New { sample, first_function } => (sample, first_function),

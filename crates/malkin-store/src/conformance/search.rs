@@ -69,7 +69,7 @@ pub struct Case<'a> {
 }
 
 /// Searches page by page, forward to the end and back, and compares with a look at every record. Queries that are none, or
-/// not supported, are passed over; answers how many records were found.
+/// not supported, are passed over; returns how many records were found.
 pub fn compare(store: &dyn Store, case: Case<'_>) -> Option<usize> {
     let filter = Filter::new(case.noun, case.query).ok()?;
     let order = Order::new(case.noun, Some(case.sort_by), case.ascending).ok()?;

@@ -78,7 +78,7 @@ impl Comparison {
 }
 
 /// Reads an integer as Python's `int(text, 0)` does: blanks around it, a sign, `0x`, `0o` or `0b` in front, single
-/// underscores between digits, and no zeros in front of a decimal number other than 0.
+/// underscores between digits, and no zeros before a decimal number other than 0.
 pub(super) fn read_integer(text: &str) -> Option<i128> {
     let text = text.trim();
     let negative = text.starts_with('-');

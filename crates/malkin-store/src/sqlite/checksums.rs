@@ -336,7 +336,7 @@ pub(super) fn add_functions(connection: &Connection) -> Result<(), StoreError> {
 }
 
 /// How the text of an error ends that `malkin_sound` ends a statement with.
-pub(crate) const MISFIT: &str = ": the checksum of the row does not fit";
+pub(crate) const MISFIT: &str = ": checksum mismatch";
 
 /// The checksum of the arguments from the one at `first` on: CRC-32 over the kind, the length and the bytes of each.
 fn sum_of(context: &Context<'_>, first: usize) -> i64 {

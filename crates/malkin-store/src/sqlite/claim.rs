@@ -57,7 +57,7 @@ impl Claim {
         Ok(Self { holder: None, _locks: locks })
     }
 
-    /// Replaces what others are told about the holder.
+    /// Replaces what others learn about the holder.
     pub(super) fn set_note(&self, note: &str) -> Result<(), StoreError> {
         let Some(holder) = &self.holder else { return Ok(()) };
         fs::write(holder, note).map_err(|source| failure(holder, source))

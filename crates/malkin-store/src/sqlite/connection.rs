@@ -295,11 +295,11 @@ fn prepare(connection: &Connection, cache_kib: i64) -> Result<(), StoreError> {
     connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
     connection.pragma_update(None, "cache_size", -cache_kib)?;
     connection.pragma_update(None, "foreign_keys", true)?;
-    // The file is data, whoever may have touched it: no functions from its schema, cells checked when pages are read.
+    // The file is data, and may have been changed by others: no functions from its schema, cells checked when pages are read.
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "cell_size_check", true)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
-    // Plans do not depend on bound values. Otherwise every statement that a partial index might serve is compiled anew
+    // Plans do not depend on bound values. Otherwise every statement that a partial index might serve is compiled again
     // for each value, which is ten times the cost of reading a sample.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     add_functions(connection)

@@ -20,7 +20,7 @@ pub(super) const CHANGED_AT: &str = "changed_at";
 /// The random number by which a database is recognised; no counter, but kept as one.
 pub(super) const IDENTITY: &str = "identity";
 
-/// Takes `count` consecutive numbers (downwards if negative) and answers the first of them.
+/// Takes `count` consecutive numbers (downwards if negative) and returns the first of them.
 pub(super) fn take(transaction: &Transaction<'_>, name: &str, count: i64) -> Result<i64, StoreError> {
     let mut take = transaction.prepare_cached(sql!("counter/take"))?;
     Ok(take.query_row((name, count), |row| row.get(0))?)

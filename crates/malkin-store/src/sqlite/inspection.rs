@@ -144,7 +144,7 @@ fn check_rows(
             rusqlite::types::ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
             _ => String::new(),
         };
-        list.push(format!("row {key} of table {table}: the checksum does not fit"));
+        list.push(format!("row {key} of table {table}: checksum mismatch"));
     }
     Ok(())
 }

@@ -160,7 +160,7 @@ pub(super) fn replace_hashes(
     Ok(true)
 }
 
-/// Deletes the rows of a sample and answers what it had.
+/// Deletes the rows of a sample and returns what it had.
 pub(super) fn delete_rows(
     transaction: &Transaction<'_>,
     id: SampleId,

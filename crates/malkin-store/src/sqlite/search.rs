@@ -1,4 +1,4 @@
-//! Searches on SQLite: statements are put together from fixed pieces, one for each field, order and test; whatever comes
+//! Searches on SQLite: statements are put together from fixed pieces, one for each field, order and test; what comes
 //! from a query is bound, never part of the text.
 //!
 //! A page is found in up to two steps, each a plain range of one order: records that tie with the border in the first

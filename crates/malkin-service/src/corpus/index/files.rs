@@ -1,8 +1,8 @@
 //! Stored segments of the index: files in `index/` of the data directory, each an image and its checksum.
 //!
 //! A file is written under another name, synchronised and then renamed, so under its own name it is whole or not there. It
-//! never changes after that. Whatever is wrong with one - torn, flipped, foreign, of an older program - it is not used and its
-//! samples are read anew from the store, which is the truth.
+//! never changes after that. If anything is wrong with one - torn, flipped, foreign, of an older program - it is not used and its
+//! samples are read again from the store, which is the truth.
 //!
 //! Files are read into memory and not mapped. The checksum reads every byte at the start anyway; a mapping would turn a failing
 //! disk or a file cut off by others into a signal that ends the server, and needs unsafe code.
@@ -21,7 +21,7 @@ const FOLDER: &str = INDEX_FOLDER;
 const EXTENSION: &str = INDEX_EXTENSION;
 /// Extension while a file is written.
 const UNFINISHED: &str = "unfinished";
-/// Bytes of the checksum behind the image: SHA-256.
+/// Bytes of the checksum after the image: SHA-256.
 const CHECKSUM: usize = 32;
 /// Digits of a file's number, so that names sort as numbers do.
 const DIGITS: usize = 10;
@@ -42,7 +42,7 @@ pub(crate) enum FileError {
     #[error("the file is cut off")]
     Short,
     /// Its bytes are not those that were written.
-    #[error("the checksum does not fit")]
+    #[error("checksum mismatch")]
     Checksum,
 }
 
@@ -113,7 +113,7 @@ impl SegmentFiles {
         format!("{FOLDER}/{label:0DIGITS$}.{EXTENSION}")
     }
 
-    /// Writes an image to a new file, which is on the disk when this returns. Answers its number.
+    /// Writes an image to a new file, which is on the disk when this returns. Returns its number.
     pub(crate) fn write(&self, image: &[u8]) -> Result<u64, FileError> {
         let label = self.labels()?.last().map_or(1, |last| last + 1);
         let (unfinished, path) = (self.path(label, UNFINISHED), self.path(label, EXTENSION));

@@ -102,7 +102,7 @@ impl Upkeep {
             }
         });
         if let Err(error) = &thread {
-            tracing::warn!(%error, "no thread for the upkeep of the index; queries get slower as it grows");
+            tracing::warn!(%error, "cannot start the index maintenance thread; queries get slower as the index grows");
         }
         Self { held: Arc::clone(held), thread: thread.ok() }
     }
@@ -156,7 +156,7 @@ impl Held {
         let mut merged = match plan.run() {
             Ok(merged) => merged,
             Err(error) => {
-                tracing::error!(%error, "segments cannot be merged");
+                tracing::error!(%error, "cannot merge segments of the index");
                 return Step::Failed;
             }
         };
@@ -165,7 +165,7 @@ impl Held {
                 Ok(label) => merged = merged.stored(label),
                 Err(error) => {
                     // Merged or not makes no difference to answers; the sources stay as they are.
-                    tracing::warn!(%error, "a segment of the index cannot be stored; it stays in memory");
+                    tracing::warn!(%error, "cannot store a segment of the index; it stays in memory");
                     return Step::Failed;
                 }
             }
@@ -182,7 +182,7 @@ impl Held {
         };
         let labels: Vec<u64> = self.index.read().labels().collect();
         if let Err(error) = files.retain(&labels) {
-            tracing::warn!(%error, "a stored segment that is not used any more cannot be removed");
+            tracing::warn!(%error, "cannot remove an unused stored segment");
         }
     }
 }

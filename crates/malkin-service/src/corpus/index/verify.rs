@@ -13,12 +13,12 @@ pub struct IndexReport {
     pub samples: usize,
     /// Functions in the index.
     pub functions: usize,
-    /// Whether the index equals one built anew from the store, byte by byte.
+    /// Whether the index equals one built from scratch from the store, byte by byte.
     pub equal: bool,
 }
 
 impl CorpusIndex {
-    /// Compares the index with one built anew from the store: both are merged into one segment, whose bytes depend on the
+    /// Compares the index with one built from scratch from the store: both are merged into one segment, whose bytes depend on the
     /// contents alone. Takes the time of a rebuild and memory for three indexes; changes wait meanwhile.
     pub fn verify(&self, store: &dyn Store) -> Result<IndexReport, StoreError> {
         let _changes = self.held.changes.lock();

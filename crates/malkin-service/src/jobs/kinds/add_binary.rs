@@ -38,7 +38,7 @@ impl Kind for AddBinary {
         report.metadata.family = arguments.family.clone().unwrap_or_default();
         report.metadata.version = arguments.version.clone().unwrap_or_default();
         let mut ingested = ingest(report, corpus.hasher())?;
-        // Labels are what somebody called a function; names in an executable are its own (MCRIT keeps them apart likewise).
+        // Labels are names that people gave to functions; names in an executable are its own (MCRIT keeps them apart likewise).
         ingested.labels.clear();
         let (Added::New { sample, .. } | Added::Known(sample)) = corpus.add_ingested(&ingested, "")?;
         corpus.store().keep_upload(job.upload("the uploaded binary is gone")?)?;

@@ -1,8 +1,8 @@
 //! YARA rules tried on the executables that the store keeps: what they hit, and what they should not have hit.
 //!
 //! Which hits are wanted is the caller's to say. Files that have to be hit are tried first, so that time runs out on the
-//! others; whatever was not tried is reported with the reason. Only files that are kept with a stored sample are tried: what
-//! somebody sent in to ask about it is nobody else's.
+//! others; what was not tried is reported with the reason. Only files that are kept with a stored sample are tried: what
+//! a client sent as a query is not shown to others.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -74,7 +74,7 @@ pub struct UntriedFile {
 }
 
 impl RuleCheck {
-    /// As the API tells it.
+    /// As the API returns it.
     pub fn to_json(&self) -> Value {
         let files = self.files.iter().map(|file| {
             json!({"sha256": file.sha256, "sample_id": file.sample.map(SampleId::get), "rules": file.rules})

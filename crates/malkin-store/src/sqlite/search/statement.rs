@@ -29,7 +29,7 @@ pub(super) enum NameRows {
 }
 
 impl Statement {
-    /// Binds a value and answers the parameter that stands for it.
+    /// Binds a value and returns the parameter that stands for it.
     pub(super) fn bind(&mut self, value: impl Into<Bound>) -> String {
         self.bound.push(value.into());
         format!("?{}", self.bound.len())
