@@ -30,7 +30,7 @@ use clap::Subcommand;
 
 use crate::failure::Failure;
 
-/// Some inputs were done, some were not.
+/// Some inputs succeeded, some did not.
 pub(crate) const PARTLY_DONE: u8 = 3;
 
 /// A command with its options.
@@ -38,41 +38,41 @@ pub(crate) const PARTLY_DONE: u8 = 3;
 pub(crate) enum Command {
     /// Start the server: REST API and workers in one process.
     Serve(serve::Options),
-    /// Store samples: executables or SMDA reports (also .gz), single files or folders.
+    /// Store executables or SMDA reports as samples; accepts files, folders and .gz.
     Submit(submit::Options),
-    /// Where has the code of this file been seen? The file does not become a sample.
+    /// Find samples that share code with a file, without storing it.
     Query(query::Options),
-    /// Where has the code of a stored sample been seen?
+    /// Find samples that share code with a stored sample.
     Match(match_::Options),
-    /// How similar are several stored samples to each other?
+    /// Compare several stored samples with each other.
     Cross(cross::Options),
-    /// Code that only some samples have, and a YARA rule made of it.
+    /// Find code unique to some samples and write a YARA rule for it.
     Blocks(blocks::Options),
     /// Write the SMDA report of executables or memory dumps.
     Disassemble(disassemble::Options),
     /// Print the hashes of every function, one JSON line each.
     Hash(hash::Options),
-    /// Search families, samples or functions by name and by conditions.
+    /// Search families, samples or functions by name and conditions.
     Search(search::Options),
-    /// What the corpus holds.
+    /// Show what the corpus holds.
     Status(status::Options),
-    /// Check a data directory: database, stored index, and that both say the same.
+    /// Check a data directory: the database, the stored index, and that the two agree.
     Verify(verify::Options),
-    /// Make the database of a data directory as small as what it holds.
+    /// Shrink the database of a data directory to the size of its content.
     Compact(compact::Options),
-    /// Take in .mcrit files, or the analyses of the original triage service.
+    /// Import .mcrit files, or the analyses of the original triage service.
     Import(import::Options),
-    /// Take over the corpus of a running MCRIT server; started again, it goes on where it stopped.
+    /// Copy the corpus of a running MCRIT server; rerun to resume.
     Migrate(migrate::Options),
-    /// Write a .mcrit file that MCRIT and Malkin import.
+    /// Write a .mcrit file that MCRIT and Malkin can import.
     Export(export::Options),
-    /// What is this file? Facts, kinship, reputation and a verdict with its reasons.
+    /// Examine a file: facts, related samples, reputation, and a verdict with its reasons.
     Triage(triage::Options),
-    /// What do threat-intelligence providers know about a hash?
+    /// Look up a hash at threat-intelligence providers.
     Lookup(lookup::Options),
-    /// Named tokens of a server: readers, contributors, admins.
+    /// Manage the access tokens of a server.
     Token(token::Options),
-    /// Reproducible measurements: a corpus from a seed, and the time of answers on it.
+    /// Run reproducible benchmarks on a generated corpus.
     Bench(bench::Options),
 }
 

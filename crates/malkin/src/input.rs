@@ -196,16 +196,16 @@ pub(crate) fn rules(folder: &Path) -> Result<malkin_service::Rules, Failure> {
         sources.push((name, String::from_utf8_lossy(&text).into_owned()));
     }
     if sources.is_empty() {
-        return Err(Failure::refused(folder, "holds no files of YARA rules (.yar or .yara)"));
+        return Err(Failure::refused(folder, "contains no YARA rule files (.yar or .yara)"));
     }
     let count = sources.len();
     let rules = malkin_service::Rules::compile(sources, RULE_TIME);
     for (name, cause) in &rules.refused {
         let first = cause.lines().next().unwrap_or_default();
-        crate::output::note(&format!("warning: {name} is left out: {first}"));
+        crate::output::note(&format!("warning: skipped {name}: {first}"));
     }
     if rules.refused.len() >= count {
-        return Err(Failure::refused(folder, "none of its files of YARA rules can be used"));
+        return Err(Failure::refused(folder, "none of its YARA rule files can be used"));
     }
     Ok(rules)
 }

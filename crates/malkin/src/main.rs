@@ -27,9 +27,9 @@ use crate::command::Command;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Where has this code been seen before?
+/// Find out where code has been seen before.
 ///
-/// Without a command the server starts (`malkin serve`).
+/// Without a command, Malkin starts the server (`malkin serve`).
 #[derive(Parser, Debug)]
 #[command(name = "malkin", version, args_conflicts_with_subcommands = true, max_term_width = 100)]
 struct Arguments {

@@ -63,10 +63,10 @@ impl Options {
     }
 }
 
-/// What a second process gets to know about a command.
+/// What a second process sees of a command.
 const HOLDER: &str = "a malkin command";
 
-/// Opens a data directory; `holder` is what a second process learns about this one.
+/// Opens a data directory; `holder` is what a second process sees of this one.
 pub(crate) fn open_local(data: &Path, holder: &str) -> Result<(App, Arc<SqliteStore>), Failure> {
     open_local_with(data, holder, Settings::default())
 }
@@ -98,7 +98,7 @@ fn over(store: SqliteStore, data: &Path, settings: Settings) -> Result<(App, Arc
 pub(crate) fn open_local_to_read(data: &Path, holder: &str) -> Result<(App, Arc<SqliteStore>), Failure> {
     match open_local(data, holder) {
         Err(Failure::Store(StoreError::NotWritable(cause))) => {
-            output::note(&format!("note: the data directory is only read: {cause}"));
+            output::note(&format!("note: opened the data directory read-only: {cause}"));
             open_local_read_only(data, Settings::default())
         }
         outcome => outcome,

@@ -28,7 +28,7 @@ pub(crate) fn no_code(bytes: &[u8], is_packed: bool) -> String {
     let packed = if is_packed { " (inside of gzip)" } else { "" };
     let what = kind::object_file(bytes).unwrap_or_else(|| kind::words(kind));
     if bytes.trim_ascii().is_empty() {
-        return format!("is empty{packed}: an executable or an SMDA report is wanted");
+        return format!("is empty{packed}: expected an executable or an SMDA report");
     }
     let advice = match kind {
         kind if is_archive(kind) => "; `malkin triage` opens it, the other commands take what is inside",

@@ -94,7 +94,7 @@ impl Remote {
 
     /// Waits for a job and fetches its result.
     pub(crate) fn await_result(&self, job: &Value) -> Result<Value, Failure> {
-        let id = job.as_str().ok_or_else(|| Failure::Remote("the server answered no job id".to_owned()))?;
+        let id = job.as_str().ok_or_else(|| Failure::Remote("the server returned no job id".to_owned()))?;
         self.await_job(id, POLL)?;
         self.get(&format!("/jobs/{}/result", escaped(id)))
     }

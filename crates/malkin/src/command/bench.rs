@@ -41,7 +41,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     }
 }
 
-/// Peak and present resident memory of this process in bytes, where the system tells.
+/// Peak and present resident memory of this process in bytes; `None` where the system does not report it.
 fn resident() -> (Option<u64>, Option<u64>) {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let field = |name: &str| {
@@ -51,9 +51,9 @@ fn resident() -> (Option<u64>, Option<u64>) {
     (field("VmHWM:"), field("VmRSS:"))
 }
 
-/// Processor time of this process so far in seconds, where the system tells.
+/// Processor time of this process so far, in seconds; `None` where the system does not report it.
 fn processor_seconds() -> Option<f64> {
-    /// Clock ticks a second of `/proc` on every Linux there is.
+    /// Clock ticks per second in `/proc`, the same on every Linux.
     const TICKS: f64 = 100.0;
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
     let fields: Vec<&str> = stat.rsplit(')').next()?.split_whitespace().collect();

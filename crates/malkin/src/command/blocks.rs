@@ -20,52 +20,52 @@ use crate::remote::Remote;
 #[derive(Args, Debug)]
 #[group(skip)]
 pub(crate) struct Options {
-    /// The samples of this family, by name or number
+    /// Use the samples of this family, given by name or number
     #[arg(long, value_name = "FAMILY", required_unless_present = "samples", conflicts_with = "samples")]
     family: Option<String>,
 
-    /// These samples, by number: 3,5,8
+    /// Use these samples, given by number: 3,5,8
     #[arg(long, value_name = "SAMPLES", value_delimiter = ',')]
     samples: Vec<u32>,
 
-    /// Blocks to choose for each sample
+    /// Number of blocks to choose for each sample
     #[arg(long, value_name = "N", default_value_t = 10)]
     covers: u64,
 
-    /// Fewest instructions of a block
+    /// Minimum instructions per block
     #[arg(long, value_name = "N", default_value_t = 0)]
     min_instructions: u64,
 
-    /// Fewest bytes of a block in the rule
+    /// Minimum bytes per block in the rule
     #[arg(long, value_name = "N", default_value_t = 0)]
     min_bytes: u64,
 
-    /// Most bytes of a block in the rule; 0 for any number
+    /// Maximum bytes per block in the rule; 0 for no limit
     #[arg(long, value_name = "N", default_value_t = 0)]
     max_bytes: u64,
 
-    /// Most wildcards of a block in the rule, in percent of its digits
+    /// Maximum wildcards per block in the rule, in percent of its digits
     #[arg(long, value_name = "PERCENT", default_value_t = 50, value_parser = clap::value_parser!(u8).range(0..=100))]
     max_wildcards: u8,
 
-    /// Blocks that have to hit, if the rule has as many [default: 7, or what --check finds best]
+    /// Number of blocks that must match, if the rule has that many [default: 7, or the best number found by --check]
     #[arg(long, value_name = "N")]
     hits: Option<u64>,
 
-    /// Try the rule on every executable that the store keeps (`submit --keep`, samples sent to a server as executables), say
-    /// what it hits and misses, and let as many blocks be required as still hit all samples and nothing else
+    /// Test the rule on every stored executable (`submit --keep`, samples uploaded to a server as executables), report hits
+    /// and misses, and require as many blocks as still match all samples and nothing else
     #[arg(long)]
     check: bool,
 
-    /// Column at which byte sequences are wrapped; 0 for never
+    /// Wrap byte sequences at this column; 0 to never wrap
     #[arg(long, value_name = "COLUMNS", default_value_t = 80)]
     wrap: usize,
 
-    /// Print nothing but the rule
+    /// Print only the rule
     #[arg(long, conflicts_with = "format")]
     rule: bool,
 
-    /// How to print; JSON is the result as the API gives it
+    /// Output format; JSON is the result as the API returns it
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 

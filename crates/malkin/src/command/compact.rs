@@ -13,7 +13,7 @@ use crate::output;
 #[derive(Args, Debug)]
 #[group(skip)]
 pub(crate) struct Options {
-    /// Data directory of the embedded store; no server may run on it
+    /// Data directory of the embedded store; stop its server first
     #[arg(long, value_name = "DIR", env = "MALKIN_DATA", default_value = "malkin-data")]
     data: PathBuf,
 }
@@ -29,6 +29,6 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let store = SqliteStore::open(&options.data, "malkin compact")?;
     let before = store.size()?;
     store.compact()?;
-    output::line(&format!("the database had {before} bytes and has {} bytes", store.size()?))?;
+    output::line(&format!("database size: {before} bytes before, {} bytes now", store.size()?))?;
     Ok(ExitCode::SUCCESS)
 }

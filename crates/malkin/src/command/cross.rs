@@ -48,23 +48,23 @@ impl Weight {
 #[derive(Args, Debug)]
 #[group(skip)]
 pub(crate) struct Options {
-    /// Numbers of the samples
+    /// Sample numbers
     #[arg(value_name = "SAMPLE", required = true, num_args = 2..)]
     samples: Vec<u32>,
 
-    /// Which share of a sample's bytes to show
+    /// Which share of the bytes of a sample to show
     #[arg(long, value_enum, default_value_t = Weight::Score)]
     weight: Weight,
 
-    /// Compare the samples with each other only: functions that others share are not noticed
+    /// Compare only these samples with each other; ignore which other samples share their functions
     #[arg(long)]
     group_only: bool,
 
-    /// Compare with every distinct signature: nothing above the threshold is missed
+    /// Compare with every distinct signature, so that nothing above the threshold is missed
     #[arg(long)]
     exact: bool,
 
-    /// How to print; JSON is the whole result as the API gives it
+    /// Output format; JSON is the whole result as the API returns it
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 

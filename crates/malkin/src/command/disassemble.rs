@@ -19,19 +19,19 @@ use crate::output::{self, Progress};
 #[derive(Args, Debug)]
 #[group(skip)]
 pub(crate) struct Options {
-    /// Executables or memory dumps, or folders of them
+    /// Executables, memory dumps, or folders of them
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// Where to write: a file for one input (.gz by name), else a folder [default for one input: stdout]
+    /// Write to this file (one input; compressed if it ends in .gz) or folder [default for one input: stdout]
     #[arg(long, short, value_name = "FILE or DIR")]
     output: Option<PathBuf>,
 
-    /// Compress the reports in the output folder
+    /// Compress reports in the output folder
     #[arg(long)]
     gzip: bool,
 
-    /// Inputs to work on at the same time [default: one for each core]
+    /// Number of inputs to process in parallel [default: number of cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: Option<u16>,
 

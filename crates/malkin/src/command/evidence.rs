@@ -51,7 +51,7 @@ pub(crate) fn section(page: &mut Document, attribution: &Value) {
     let strongest = first["strongest"].as_array().map(Vec::as_slice).unwrap_or_default();
     if !strongest.is_empty() {
         page.blank();
-        page.line(&format!("functions that are in {} only, the largest:", name(first)));
+        page.line(&format!("largest functions found only in {}:", name(first)));
         page.blank();
         let mut table = Table::new(&[
             ("function", Align::Right),

@@ -16,7 +16,7 @@ use crate::place::{self, Place};
 #[derive(Args, Debug)]
 #[group(skip)]
 pub(crate) struct Options {
-    /// Numbers of the samples [default: all]
+    /// Sample numbers [default: all]
     #[arg(long, value_name = "ID,...", value_delimiter = ',')]
     samples: Option<Vec<i64>>,
 
@@ -24,7 +24,7 @@ pub(crate) struct Options {
     #[arg(long)]
     compress: bool,
 
-    /// File to write
+    /// Write to this file
     #[arg(long, short, value_name = "FILE")]
     output: PathBuf,
 
@@ -32,7 +32,7 @@ pub(crate) struct Options {
     place: place::Options,
 }
 
-/// Writes the file; it appears under its name when it is whole.
+/// Writes the file; it appears under its name once it is complete.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let path = &options.output;
     let unwritable =

@@ -18,7 +18,7 @@ use crate::{input, output};
 #[derive(Args, Debug)]
 #[group(skip)]
 pub(crate) struct Options {
-    /// SMDA reports (also .gz), executables and .mcrit files, or folders of them; - is standard input
+    /// SMDA reports (also .gz), executables, .mcrit files, or folders of them; - for standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 

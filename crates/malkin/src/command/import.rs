@@ -25,7 +25,7 @@ const INCOMPARABLE: &str = "its hashes cannot be compared with those of this cor
 #[derive(Args, Debug)]
 #[group(skip)]
 pub(crate) struct Options {
-    /// `.mcrit` files of MCRIT or Malkin, `analyses.db` of the original triage service, or folders of them
+    /// `.mcrit` files, `analyses.db` of the original triage service, or folders of them
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
@@ -33,7 +33,7 @@ pub(crate) struct Options {
     place: place::Options,
 }
 
-/// Takes in all files, one after the other.
+/// Imports all files, one after the other.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let files = input::expand(&options.files)?;
     let place = options.place.open()?;
@@ -50,7 +50,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     Ok(exit_code(files.len() - report.failed, report.failed))
 }
 
-/// What is told while files are taken in.
+/// Progress of an import.
 struct Report {
     progress: output::Progress,
     /// When the last file was done.
@@ -74,7 +74,7 @@ impl Report {
     }
 }
 
-/// Takes files into a data directory: `.mcrit` files that follow each other together, so that the next one is read while
+/// Imports files into a data directory: `.mcrit` files that follow each other together, so that the next one is read while
 /// one is stored.
 fn take_locally(app: &App, files: &[PathBuf], report: &mut Report) -> Result<(), Failure> {
     let is_database: Vec<Result<bool, Failure>> = files.iter().map(|file| is_database(file)).collect();
@@ -125,7 +125,7 @@ fn take_remotely(remote: &Remote, path: &Path) -> Result<String, Failure> {
 fn analyses(app: &App, path: &Path) -> Result<String, Failure> {
     let (added, left_out) = app.triage.import_analyses(path)?;
     let noun = if added == 1 { "analysis" } else { "analyses" };
-    Ok(format!("{added} new {noun}, {left_out} left out"))
+    Ok(format!("{added} new {noun}, {left_out} skipped"))
 }
 
 fn corpora(app: &App, paths: &[&Path], report: &mut Report) -> Result<(), Failure> {
@@ -159,7 +159,7 @@ fn corpus(path: &Path, imported: Result<Option<Imported>, ImportError>) -> Resul
     Ok(amount(samples, functions, families, samples_skipped))
 }
 
-/// What was taken in, in words.
+/// What was imported, in words.
 fn amount(samples: u64, functions: u64, families: u64, known: u64) -> String {
     let (samples, functions) = (counted(samples, "new sample"), counted(functions, "function"));
     format!("{samples} with {functions} in {}, {known} known", counted(families, "new family"))

@@ -16,11 +16,11 @@ use crate::output::{self, Align, Document, Table};
 #[derive(Args, Debug)]
 #[group(skip)]
 pub(crate) struct Options {
-    /// MD5, SHA-1 or SHA-256 of files
+    /// MD5, SHA-1 or SHA-256 hashes
     #[arg(required = true, value_name = "HASH")]
     hashes: Vec<String>,
 
-    /// How to print
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 }
@@ -28,11 +28,11 @@ pub(crate) struct Options {
 /// Ways to print.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 enum Format {
-    /// For reading
+    /// Text for people
     Table,
-    /// The answer as the API gives it, one line a hash
+    /// The answer as the API returns it, one line per hash
     Json,
-    /// For a report
+    /// Markdown for a report
     Markdown,
 }
 
@@ -41,7 +41,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let store = std::sync::Arc::new(SqliteStore::open_in_memory()?);
     let intel = IntelSettings::from_named(|name| std::env::var(name).ok());
     if !intel.has_keys() {
-        output::note("no provider has a key: set VT_API_KEY, HA_API_KEY, ABUSE_API_KEY or OTX_API_KEY");
+        output::note("no provider key is set: set VT_API_KEY, HA_API_KEY, ABUSE_API_KEY or OTX_API_KEY");
     }
     let app = App::open_with(None, store, Clock::System, Settings { intel, ..Settings::default() })?;
     let mut failed = 0;
@@ -49,7 +49,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
         let hash = hash.trim();
         let Some(kind) = hash_kind(hash) else {
             output::error(&Failure::Other(format!(
-                "{hash}: a hash is wanted, this is of kind {}",
+                "{hash}: expected an MD5, SHA-1 or SHA-256 hash, found {}",
                 kind_name(hash)
             )));
             failed += 1;

@@ -17,22 +17,22 @@ use crate::remote::escaped;
 #[derive(Args, Debug)]
 #[group(skip)]
 pub(crate) struct Options {
-    /// Number of the sample
+    /// Sample number
     #[arg(value_name = "SAMPLE", allow_negative_numbers = true)]
     sample: i64,
 
-    /// Compare with this sample only
+    /// Compare only with this sample
     #[arg(value_name = "OTHER", allow_negative_numbers = true)]
     other: Option<i64>,
 
     #[command(flatten)]
     matching: MatchOptions,
 
-    /// Samples to show in the table
+    /// Number of samples to show
     #[arg(long, value_name = "N", default_value_t = 20)]
     top: usize,
 
-    /// How to print; JSON is the whole result as the API gives it
+    /// Output format; JSON is the whole result as the API returns it
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 

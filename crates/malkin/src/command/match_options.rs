@@ -7,16 +7,16 @@ use malkin_service::MatchArguments;
 #[derive(Args, Clone, Copy, Debug, Default)]
 #[group(skip)]
 pub(crate) struct MatchOptions {
-    /// Compare with every distinct signature: nothing above the threshold is missed, and the result says what banding would have
-    /// missed
+    /// Compare with every distinct signature, so that nothing above the threshold is missed; the result shows what banding
+    /// would have missed
     #[arg(long)]
     exact: bool,
 
-    /// Seconds the comparison may take [default: 600]
+    /// Time limit of the comparison in seconds [default: 600]
     #[arg(long, value_name = "SECONDS")]
     time_limit: Option<u64>,
 
-    /// Show what was found when time or memory are used up, instead of failing
+    /// On reaching the time or memory limit, return a partial result instead of failing
     #[arg(long)]
     partial: bool,
 }

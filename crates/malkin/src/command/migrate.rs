@@ -26,18 +26,18 @@ const MAX_SAMPLES: usize = 100_000_000;
 /// A batch has at most so many samples, and functions unless it is one sample: some tens of megabytes.
 const BATCH_SAMPLES: usize = 100;
 const BATCH_FUNCTIONS: u64 = 10_000;
-/// Attempts at a batch that the server does not give.
+/// Attempts at a batch that the server does not return.
 const ATTEMPTS: usize = 3;
 
 /// Options of the command.
 #[derive(Args, Debug)]
 #[group(skip)]
 pub(crate) struct Options {
-    /// Address of the MCRIT server to take the corpus from
+    /// Address of the MCRIT server to copy from
     #[arg(long, value_name = "URL")]
     from: String,
 
-    /// API token of that server
+    /// API token for that server
     #[arg(long, value_name = "TOKEN", env = "MALKIN_FROM_TOKEN", hide_env_values = true)]
     from_token: Option<String>,
 
@@ -53,7 +53,7 @@ struct Listed {
     functions: u64,
 }
 
-/// Takes over what is missing, then compares the counts.
+/// Copies what is missing, then compares the counts.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let there = Remote::new(&options.from, options.from_token.clone())?;
     let here = options.place.open()?;
@@ -93,7 +93,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     }
     families(&there, &here)?;
     let seconds = started.elapsed().as_secs_f64();
-    output::note(&format!("{} taken over in {seconds:.1} s, {failed} failed", amount(samples, functions)));
+    output::note(&format!("{} copied in {seconds:.1} s, {failed} failed", amount(samples, functions)));
     let equal = compare(&there, &here)?;
     Ok(match (failed, equal) {
         (0, true) => ExitCode::SUCCESS,
@@ -173,12 +173,12 @@ fn batches(samples: Vec<Listed>) -> Vec<Vec<Listed>> {
 struct Taken {
     samples: u64,
     functions: u64,
-    /// Samples that cannot be had.
+    /// Samples that cannot be fetched.
     failures: Vec<Failure>,
 }
 
-/// Takes over a batch. A batch that cannot be had is halved, so that one bad sample costs only itself. The error is that one
-/// of the sides is gone, so that no other sample can be had either.
+/// Copies a batch. A batch that cannot be fetched is halved, so that one bad sample does not affect the others. Fails only if
+/// one of the two sides is gone.
 fn take(there: &Remote, here: &Place, batch: &[Listed]) -> Result<Taken, Failure> {
     let mut attempt = 1;
     let failure = loop {
@@ -192,7 +192,7 @@ fn take(there: &Remote, here: &Place, batch: &[Listed]) -> Result<Taken, Failure
         if batch.len() > 1 || attempt == ATTEMPTS {
             break failure;
         }
-        output::note(&format!("sample {}: {failure}; again", batch[0].id));
+        output::note(&format!("sample {}: {failure}; retrying", batch[0].id));
         attempt += 1;
     };
     if let [sample] = batch {
@@ -225,7 +225,7 @@ fn fetch(there: &Remote, batch: &[Listed]) -> Result<Vec<u8>, Failure> {
     let export = there.get(&format!("/export/{}?compress=true", ids.join(",")))?;
     let count = export["sample_entries"].as_object().map_or(0, serde_json::Map::len);
     if count != batch.len() {
-        return Err(Failure::Remote(format!("{} samples were asked for, {count} came", batch.len())));
+        return Err(Failure::Remote(format!("requested {} samples, received {count}", batch.len())));
     }
     serde_json::to_vec(&export).map_err(|error| Failure::Other(error.to_string()))
 }
@@ -269,7 +269,7 @@ fn families(there: &Remote, here: &Place) -> Result<(), Failure> {
             }
         }
         Place::Remote(_) if names.iter().any(|name| !name.is_empty()) => {
-            output::note("families without samples are not taken over through a server");
+            output::note("families without samples cannot be copied through a server");
         }
         Place::Remote(_) => {}
     }

@@ -125,14 +125,14 @@ impl Proof {
             .map(|(sample, blocks)| format!("{sample} ({blocks})"))
             .collect();
         let mut text = format!(
-            "tried on {} kept files, {:.1} MB: ",
+            "tested on {} stored files, {:.1} MB: ",
             tried.len() + self.num_others,
             self.bytes as f64 / 1e6
         );
         // Writing to a String cannot fail.
         let _ = write!(
             text,
-            "with {hits} blocks required it hits {} of {} samples",
+            "requiring {hits} blocks matches {} of {} samples",
             tried.len() - missed.len(),
             tried.len()
         );
@@ -148,7 +148,7 @@ impl Proof {
         if !not_kept.is_empty() {
             let _ = write!(
                 text,
-                "; NOT CHECKED, because their executables are not kept: {}",
+                "; NOT CHECKED, because their executables are not stored: {}",
                 not_kept.join(", ")
             );
         }
@@ -172,17 +172,18 @@ impl Proof {
             lines.push(format!("{verdict}: {} ({sample}) has {blocks} of the blocks", file.sha256));
         }
         if self.untried > 0 {
-            lines.push(format!("{} other files were not tried: {}", self.untried, self.cause));
+            lines.push(format!("{} other files were not tested: {}", self.untried, self.cause));
         }
         if tried.is_empty() {
-            let advice = "nothing is proven: keep executables with `malkin submit --keep` or by uploading them to a server";
+            let advice = "nothing was tested: store executables with `malkin submit --keep` or by uploading them to a server";
             lines.push(advice.to_owned());
         } else if let Some(best) = self.best() {
-            let tried = if self.is_complete() { "" } else { " that was tried" };
-            lines
-                .push(format!("best: {best} blocks, which every sample{tried} has and no other file{tried}"));
+            let tried = if self.is_complete() { "" } else { " that was tested" };
+            lines.push(format!(
+                "best: {best} blocks, found in every sample{tried} and in no other file{tried}"
+            ));
         } else {
-            lines.push("no number of blocks tells the samples from all other files".to_owned());
+            lines.push("no number of blocks separates the samples from all other files".to_owned());
         }
         lines
     }
@@ -290,7 +291,7 @@ mod tests {
         let part = proof(vec![file("a", Some(1), 5), file("c", Some(3), 4)], &[Some(2), None, Some(9)]);
         let text = part.lines(4).join("\n");
         assert!(text.contains("hits 2 of 2 samples; NOT CHECKED: 2 (time was up)"), "{text}");
-        assert!(text.contains("2 other files were not tried: time was up"), "{text}");
+        assert!(text.contains("2 other files were not tested: time was up"), "{text}");
         assert!(
             text.contains("best: 4 blocks, which every sample that was tried has and no other file that"),
             "{text}"

@@ -25,11 +25,11 @@ pub(crate) struct Options {
     #[command(flatten)]
     matching: MatchOptions,
 
-    /// Samples to show in the table
+    /// Number of samples to show
     #[arg(long, value_name = "N", default_value_t = 20)]
     top: usize,
 
-    /// How to print; JSON is the whole result as the API gives it
+    /// Output format; JSON is the whole result as the API returns it
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 

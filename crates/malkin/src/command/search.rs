@@ -24,28 +24,28 @@ enum Kind {
 #[derive(Args, Debug)]
 #[group(skip)]
 pub(crate) struct Options {
-    /// What to search
+    /// Kind of record to search
     #[arg(value_enum, value_name = "KIND")]
     kind: Kind,
 
-    /// Words that names contain, conditions such as num_functions:>10 or family:=name, AND, OR, NOT, parentheses, quotes;
-    /// an empty text is everything
+    /// Words in names, conditions such as num_functions:>10 or family:=name, AND, OR, NOT, parentheses, quotes; an empty
+    /// query matches everything
     #[arg(value_name = "QUERY", allow_hyphen_values = true)]
     query: String,
 
-    /// Records to show
+    /// Maximum number of records to show
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     limit: u32,
 
-    /// Field to sort by; by number if not given
+    /// Sort by this field [default: number]
     #[arg(long, value_name = "FIELD")]
     sort: Option<String>,
 
-    /// The greatest first
+    /// Sort in descending order
     #[arg(long)]
     descending: bool,
 
-    /// How to print; JSON is an object of the records by number
+    /// Output format; JSON is an object with the records by number
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 
@@ -62,7 +62,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
             let more = answer["cursor"]["forward"].is_string();
             match answer["search_results"].take() {
                 Value::Object(records) => (records, more),
-                _ => return Err(Failure::Remote("the server answered no search results".to_owned())),
+                _ => return Err(Failure::Remote("the server returned no search results".to_owned())),
             }
         }
     };
@@ -76,7 +76,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
         }
     }
     if more {
-        output::note("there are more; --limit shows them");
+        output::note("more results available; raise --limit");
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -20,7 +20,7 @@ use crate::{input, output, place, quantity};
 #[derive(Args, Debug)]
 #[group(skip)]
 pub(crate) struct Options {
-    /// Address to listen on; port 0 picks a free one [default: 127.0.0.1, port 8000 or that in PORT]
+    /// Address to listen on; port 0 picks a free port [default: 127.0.0.1:8000, or the port in PORT]
     #[arg(long, value_name = "ADDRESS", env = "MALKIN_LISTEN")]
     listen: Option<SocketAddr>,
 
@@ -28,57 +28,57 @@ pub(crate) struct Options {
     #[arg(long, value_name = "DIR", env = "MALKIN_DATA", default_value = "malkin-data")]
     data: PathBuf,
 
-    /// Change nothing: for a data directory that cannot be written, or a full disk. Changes and jobs are refused
+    /// Open the data directory read-only; refuse changes and jobs
     #[arg(long, env = "MALKIN_READ_ONLY")]
     read_only: bool,
 
-    /// A token that may do everything, in the header `apitoken`; see also `malkin token`
+    /// Admin token, sent by clients in the header `apitoken`; see also `malkin token`
     #[arg(long, value_name = "TOKEN", env = "MALKIN_TOKEN", hide_env_values = true)]
     token: Option<String>,
 
-    /// Folder of YARA rules to run over files that are triaged
+    /// Folder of YARA rules to run on triaged files
     #[arg(long, value_name = "DIR", env = "MALKIN_RULES")]
     rules: Option<PathBuf>,
 
-    /// Jobs that run at the same time, beside those for short jobs only [default: one less than the machine has cores, at least one]
+    /// Number of jobs to run in parallel, not counting workers reserved for short jobs [default: CPU cores minus one, at least 1]
     #[arg(long, value_name = "N", env = "MALKIN_WORKERS", value_parser = clap::value_parser!(u16).range(1..=256))]
     workers: Option<u16>,
 
-    /// Longest time a comparison may take, in seconds
+    /// Time limit for a comparison, in seconds
     #[arg(long, value_name = "SECONDS", env = "MALKIN_MATCH_TIME", default_value_t = DEFAULT_MATCH_TIME.as_secs())]
     match_time: u64,
 
-    /// Time after which a job and its result are deleted when nobody asks for them: a number with s, m, h, d or w
+    /// Delete finished jobs and their results after this time without access: a number with s, m, h, d or w
     #[arg(long, value_name = "TIME", env = "MALKIN_KEEP_RESULTS", default_value = "30d", value_parser = quantity::duration)]
     keep_results: Duration,
 
-    /// Size of all results beyond which the least recently used are deleted: a number with KiB, MiB, GiB or TiB
+    /// Delete the least recently used results beyond this total size: a number with KiB, MiB, GiB or TiB
     #[arg(long, value_name = "SIZE", env = "MALKIN_MAX_RESULTS", default_value = "10GiB", value_parser = quantity::size)]
     max_results: u64,
 
-    /// Most jobs that one client, known by its token or address, may have in the queue; then 429
+    /// Maximum number of queued jobs per client (token or address); more are refused with 429
     #[arg(long, value_name = "N", env = "MALKIN_MAX_QUEUED", default_value_t = DEFAULT_CEILING.jobs,
           value_parser = clap::value_parser!(u64).range(1..))]
     max_queued: u64,
 
-    /// Most bytes of files that one client may have in the queue; one file is always allowed
+    /// Maximum size of the queued files of one client; a single file is always accepted
     #[arg(long, value_name = "SIZE", env = "MALKIN_MAX_QUEUED_FILES", default_value = "4GiB", value_parser = quantity::size)]
     max_queued_files: u64,
 
-    /// Requests a second for each named token or address, twice as many at once [default: no limit]
+    /// Requests per second for each token or address; bursts up to twice that [default: no limit]
     #[arg(long, value_name = "N", env = "MALKIN_RATE_LIMIT", value_parser = clap::value_parser!(u32).range(1..))]
     rate_limit: Option<u32>,
 
-    /// Connections from one address at the same time; a proxy has one address
+    /// Maximum number of connections from one address; all clients of a proxy share its address
     #[arg(long, value_name = "N", env = "MALKIN_CONNECTIONS_PER_ADDRESS", default_value_t = DEFAULT_CONNECTIONS_PER_ADDRESS,
           value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=4096))]
     connections_per_address: usize,
 
-    /// Host under which the server is reached, beside loopback and the address it listens on; repeat it or separate names by commas
+    /// Accept requests for this host name, in addition to loopback and the listen address; repeat it or separate names with commas
     #[arg(long, value_name = "NAME", env = "MALKIN_HOST_NAME", value_delimiter = ',')]
     host_name: Vec<Host>,
 
-    /// Largest request body in MiB
+    /// Maximum size of a request body in MiB
     #[arg(long, value_name = "MIB", env = "MALKIN_MAX_BODY", default_value_t = DEFAULT_BODY_LIMIT >> 20,
           value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=16_384))]
     max_body: usize,
@@ -102,7 +102,7 @@ fn default_address(port: Option<&str>) -> Result<SocketAddr, Failure> {
     Ok(SocketAddr::from(([127, 0, 0, 1], port)))
 }
 
-/// Says who will be let in where that may surprise.
+/// Warns where access is wider than one may expect.
 fn warn_of_access(options: &Options, app: &App, address: SocketAddr) {
     let has_token = !options.token.as_deref().unwrap_or_default().is_empty();
     let is_local = address.ip().is_loopback();
@@ -144,7 +144,7 @@ async fn serve(options: Options) -> Result<ExitCode, Failure> {
     };
     if let Some(folder) = &options.rules {
         let rules = input::rules(folder)?;
-        output::note(&format!("{} files of rules, {} left out", rules.files, rules.refused.len()));
+        output::note(&format!("{} rule files, {} skipped", rules.files, rules.refused.len()));
         configured.rules = Some(rules);
     }
     let open = move || {

@@ -16,7 +16,7 @@ pub(crate) struct Options {
     #[command(flatten)]
     place: place::Options,
 
-    /// How to print
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 }

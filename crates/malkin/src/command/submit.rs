@@ -21,31 +21,31 @@ use crate::shown::counted;
 #[derive(Args, Debug)]
 #[group(skip)]
 pub(crate) struct Options {
-    /// SMDA reports (also .gz) and executables, or folders of them
+    /// SMDA reports (also .gz), executables, or folders of them
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
 
-    /// Family of all samples [default: what each report says]
+    /// Family of all samples [default: from each report]
     #[arg(long, short, value_name = "NAME")]
     family: Option<String>,
 
-    /// Version of all samples [default: what each report says]
+    /// Version of all samples [default: from each report]
     #[arg(long, value_name = "TEXT")]
     version: Option<String>,
 
-    /// Component of all samples [default: what each report says]
+    /// Component of all samples [default: from each report]
     #[arg(long, value_name = "TEXT")]
     component: Option<String>,
 
-    /// The code is a library
+    /// Mark the samples as library code
     #[arg(long)]
     library: bool,
 
-    /// File name of the sample, for a single file or standard input [default: that of the file]
+    /// File name of the sample, for a single file or standard input [default: name of the file]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
 
-    /// Keep the executables themselves, so that YARA rules can be tried on them (`malkin blocks --check`)
+    /// Also store the executables, so that YARA rules can be tested on them (`malkin blocks --check`)
     #[arg(long)]
     keep: bool,
 
@@ -107,7 +107,7 @@ struct Tally {
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let files = input::expand(&options.paths)?;
     if options.name.is_some() && files.len() != 1 {
-        return Err(Failure::Other(format!("--name is for one file, there are {}", files.len())));
+        return Err(Failure::Other(format!("--name needs a single file, found {}", files.len())));
     }
     let place = options.place.open()?;
     if options.keep && matches!(place, Place::Remote(_)) {
@@ -211,7 +211,7 @@ fn store(app: &App, file: &Path, ingested: &Ingested) -> Result<(bool, usize), F
     Ok((job.is_some(), ingested.sample.functions.len()))
 }
 
-/// Author of labels: whoever is logged in.
+/// Author of labels: the current user.
 fn username() -> String {
     ["USER", "USERNAME"]
         .into_iter()

@@ -22,28 +22,28 @@ pub(crate) struct Options {
 
 #[derive(Subcommand, Debug)]
 enum What {
-    /// Make a token and print it; it cannot be told again.
+    /// Create a token and print it; it cannot be shown again.
     Add {
-        /// A name that no other token has: who or what will use it
+        /// Unique name of the person or program that will use it
         name: String,
 
-        /// What its holder may do
+        /// What the token allows
         #[arg(long, value_enum, default_value_t = Kind::Reader)]
         role: Kind,
 
         #[command(flatten)]
         place: place::Options,
     },
-    /// Show names and roles of all tokens.
+    /// List the names and roles of all tokens.
     List {
-        /// How to print
+        /// Output format
         #[arg(long, value_enum, default_value_t = Format::Table)]
         format: Format,
 
         #[command(flatten)]
         place: place::Options,
     },
-    /// Revoke a token; its holder is refused from then on.
+    /// Revoke a token; requests with it are refused from then on.
     Revoke {
         /// Name of the token
         name: String,
@@ -51,7 +51,7 @@ enum What {
         #[command(flatten)]
         place: place::Options,
     },
-    /// Delete all tokens of a data directory; without --token its server then answers everybody.
+    /// Delete all tokens of a data directory; its server is then open to everyone unless it has --token.
     Disable {
         /// Data directory of the embedded store
         #[arg(long, value_name = "DIR", env = "MALKIN_DATA", default_value = "malkin-data")]
@@ -62,7 +62,7 @@ enum What {
 /// A role on the command line.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Kind {
-    /// Look at everything and ask questions
+    /// Read everything and run comparisons
     Reader,
     /// Also add and change samples, families and analyses
     Contributor,

@@ -20,28 +20,28 @@ use crate::{input, place};
 #[derive(Args, Debug)]
 #[group(skip)]
 pub(crate) struct Options {
-    /// Files to look at, or folders of them
+    /// Files or folders to examine
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// Data directory whose corpus the code is compared with, if it exists [default: malkin-data]
+    /// Compare code with the corpus in this data directory, if it exists [default: malkin-data]
     #[arg(long, value_name = "DIR", env = "MALKIN_DATA")]
     data: Option<PathBuf>,
 
-    /// Folder of YARA rules to run
+    /// Run the YARA rules in this folder
     #[arg(long, value_name = "DIR", env = "MALKIN_RULES")]
     rules: Option<PathBuf>,
 
-    /// Leave the code alone: no disassembly, no comparison with the corpus, most of the time saved
+    /// Skip disassembly and matching (much faster)
     #[arg(long)]
     no_similarity: bool,
 
-    /// How to print; JSON is the record of a file, indented, and JSONL the record on one line
+    /// Output format; JSON is the indented record of a file, JSONL the record on one line
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 }
 
-/// Looks at all files.
+/// Examines all files.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let files = input::expand(&options.files)?;
     let data = options.data.as_deref().unwrap_or(Path::new("malkin-data"));
@@ -54,7 +54,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
         place::open_local_with(data, "malkin triage", settings)?.0
     } else {
         if options.data.is_some() {
-            output::note(&format!("no data directory at {}: nothing is compared", data.display()));
+            output::note(&format!("no data directory at {}: skipping the comparison", data.display()));
         }
         App::open_with(None, Arc::new(SqliteStore::open_in_memory()?), Clock::System, settings)?
     };
@@ -227,7 +227,7 @@ fn readable(record: &Value, mut page: Document) -> Document {
             })
             .collect(),
     );
-    section("left out", list(&record["not_unpacked"]).iter().map(&text_of).collect());
+    section("not unpacked", list(&record["not_unpacked"]).iter().map(&text_of).collect());
     let status = record["reputation"]["summary"]["status"].as_object().cloned().unwrap_or_default();
     section(
         "reputation",

@@ -20,11 +20,11 @@ pub(crate) struct Options {
     #[arg(long, value_name = "DIR", env = "MALKIN_DATA", default_value = "malkin-data")]
     data: PathBuf,
 
-    /// Build the index anew from the store if it does not agree with it
+    /// Rebuild the index from the store if the two disagree
     #[arg(long)]
     repair: bool,
 
-    /// How to print
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 }
@@ -33,7 +33,7 @@ pub(crate) struct Options {
 fn open_store(data: &Path) -> Result<Arc<SqliteStore>, Failure> {
     match SqliteStore::open(data, "malkin verify") {
         Err(StoreError::NotWritable(cause)) => {
-            output::note(&format!("note: the data directory is only read: {cause}"));
+            output::note(&format!("note: opened the data directory read-only: {cause}"));
             Ok(Arc::new(SqliteStore::open_read_only(data)?))
         }
         outcome => Ok(Arc::new(outcome?)),
@@ -60,7 +60,7 @@ fn report_damage(options: &Options, found: &Inspection) -> Result<(), Failure> {
     }
 }
 
-/// Checks, and says what it found. Status 1 if anything was wrong that is not mended now.
+/// Checks and reports. Exit status 1 if anything is wrong and not repaired.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     if !options.data.is_dir() {
         return Err(Failure::Refused {

@@ -1,4 +1,4 @@
-//! YARA rules tried on kept executables, and the evidence for families: on programs that a compiler makes here.
+//! YARA rules tested on stored executables, and the evidence for families: on programs that a compiler makes here.
 
 use std::path::Path;
 use std::process::Command;
@@ -63,7 +63,7 @@ fn rules_are_proven_on_kept_executables() {
     assert!(run(folder, &["submit", "--family", "fine", "a.c", "--data", "d2"]).2.contains("error"));
     assert!(run(folder, &["submit", "--family", "evil", "a", "--data", "d2"]).0);
     let (_, text, _) = run(folder, &["blocks", "--family", "evil", "--check", "--data", "d2"]);
-    assert!(text.contains("NOT CHECKED") && text.contains("nothing is proven"), "{text}");
+    assert!(text.contains("NOT CHECKED") && text.contains("nothing was tested"), "{text}");
 
     // The same through a server.
     let server = Server::start(&folder.join("d"), &[]);

@@ -184,7 +184,7 @@ fn a_database_is_compacted() {
     };
     let output = compact(folder.path());
     assert!(output.status.success(), "{output:?}");
-    assert!(String::from_utf8_lossy(&output.stdout).starts_with("the database had "), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stdout).starts_with("database size: "), "{output:?}");
     assert_eq!(compact(&folder.path().join("no such")).status.code(), Some(1));
     let server = Server::start(folder.path(), &[]);
     assert_eq!(server.get("/samples/0").status, 200);

@@ -171,6 +171,6 @@ fn the_command_line_searches_a_server_and_a_directory_alike() {
     let lines: Vec<&str> = table.lines().collect();
     assert!(lines[1].contains("beta.exe") && lines[2].contains("Alpha.exe") && lines.len() == 3, "{table}");
     let two = malkin(&["search", "functions", "entry", "--limit", "2", "--data", &data]);
-    assert_eq!(String::from_utf8(two.stderr).unwrap(), "there are more; --limit shows them\n");
+    assert_eq!(String::from_utf8(two.stderr).unwrap(), "more results available; raise --limit\n");
     assert_eq!(malkin(&["search", "jobs", "x"]).status.code(), Some(2));
 }
