@@ -7,6 +7,7 @@ mod changes;
 pub(crate) mod check_rules;
 pub(crate) mod combine_cross;
 mod complete_minhashes;
+mod corpus_statistics;
 mod count_signatures;
 mod delete_family;
 mod delete_sample;
@@ -39,6 +40,7 @@ pub use changes::Changes;
 pub use check_rules::{CheckRules, CheckedFile, RuleCheck, UntriedFile, fault_of_rules, rules_to_body};
 pub use combine_cross::CombineToCross;
 pub use complete_minhashes::CompleteMinHashes;
+pub use corpus_statistics::CorpusStatistics;
 pub use count_signatures::UpdateMinHashesForSample;
 pub use delete_family::DeleteFamily;
 pub use delete_sample::DeleteSample;
@@ -80,6 +82,7 @@ const KINDS: &[Entry] = &[
     entry::<CheckRules>(),
     entry::<CombineToCross>(),
     entry::<CompleteMinHashes>(),
+    entry::<CorpusStatistics>(),
     entry::<DeleteFamily>(),
     entry::<DeleteSample>(),
     entry::<MatchFunction>(),
