@@ -65,6 +65,7 @@ impl NearestBySample {
                 }
             }
         }
+        // Two are enough: one of them may be the function that asks.
         self.own.sort_unstable_by_key(|(equal, id)| (std::cmp::Reverse(*equal), *id));
         self.own.truncate(2);
     }
@@ -78,6 +79,7 @@ impl NearestBySample {
         }
         let best = &mut self.foreign[slot.at as usize];
         let nearer = offered.equal > best.equal;
+        // Of equally near functions the one with the lowest number: the result does not depend on the order of segments.
         if nearer || offered.equal == best.equal && offered.function.function < best.function.function {
             *best = Near { banded: best.banded || offered.banded, ..offered };
         } else {

@@ -48,6 +48,7 @@ impl PicGroups {
         let from = self.members.partition_point(|(other, _)| *other < pichash);
         let group = self.members[from..].iter().take_while(|(other, _)| *other == pichash);
         let first = self.members[from].1 as usize;
+        // The reference asks the first member only; equal PicHashes mean equal code, so the others are as large.
         if u64::from(functions[first].num_instructions) < pichash_size {
             return;
         }
@@ -62,6 +63,7 @@ impl PicGroups {
         };
         match (&self.without, pichash.get()) {
             (Some(without), 0) => without.iter().copied().for_each(&mut add),
+            // 0 stands for no PicHash: two functions without one have nothing in common.
             (None, 0) => return,
             _ => reader.with_pichash(pichash).for_each(&mut add),
         }

@@ -64,6 +64,7 @@ impl<'a> QueryPlan<'a> {
         let functions = own.functions;
         let mut order: Vec<u32> = (0..functions.len() as u32).collect();
         let signature = |at: &u32| functions[*at as usize].minhash.as_bytes();
+        // Equal signatures become neighbours: each distinct one is looked up and scored once, however many functions carry it.
         order.sort_by_key(signature);
         let mut units = Vec::new();
         for unit in order.chunk_by(|a, b| signature(a) == signature(b)) {
@@ -126,6 +127,7 @@ impl<'a> QueryPlan<'a> {
 
     /// Scores the signatures that share enough band keys with that of a unit.
     fn candidates(&self, unit: usize, workspace: &mut Workspace) {
+        // `docs/reference/similarity.md` section 8: a pair that shares too few band keys is never scored, whatever its score would be.
         let signature = self.signature(unit);
         let min_equal = self.parameters.min_equal(self.reader.num_positions());
         let required = self.parameters.band_matches_required;

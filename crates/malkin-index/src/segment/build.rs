@@ -18,6 +18,7 @@ pub(crate) fn build(
     signature_len: usize,
 ) -> Result<(Segment, SampleTable), IndexError> {
     let mut order: Vec<&NewSample<'_>> = samples.iter().collect();
+    // The image depends on what it holds alone, not on the order in which samples came: equal contents are equal bytes.
     order.sort_by_key(|sample| sample.id);
     if let Some(pair) = order.windows(2).find(|pair| pair[0].id == pair[1].id) {
         return Err(IndexError::SampleExists(pair[0].id));
@@ -94,6 +95,7 @@ impl<'a> Collected<'a> {
         let first = functions.first().map_or(0, |function| function.id.get());
         let consecutive =
             functions.windows(2).all(|pair| pair[0].id.get().checked_add(1) == Some(pair[1].id.get()));
+        // The store numbers functions of a sample consecutively: one number stands for all of them.
         if consecutive {
             return Ok(FunctionIds::From(first));
         }
@@ -114,6 +116,7 @@ impl<'a> Collected<'a> {
         }
         blocks.clear();
         blocks.extend(function.blocks.iter().map(|block| block.get()));
+        // A hash that occurs twice in a function is found once; the digest is that of the set.
         blocks.sort_unstable();
         blocks.dedup();
         let key = Key {
@@ -135,12 +138,14 @@ impl<'a> Collected<'a> {
         signature_len: usize,
     ) -> Result<(Segment, SampleTable), IndexError> {
         let Self { mut contents, mut functions, blocks } = self;
+        // Neighbours share their signature, then their class. Within a class function numbers ascend, so that distances are small.
         functions.sort_unstable();
         let mut pairs = Vec::new();
         let mut bands = vec![Vec::new(); projection.num_bands()];
         for same in functions.chunk_by(|a, b| (a.0.without, a.0.signature) == (b.0.without, b.0.signature)) {
             let signature = same[0].0.signature;
             contents.signature_classes.push(contents.class_pichashes.len() as u32);
+            // Functions without a signature are classes too, found by PicHash and blocks; they have no bands.
             if !signature.is_empty() {
                 let number = contents.num_signatures(signature_len) as u32;
                 contents.signatures.extend_from_slice(signature);
@@ -152,6 +157,7 @@ impl<'a> Collected<'a> {
                 let key = class[0].0;
                 let number = contents.begin_class(key.pichash, key.digest);
                 contents.functions.extend(class.iter().map(|(_, function)| *function));
+                // Functions of one class have the same blocks: those of the first stand for all.
                 pairs.extend(blocks[class[0].1 as usize].iter().map(|block| (block.get(), number)));
             }
         }

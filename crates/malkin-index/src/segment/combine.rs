@@ -40,6 +40,7 @@ pub(crate) fn combine(
     let (mut contents, mut mappings) = combine_samples(inputs);
     combine_classes(inputs, &mut mappings, &mut contents, signature_len);
     let facts: Vec<SampleFacts> = contents.rows.iter().map(|row| row.facts).collect();
+    // From here on classes stand for functions: 4 bytes a function are given back before the largest tables are made.
     for mapping in &mut mappings {
         mapping.functions = Vec::new();
     }
@@ -55,6 +56,7 @@ pub(crate) fn combine(
 fn combine_samples(inputs: &[Input<'_>]) -> (Contents, Vec<Mapping>) {
     let mut order: Vec<(usize, usize)> = Vec::new();
     for (input, (_, table)) in inputs.iter().enumerate() {
+        // Removed samples end here: a merge is what gives their memory back.
         order.extend((0..table.rows().len()).filter(|at| table.rows()[*at].live).map(|at| (input, at)));
     }
     order.sort_by_key(|(input, at)| inputs[*input].1.rows()[*at].id);

@@ -28,6 +28,8 @@ fn text(text: &str) -> Value {
     Value::Text(text.to_owned())
 }
 
+// A field that a noun does not have is `Null`, as in MCRIT (`docs/reference/mcrit-api.md` section 11): no comparison finds it.
+
 impl Record for FamilyEntry {
     fn value(&self, field: Field) -> Value {
         match field {

@@ -29,6 +29,8 @@ impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         use rusqlite::Error as Sql;
         use rusqlite::ffi::{self, ErrorCode};
+        // A disk that is full or fails shows as an I/O error as often as it does as `SQLITE_FULL`: extended codes of
+        // https://www.sqlite.org/rescode.html.
         const WRITE_FAILURES: [i32; 6] = [
             ffi::SQLITE_IOERR_WRITE,
             ffi::SQLITE_IOERR_FSYNC,
@@ -40,6 +42,7 @@ impl From<rusqlite::Error> for StoreError {
         let damaged =
             |what: &str, error: &Sql| Self::Damaged { what: what.to_owned(), detail: error.to_string() };
         match &error {
+            // Made by the SQL functions of `checksums`, which have no other way to name the row.
             Sql::SqliteFailure(_, Some(text)) if text.ends_with(MISFIT) => {
                 let what = text.strip_suffix(MISFIT).unwrap_or_default().to_owned();
                 let detail = MISFIT.trim_start_matches(": ").to_owned();
@@ -52,12 +55,14 @@ impl From<rusqlite::Error> for StoreError {
                 ErrorCode::SystemIoFailure if WRITE_FAILURES.contains(&failure.extended_code) => {
                     Self::NotWritable(error.to_string())
                 }
+                // The file ends before the page that its header or an index names: it was cut off.
                 ErrorCode::SystemIoFailure if failure.extended_code == ffi::SQLITE_IOERR_SHORT_READ => {
                     damaged("database", &error)
                 }
                 ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => damaged("database", &error),
                 _ => Self::Backend(Box::new(SqliteError(error))),
             },
+            // The schema fixes the types of columns, so a value of another type is a damaged row.
             Sql::FromSqlConversionFailure(..)
             | Sql::InvalidColumnType(..)
             | Sql::IntegralValueOutOfRange(..)

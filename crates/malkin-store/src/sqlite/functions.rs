@@ -27,6 +27,7 @@ pub(super) fn insert(
     disassembly: &PackedDisassembly,
 ) -> Result<(), StoreError> {
     let mut insert = transaction.prepare_cached(sql!("function/insert"))?;
+    // Searches and sorting read a narrow table of their own: rows of `function` carry signatures and blocks, which neither needs.
     let mut insert_search = transaction.prepare_cached(sql!("function_search/insert"))?;
     let mut label_writer = LabelWriter::new(transaction)?;
     let mut name_writer = NameWriter::new(transaction)?;
@@ -70,6 +71,7 @@ pub(super) fn insert(
 pub(super) fn number_of(numbers: &Numbers, position: usize) -> FunctionId {
     let position = position as i64;
     let range = numbers.functions;
+    // MCRIT counts query objects downwards from -1 (`docs/reference/mcrit-api.md`): the first function has the highest number.
     FunctionId::new(if numbers.sample.is_query() {
         range.highest() - position
     } else {

@@ -42,6 +42,7 @@ pub(super) fn reuse(
         JobState::Queued if turns::admit(transaction, job, 0).is_ok() => {
             turns::share(transaction, number, &job.client)?;
         }
+        // Asking again is a use: a result that clients still want does not expire.
         JobState::Finished => {
             transaction.prepare_cached(sql!("job/use"))?.execute(params![
                 number,
@@ -91,7 +92,8 @@ pub(super) fn insert(
     Ok(JobId(id))
 }
 
-/// Uploads named by the file parameters, which are a JSON object of ids.
+/// Uploads named by the file parameters, which are a JSON object of ids. A text of another form names none: its job fails when it
+/// runs, with a message.
 fn uploads_of(file_params: &str) -> Vec<ObjectId> {
     let Ok(serde_json::Value::Object(params)) = serde_json::from_str(file_params) else {
         return Vec::new();
@@ -99,7 +101,8 @@ fn uploads_of(file_params: &str) -> Vec<ObjectId> {
     params.values().filter_map(|value| ObjectId::parse(value.as_str()?)).collect()
 }
 
-/// First 8 bytes of the SHA-256 of a text.
+/// First 8 bytes of the SHA-256 of a text. Descriptors are long and indexed by this; the statement compares the texts as well, so a
+/// collision costs a comparison and nothing else.
 fn hash(text: &str) -> i64 {
     let digest: [u8; 32] = sha2::Sha256::digest(text).into();
     digest.first_chunk().map_or(0, |bytes| i64::from_le_bytes(*bytes))
