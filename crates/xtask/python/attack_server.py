@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Attack a server of ours in four ways, each for a while, and measure what another client sees.
+"""Attack a server of ours in five ways, each for a while, and measure what another client sees.
 
     python attack_server.py --malkin PROGRAM --data FOLDER [--seconds S] [--address-space BYTES] [--attack NAME ...] [--strict]
 
@@ -9,6 +9,7 @@ The folder holds a corpus (`malkin bench corpus`). The attacks:
     all      100 clients ask for all functions at once and read as fast as they can
     idle     4,300 connections are opened and send nothing
     queue    10,000 comparisons are queued by one client
+    uploads  16 clients upload files that ask for much work (hostile_files.py), to be triaged, queried and stored
 
 A second client asks for /version ten times a second and for a small comparison every few seconds. One row for each attack: median and 99th
 percentile of /version, longest small comparison, resident memory before, at most, and 30 seconds after, statuses of the attackers. The last
@@ -24,6 +25,8 @@ import subprocess
 import sys
 import threading
 import time
+
+import hostile_files
 
 PATIENCE = 30  # seconds
 VERSION_P99 = 0.100
@@ -189,7 +192,60 @@ def queue(server, until, told):
         time.sleep(0.2)
 
 
-ATTACKS = {"unread": unread, "all": all_functions, "idle": idle, "queue": queue}
+def form(name, content):
+    edge = "0123456789abcdef"
+    head = '--%s\r\nContent-Disposition: form-data; name="file"; filename="%s"\r\n\r\n' % (edge, name)
+    return "multipart/form-data; boundary=" + edge, head.encode() + content + ("\r\n--%s--\r\n" % edge).encode()
+
+
+def post(server, path, kind, body, source=None, patience=120):
+    connection = http.client.HTTPConnection(server.host, server.port, timeout=patience, source_address=source)
+    try:
+        connection.request("POST", path, body, {"Content-Type": kind})
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status
+    finally:
+        connection.close()
+
+
+def uploads(server, until, told):
+    """The second client uploads a file of 1 kB again and again, each with another content; its longest wait is a small comparison."""
+    files = hostile_files.all_kinds()
+
+    def attacker(number):
+        turn = number
+        while time.monotonic() < until and server.is_alive():
+            name, content = files[turn % len(files)]
+            # Another content each time, so that no stored record answers.
+            content += b"%d-%d" % (number, turn)
+            path = ("/analyze/upload", "/query/binary", "/samples/binary?filename=a&family=&version=&is_dump=false")[turn // len(files) % 3]
+            kind, body = form(name, content) if path.startswith("/analyze") else ("application/octet-stream", content)
+            try:
+                told[str(post(server, path, kind, body))] += 1
+            except (OSError, http.client.HTTPException):
+                told["broken"] += 1
+            turn += 1
+
+    attackers = [threading.Thread(target=attacker, args=(number,), daemon=True) for number in range(16)]
+    for each in attackers:
+        each.start()
+    times = []
+    while time.monotonic() < until and server.is_alive():
+        kind, body = form("small.bin", b"small file %d " % len(times) * 60)
+        started = time.monotonic()
+        status = post(server, "/analyze/upload", kind, body, SECOND)
+        times.append(time.monotonic() - started)
+        if status != 200:
+            told["small %d" % status] += 1
+        time.sleep(0.5)
+    for each in attackers:
+        each.join(PATIENCE)
+    told["small uploads"] = len(times)
+    told["longest ms"] = round(1000 * max(times, default=0))
+
+
+ATTACKS = {"unread": unread, "all": all_functions, "idle": idle, "queue": queue, "uploads": uploads}
 
 
 def at(times, share):
@@ -225,6 +281,8 @@ def play(name, options):
             missed.append("small comparison")
         if after > before + MEMORY:
             missed.append("memory")
+        if told.get("longest ms", 0) > 1000 * MATCH:
+            missed.append("small upload")
         if prober.failures:
             missed.append("%d failures" % prober.failures)
         statuses = " ".join("%sx%d" % item for item in sorted(told.items()))
