@@ -17,7 +17,7 @@ pub struct MergePlan {
     pub(crate) num_bands: usize,
 }
 
-/// The outcome of a [`MergePlan`], to be handed to [`IndexWriter::commit_merge`].
+/// The outcome of a [`MergePlan`], to be handed to [`crate::IndexWriter::commit_merge`].
 #[derive(Debug)]
 pub struct Merged {
     pub(crate) sources: Vec<Arc<Segment>>,
@@ -56,7 +56,7 @@ impl Merged {
         self.segment.image().bytes()
     }
 
-    /// Notes where the image was stored: `label` (not 0) names it in [`IndexWriter::labels`].
+    /// Notes where the image was stored: `label` (not 0) names it in [`crate::IndexWriter::labels`].
     #[must_use]
     pub fn stored(self, label: u64) -> Self {
         Self { segment: self.segment.labelled(label), ..self }

@@ -1,7 +1,7 @@
 //! What one examination or disassembly may use, with a clock: processor time of its thread, time that passes, memory. Parsers of the
 //! lower floors charge to a [`Budget`], which asks here now and then.
 //!
-//! Not here: the counters (`ended`), seats (`desk`).
+//! Not here: the counters (`ended`), how many files are examined at once (`triage::limits`).
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,5 @@
-//! For whom this thread works: the holder of a named token and the address of the client. Jobs are queued in this name, and take
-//! turns with those of others. Set for the length of a request, because it concerns every use case and none of them looks at it.
+//! The client that this thread works for: the holder of a named token, or an address. Jobs are queued in this name and take turns
+//! with those of other clients. Set for the length of a request, so that no use case has to pass it on.
 
 use std::cell::RefCell;
 use std::net::IpAddr;

@@ -1,5 +1,5 @@
-//! The index of the running process, kept in step with the store: every change of the corpus passes through here, store
-//! first, index second, under one lock. Readers see one state and never wait.
+//! The index of this process, kept in step with the store: every change of the corpus is made here, store first, index second,
+//! under one lock. Readers see one state and never wait.
 //!
 //! If the process dies between the two steps nothing is lost. At start the stored segments are compared with the store sample by
 //! sample, by a token that changes with the hashes: what is gone or changed is dropped, what is missing is read from the store.

@@ -8,13 +8,13 @@ use malkin_store::{Retention, StoreError, Timestamp};
 
 use super::Jobs;
 
-/// How often there is a look.
+/// Time between two rounds.
 const PAUSE: Duration = Duration::from_secs(10);
-/// How often files and query samples are looked for that nothing refers to; only a crash leaves some.
+/// Time between two searches for files and query samples that nothing refers to; only a crash leaves some.
 const SWEEP: Duration = Duration::from_mins(10);
-/// Between two steps others may write.
-const BREATH: Duration = Duration::from_millis(2);
-/// A result is not deleted so soon after its job ended or it was asked for: a client is about to fetch it.
+/// Pause between two steps, in which others may write.
+const STEP_PAUSE: Duration = Duration::from_millis(2);
+/// Results used within this time are kept: a client is about to fetch them.
 const FRESH_MILLIS: i64 = 30_000;
 
 /// How long and how much of what has ended is kept.
@@ -59,7 +59,7 @@ impl Counters {
     }
 }
 
-/// Looks now and then, until the workers stop.
+/// Deletes what is due, round after round, until the workers stop.
 pub(super) fn run(jobs: &Jobs, keeping: &Keeping) {
     let mut last_sweep: Option<Instant> = None;
     while !jobs.running().is_stopping() {
@@ -68,7 +68,7 @@ pub(super) fn run(jobs: &Jobs, keeping: &Keeping) {
             last_sweep = Some(Instant::now());
         }
         if let Err(error) = tend(jobs, keeping, is_sweep_due) {
-            // A full or failing disk: the next look may find it mended.
+            // A full or failing disk: the next round may succeed.
             tracing::warn!(%error, "cannot delete expired jobs and files");
         }
         jobs.running().pause(PAUSE);
@@ -109,7 +109,7 @@ pub(super) fn tend(jobs: &Jobs, keeping: &Keeping, with_leftovers: bool) -> Resu
 /// Repeats a step while there is more to do.
 fn repeat(jobs: &Jobs, mut step: impl FnMut() -> Result<bool, StoreError>) -> Result<(), StoreError> {
     while !jobs.running().is_stopping() && step()? {
-        std::thread::sleep(BREATH);
+        std::thread::sleep(STEP_PAUSE);
     }
     Ok(())
 }

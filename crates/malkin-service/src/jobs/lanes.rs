@@ -1,8 +1,8 @@
 //! Threads for short jobs only, so that a short job of one client never waits for a long job of another.
 //!
-//! Which job is short is an estimate. A job that was taken for short and is not would keep the thread from the others, so there
-//! are spare threads: each begins to look for work when all before it have been at one job for a while, and leaves clients alone
-//! that have such a job. One client can therefore keep one of these threads, and none that another client needs.
+//! Which job is short is an estimate. A job that takes longer than estimated would block the thread for all others, so there are
+//! spare threads: each begins to look for work when all before it have been busy with one job for a while, and skips clients that
+//! have such a job. One client can therefore block one of these threads, and none that another client needs.
 
 use std::time::{Duration, Instant};
 
@@ -13,14 +13,14 @@ pub(super) const SHORT_THREADS: usize = 4;
 /// Time after which a job is no short one.
 const OVERDUE: Duration = Duration::from_millis(500);
 
-/// A job that a thread for short jobs is at.
+/// The job that a thread for short jobs is running.
 #[derive(Clone, Debug)]
 struct Shift {
     client: String,
     since: Instant,
 }
 
-/// What the threads for short jobs are at.
+/// What the threads for short jobs are running.
 #[derive(Debug, Default)]
 pub(super) struct Lanes {
     shifts: Mutex<Shifts>,
@@ -30,7 +30,7 @@ pub(super) struct Lanes {
 /// What a thread for short jobs is to do.
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Duty {
-    /// Look for jobs, but not for those of these clients.
+    /// Look for jobs of all clients but these.
     Work(Vec<String>),
     /// Nothing for so long, unless a thread before it begins a job.
     Wait(Duration),

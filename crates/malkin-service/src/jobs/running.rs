@@ -21,7 +21,7 @@ use crate::error::{Cancelled, JobError};
 
 /// A running job renews its lease at least this often while it reports progress.
 const HEARTBEAT: Duration = Duration::from_secs(1);
-/// How long workers leave a job alone whose id its client has yet to look up. MCRIT's workers look for work ten times a
+/// How long workers do not take a job whose id its client has yet to look up. MCRIT's workers look for work ten times a
 /// second, and its clients count on finding such a job waiting.
 pub(super) const DELAY: Duration = Duration::from_millis(100);
 
@@ -34,7 +34,7 @@ pub struct RunningJobs {
     stopping: AtomicBool,
     /// Jobs that are not to be taken up yet, each with the moment from which it is taken. Held while a job is taken.
     pub(super) delayed: Mutex<Vec<(JobId, Instant)>>,
-    /// What the threads for short jobs are at.
+    /// What the threads for short jobs are running.
     pub(super) lanes: Lanes,
     /// What was deleted in the background.
     pub(super) removed: Counters,
@@ -61,7 +61,7 @@ impl RunningJobs {
         }
     }
 
-    /// Queues a job that workers of this process leave alone for a moment.
+    /// Queues a job that workers of this process do not take for a moment.
     pub(crate) fn queue_delayed(
         &self,
         enqueue: impl FnOnce() -> Result<JobId, StoreError>,

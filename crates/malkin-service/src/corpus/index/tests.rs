@@ -1,4 +1,4 @@
-//! Whatever is changed through the memory, the index says what one built from the store would say.
+//! Whatever is changed through the index, the index says what one built from the store would say.
 
 use std::collections::BTreeSet;
 
@@ -10,13 +10,13 @@ use crate::test_corpus::sample;
 
 const NOW: Timestamp = Timestamp::from_millis(0);
 
-fn memory() -> CorpusIndex {
+fn index() -> CorpusIndex {
     CorpusIndex::new(Projection::default(), 64)
 }
 
 /// Everything the index knows, in words that do not depend on its numbering.
-fn told(memory: &CorpusIndex) -> BTreeSet<String> {
-    let reader = memory.reader();
+fn told(index: &CorpusIndex) -> BTreeSet<String> {
+    let reader = index.reader();
     let mut told = BTreeSet::new();
     let mut tell = |what: &str, found: malkin_index::FunctionRef| {
         let facts = reader.sample_facts(found.sample);
@@ -45,45 +45,45 @@ fn told(memory: &CorpusIndex) -> BTreeSet<String> {
     told
 }
 
-fn assert_in_step(memory: &CorpusIndex, store: &SqliteStore, what: &str) {
+fn assert_in_step(index: &CorpusIndex, store: &SqliteStore, what: &str) {
     // Records are the present ones, whether they were remembered or not; asked twice, because asking makes them remembered.
     let ids: Vec<SampleId> = (0..6).map(SampleId::new).collect();
     for _ in 0..2 {
         let mut records: Vec<SampleEntry> =
-            memory.records(store, &ids).unwrap().into_values().map(|record| (*record).clone()).collect();
+            index.records(store, &ids).unwrap().into_values().map(|record| (*record).clone()).collect();
         records.sort_by_key(|record| record.sample_id);
         assert_eq!(records, store.samples_by_ids(&ids).unwrap(), "after {what}");
     }
-    let fresh = self::memory();
+    let fresh = self::index();
     fresh.rebuild(store).unwrap();
-    let told = told(memory);
+    let told = told(index);
     assert_eq!(told, self::told(&fresh), "after {what}");
 }
 
 #[test]
 fn the_index_follows_every_change() {
     let store = SqliteStore::open_in_memory().unwrap();
-    let memory = memory();
+    let index = index();
     for (name, family, seed, functions) in
         [("a", "one", 0, 30), ("b", "one", 5, 30), ("c", "two", 10, 5), ("d", "", 20, 8), ("e", "two", 12, 0)]
     {
         let sample = sample(name, family, seed, functions);
-        memory.add(&store, &sample, || store.add_sample(&sample, &[], "", NOW)).unwrap();
+        index.add(&store, &sample, || store.add_sample(&sample, &[], "", NOW)).unwrap();
     }
-    assert_in_step(&memory, &store, "adding");
-    assert!(told(&memory).len() > 100);
+    assert_in_step(&index, &store, "adding");
+    assert!(told(&index).len() > 100);
 
     let (a, b, c) = (SampleId::new(0), SampleId::new(1), SampleId::new(2));
     let change =
         SampleChange { family: Some("three".to_owned()), is_library: Some(true), ..SampleChange::default() };
-    assert!(memory.change(&store, Touched::Sample(a), || store.modify_sample(a, &change, NOW)).unwrap());
-    assert_in_step(&memory, &store, "moving a sample");
+    assert!(index.change(&store, Touched::Sample(a), || store.modify_sample(a, &change, NOW)).unwrap());
+    assert_in_step(&index, &store, "moving a sample");
 
     let two = FamilyId::new(2);
     let change = FamilyChange { name: Some("four".to_owned()), is_library: Some(true) };
-    assert!(memory.change(&store, Touched::Family(two), || store.modify_family(two, &change, NOW)).unwrap());
-    assert_in_step(&memory, &store, "renaming a family");
-    assert!(!memory.change(&store, Touched::Family(two), || store.modify_family(two, &change, NOW)).unwrap());
+    assert!(index.change(&store, Touched::Family(two), || store.modify_family(two, &change, NOW)).unwrap());
+    assert_in_step(&index, &store, "renaming a family");
+    assert!(!index.change(&store, Touched::Family(two), || store.modify_family(two, &change, NOW)).unwrap());
 
     let hashes: Vec<NewHashes> = store
         .functions(&FunctionQuery::OfSample(c))
@@ -96,33 +96,33 @@ fn the_index_follows_every_change() {
             picblockhashes: function.picblockhashes.clone(),
         })
         .collect();
-    assert!(memory.replace_hashes(&store, c, &hashes, "5.0.1", NOW).unwrap());
-    assert_in_step(&memory, &store, "replacing hashes");
-    assert!(!memory.replace_hashes(&store, SampleId::new(99), &hashes, "5.0.1", NOW).unwrap());
+    assert!(index.replace_hashes(&store, c, &hashes, "5.0.1", NOW).unwrap());
+    assert_in_step(&index, &store, "replacing hashes");
+    assert!(!index.replace_hashes(&store, SampleId::new(99), &hashes, "5.0.1", NOW).unwrap());
 
-    assert!(memory.change(&store, Touched::Sample(b), || store.delete_sample(b, NOW)).unwrap());
-    assert!(!memory.change(&store, Touched::Sample(b), || store.delete_sample(b, NOW)).unwrap());
-    assert_in_step(&memory, &store, "deleting a sample");
+    assert!(index.change(&store, Touched::Sample(b), || store.delete_sample(b, NOW)).unwrap());
+    assert!(!index.change(&store, Touched::Sample(b), || store.delete_sample(b, NOW)).unwrap());
+    assert_in_step(&index, &store, "deleting a sample");
 
     let three = store.sample(a).unwrap().unwrap().family_id;
-    assert!(memory.change(&store, Touched::Family(three), || store.delete_family(three, true, NOW)).unwrap());
-    assert_in_step(&memory, &store, "dissolving a family");
+    assert!(index.change(&store, Touched::Family(three), || store.delete_family(three, true, NOW)).unwrap());
+    assert_in_step(&index, &store, "dissolving a family");
     let nameless = FamilyId::NAMELESS;
-    memory.change(&store, Touched::Family(nameless), || store.delete_family(nameless, false, NOW)).unwrap();
-    assert_in_step(&memory, &store, "deleting a family with its samples");
-    assert_eq!(memory.stats().samples, store.counts().unwrap().samples as usize);
+    index.change(&store, Touched::Family(nameless), || store.delete_family(nameless, false, NOW)).unwrap();
+    assert_in_step(&index, &store, "deleting a family with its samples");
+    assert_eq!(index.stats().samples, store.counts().unwrap().samples as usize);
 }
 
 /// A data directory with 60 samples of 30 functions, its index stored.
 fn stored_corpus() -> (tempfile::TempDir, SqliteStore) {
     let data = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(data.path(), "a test").unwrap();
-    let memory = open(&data, &store);
+    let index = open(&data, &store);
     for seed in 0..60 {
         let sample = sample(&format!("sample {seed}"), "one", seed, 30);
-        memory.add(&store, &sample, || store.add_sample(&sample, &[], "", NOW)).unwrap();
+        index.add(&store, &sample, || store.add_sample(&sample, &[], "", NOW)).unwrap();
     }
-    drop(memory);
+    drop(index);
     (data, store)
 }
 
@@ -138,8 +138,8 @@ fn segments(data: &tempfile::TempDir) -> Vec<std::path::PathBuf> {
     paths
 }
 
-fn sound(memory: &CorpusIndex, store: &SqliteStore) -> bool {
-    let report = memory.verify(store).unwrap();
+fn sound(index: &CorpusIndex, store: &SqliteStore) -> bool {
+    let report = index.verify(store).unwrap();
     report.findings.is_empty() && report.equal
 }
 
@@ -147,9 +147,9 @@ fn sound(memory: &CorpusIndex, store: &SqliteStore) -> bool {
 fn a_stored_index_is_taken_up_again() {
     let (data, store) = stored_corpus();
     assert_eq!(segments(&data).len(), 1, "what is worth a file is written at the end");
-    let memory = open(&data, &store);
-    assert_eq!(memory.held.index.read().unstored_functions(), 0, "nothing was read from the store");
-    assert!(sound(&memory, &store));
+    let index = open(&data, &store);
+    assert_eq!(index.held.index.read().unstored_functions(), 0, "nothing was read from the store");
+    assert!(sound(&index, &store));
 
     // Changed behind its back, as by a process that died between store and index.
     let (a, b) = (SampleId::new(3), SampleId::new(4));
@@ -164,15 +164,15 @@ fn a_stored_index_is_taken_up_again() {
         picblockhashes: Vec::new(),
     };
     assert!(store.replace_hashes(SampleId::new(7), &[hashes], "5.0.1", NOW).unwrap());
-    drop(memory);
-    let memory = open(&data, &store);
-    assert_eq!(memory.held.index.read().unstored_functions(), 30, "only the changed sample was read again");
-    assert!(sound(&memory, &store));
-    assert_in_step(&memory, &store, "changes that the index did not see");
+    drop(index);
+    let index = open(&data, &store);
+    assert_eq!(index.held.index.read().unstored_functions(), 30, "only the changed sample was read again");
+    assert!(sound(&index, &store));
+    assert_in_step(&index, &store, "changes that the index did not see");
 
-    memory.compact();
-    assert_eq!((segments(&data).len(), memory.stats().segments), (1, 1));
-    assert!(sound(&memory, &store));
+    index.compact();
+    assert_eq!((segments(&data).len(), index.stats().segments), (1, 1));
+    assert!(sound(&index, &store));
 }
 
 #[test]
@@ -206,13 +206,13 @@ fn damaged_segments_are_found_and_replaced() {
         ruin(&mut bytes);
         std::fs::write(&path, bytes).unwrap();
         std::fs::write(data.path().join("index/0000000009.unfinished"), b"left behind").unwrap();
-        let memory = open(&data, &store);
-        let report = memory.verify(&store).unwrap();
+        let index = open(&data, &store);
+        let report = index.verify(&store).unwrap();
         assert_eq!(report.findings.len(), 1, "{what}: {:?}", report.findings);
         assert!(report.equal, "{what}");
-        assert_in_step(&memory, &store, what);
+        assert_in_step(&index, &store, what);
         assert!(!path.exists(), "{what}: a file that cannot be used is removed");
-        drop(memory);
+        drop(index);
         assert!(sound(&open(&data, &store), &store), "{what}: repaired at the next start");
         assert_eq!(segments(&data).len(), 1);
     }
@@ -225,19 +225,19 @@ fn a_segment_of_another_corpus_brings_nothing() {
     // The same samples under the same numbers, but written by another store.
     let foreign = segments(&other).remove(0);
     std::fs::copy(foreign, data.path().join("index/0000000007.segment")).unwrap();
-    let memory = open(&data, &store);
-    assert!(sound(&memory, &store));
+    let index = open(&data, &store);
+    assert!(sound(&index, &store));
     assert_eq!(segments(&data).len(), 1, "what brings nothing is removed");
 }
 
 #[test]
 fn an_emptied_corpus_leaves_no_segment() {
     let (data, store) = stored_corpus();
-    let memory = open(&data, &store);
-    memory.reset(|| malkin_store::Store::respawn(&store)).unwrap();
+    let index = open(&data, &store);
+    index.reset(|| malkin_store::Store::respawn(&store)).unwrap();
     assert_eq!(segments(&data), Vec::<std::path::PathBuf>::new());
-    assert!(sound(&memory, &store));
-    assert_eq!(memory.rebuild(&store).unwrap(), 0);
+    assert!(sound(&index, &store));
+    assert_eq!(index.rebuild(&store).unwrap(), 0);
 }
 
 #[test]
@@ -245,9 +245,9 @@ fn a_folder_that_cannot_be_used_costs_nothing_but_time() {
     let data = tempfile::tempdir().unwrap();
     std::fs::write(data.path().join("index"), b"a file where the folder should be").unwrap();
     let store = SqliteStore::open(data.path(), "a test").unwrap();
-    let memory = open(&data, &store);
+    let index = open(&data, &store);
     let sample = sample("a", "one", 0, 30);
-    memory.add(&store, &sample, || store.add_sample(&sample, &[], "", NOW)).unwrap();
-    let report = memory.verify(&store).unwrap();
+    index.add(&store, &sample, || store.add_sample(&sample, &[], "", NOW)).unwrap();
+    let report = index.verify(&store).unwrap();
     assert_eq!((report.findings.len(), report.equal, report.functions), (1, true, 30));
 }
