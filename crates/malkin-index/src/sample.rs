@@ -31,7 +31,7 @@ pub struct NewSample<'a> {
     pub id: SampleId,
     /// Family and library flag.
     pub facts: SampleFacts,
-    /// Tells this content of the sample from any other it ever had or will have: stored images are held to it. 0 where
+    /// Distinguishes this content of the sample from any other it ever had or will have: stored images are compared with it. 0 where
     /// nothing is stored.
     pub token: u64,
     /// Functions in any order.

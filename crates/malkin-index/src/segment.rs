@@ -262,7 +262,7 @@ impl Segment {
         let wanted = |hash: u64| hash.checked_shr(HASH_BITS - bits).unwrap_or(0) == piece;
         let range = match split.bits().checked_sub(bits) {
             Some(more) => (piece as usize) << more..(piece as usize + 1) << more,
-            // Few enough hashes to look at all of them.
+            // Few enough hashes to compare all of them.
             None => 0..split.buckets(),
         };
         for bucket in range {

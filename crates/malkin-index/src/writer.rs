@@ -96,7 +96,7 @@ impl IndexWriter {
         self.segments.iter().filter(|entry| entry.segment.label() == 0)
     }
 
-    /// Numbers of functions and of samples given out.
+    /// Numbers of functions and of samples assigned.
     fn slots(&self) -> (usize, usize) {
         let functions = self.segments.iter().map(|entry| entry.segment.num_functions() as usize).sum();
         (functions, self.segments.iter().map(|entry| entry.samples.rows().len()).sum())

@@ -37,7 +37,7 @@ pub struct Workspace {
     near: Vec<NearSignature>,
     picmatches: PicMatches,
     picsamples: Vec<SampleNo>,
-    /// By sample number: whether the part at hand has a match with it.
+    /// By sample number: whether the current part has a match with it.
     touched: Vec<bool>,
 }
 
@@ -76,7 +76,7 @@ impl<'a> QueryPlan<'a> {
         Self { reader, own, own_no, parameters, picgroups, order, units }
     }
 
-    /// Units worth being given to a thread at once: `piece`, or in exact mode, where units pass over the index together, as many as
+    /// Number of units to give to a thread at once: `piece`, or in exact mode, where units pass over the index together, as many as
     /// do so, but no more than a `share`.
     pub fn worthwhile_piece(&self, piece: usize, share: usize) -> usize {
         if self.parameters.exact { share.clamp(1, EXACT_BATCH) } else { piece }

@@ -1,5 +1,5 @@
 //! What one examination or disassembly may use, with a clock: processor time of its thread, time that passes, memory. Parsers of the
-//! lower floors charge to a [`Budget`], which asks here now and then.
+//! lower floors charge to a [`Budget`], which asks here at intervals.
 //!
 //! Not here: the counters (`ended`), how many files are examined at once (`triage::limits`).
 

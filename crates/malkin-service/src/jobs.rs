@@ -37,7 +37,7 @@ pub use workers::Workers;
 /// What the names of all workers start with.
 const WORKER_PREFIX: &str = "malkin-";
 
-/// A job whose worker gave no sign of life for this long is taken up by another (MCRIT: `QUEUE_TIMEOUT` 300 s).
+/// A job whose worker has not renewed its lease for this long is taken up by another (MCRIT: `QUEUE_TIMEOUT` 300 s).
 pub const LEASE_MILLIS: i64 = 300_000;
 
 /// What one client may have in the queue unless set otherwise: jobs, and bytes of their files, 16 of the largest bodies.

@@ -103,7 +103,7 @@ pub(crate) fn function(
     finish(corpus, &own, scored, asked, control)
 }
 
-/// A query whose sample is at hand.
+/// A query whose sample is loaded.
 pub(crate) fn own_query(
     corpus: &Corpus,
     own: &Own,

@@ -14,7 +14,7 @@ use crate::new_sample::{NewFunction, NewLabel, NewSample};
 use crate::page::{After, Page};
 use crate::time::Timestamp;
 
-/// What became of a sample that was handed in.
+/// What became of a sample that was submitted.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Added {
     /// It is new; this is its record. Functions are numbered consecutively from `first_function`.
@@ -73,7 +73,7 @@ pub struct IndexRow {
     pub picblockhashes: Vec<BlockOccurrence>,
 }
 
-/// What a stored segment of the index is held to of one sample.
+/// What a stored segment of the index is compared with, for one sample.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct IndexedSample {
     /// Its number.
@@ -239,7 +239,7 @@ pub trait Catalogue {
     /// A piece of the families, ascending. An empty one ends the listing.
     fn family_piece(&self, after: After) -> Result<Vec<FamilyEntry>, StoreError>;
 
-    /// How many functions some samples have, counted without a look at them; none of numbers that name no sample.
+    /// How many functions some samples have, counted without reading them; unknown numbers have none.
     fn count_functions(&self, ids: &[SampleId]) -> Result<u64, StoreError>;
 
     /// The disassembly of functions as compact JSON, in the order given; `None` where there is none.
@@ -259,7 +259,7 @@ pub trait Catalogue {
         visit: &mut dyn FnMut(&SampleEntry, &[IndexRow]) -> bool,
     ) -> Result<(), StoreError>;
 
-    /// All stored samples in ascending order, as the index is held to them.
+    /// All stored samples in ascending order, as the index is compared with them.
     fn indexed_samples(&self) -> Result<Vec<IndexedSample>, StoreError>;
 
     /// The present token of a sample (see [`IndexedSample::token`]).

@@ -1,6 +1,6 @@
 //! What a check of everything that is stored finds.
 
-/// What a look at the whole database found.
+/// What a check of the whole database found.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Inspection {
     /// Damage after which any answer may be wrong: the store refuses everything until it is repaired.

@@ -1,6 +1,6 @@
 //! The persisted queue: jobs, their files and their results. Contract and values.
 //!
-//! A job is never lost once its number was given out: a worker that dies lets its lease run out, and the job is taken up
+//! A job is never lost once its number was assigned: the lease of a worker that dies ends, and the job is taken up
 //! again with one attempt fewer. Result bytes are served as they were stored.
 //!
 //! The queue is fair: jobs of one client run in the order of priority and number, clients take turns. A file belongs to
@@ -298,7 +298,7 @@ pub trait Jobs {
     /// Whether this is the id of a file, possibly of one that was deleted when its job ended.
     fn has_upload(&self, id: UploadId) -> Result<bool, StoreError>;
 
-    /// The files that are kept with their samples, in the order in which they were first handed in. Files of queries are
+    /// The files that are kept with their samples, in the order in which they were first submitted. Files of queries are
     /// not among them.
     fn kept_files(&self) -> Result<Vec<KeptFile>, StoreError>;
 

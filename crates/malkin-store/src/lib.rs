@@ -60,7 +60,7 @@ pub trait Store: Catalogue + Searches + Jobs + Analyses + Access + Send + Sync {
     /// Whether every change is refused, with [`StoreError::ReadOnly`].
     fn is_read_only(&self) -> bool;
 
-    /// Looks at everything that is stored; `go_on` is asked now and then and can end it. After damage that could make
+    /// Checks everything that is stored; `go_on` is called between steps and can end the check. After damage that could make
     /// other answers wrong, the store refuses everything.
     fn inspect(&self, go_on: &mut dyn FnMut() -> bool) -> Result<Inspection, StoreError>;
 

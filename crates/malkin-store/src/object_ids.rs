@@ -1,5 +1,5 @@
-//! Gives out the 24-digit ids of jobs, results and uploads in the layout clients know: four bytes seconds since the epoch,
-//! five random bytes a process, a counter of three bytes. Ids of one process ascend in the order they were given out.
+//! Assigns the 24-digit ids of jobs, results and uploads in the layout clients know: four bytes seconds since the epoch,
+//! five random bytes a process, a counter of three bytes. Ids of one process ascend in the order they were assigned.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -34,7 +34,7 @@ impl ObjectIds {
         let seconds =
             u32::try_from(now.millis().div_euclid(1000).clamp(0, i64::from(u32::MAX))).unwrap_or(u32::MAX);
         let count = last.1 + 1;
-        // A full turn of the counter within one second goes on in the next one.
+        // A counter that wraps within one second continues in the next one.
         *last = if count == COUNTS {
             (last.0.saturating_add(1).max(seconds), 0)
         } else {

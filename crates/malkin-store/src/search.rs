@@ -25,7 +25,7 @@ pub use value::{Comparison, Value, read_id};
 
 use crate::error::StoreError;
 
-/// Most records of one page, whatever is asked for; the rest is had by going on.
+/// Most records of one page, whatever limit was requested; cursors lead to the rest.
 pub const MAX_PAGE: usize = 10_000;
 
 /// The order of the answers: by one field, then by number, ascending.

@@ -102,7 +102,7 @@ impl SqliteStore {
         Ok(self)
     }
 
-    /// Looks at every row and every page; `go_on` is asked between steps and can end it. After damage that could make other
+    /// Checks every row and every page; `go_on` is called between steps and can end the check. After damage that could make other
     /// answers wrong, the store refuses everything.
     ///
     /// # Errors

@@ -30,7 +30,7 @@ struct Mapping {
     classes: Vec<u32>,
 }
 
-/// Merges segments of the same projection. The caller sees to it that the sums of their counts stay below 2^32.
+/// Merges segments of the same projection. The caller ensures that the sums of their counts stay below 2^32.
 pub(crate) fn combine(
     inputs: &[Input<'_>],
     fingerprint: [u8; 32],

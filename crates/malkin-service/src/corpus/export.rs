@@ -15,7 +15,7 @@ use crate::MCRIT_VERSION;
 
 /// Samples whose records are read at once.
 const CHUNK_SAMPLES: usize = 128;
-/// Bytes of a piece that is handed to a sink at once.
+/// Bytes of a piece that is written to a sink at once.
 const PIECE: usize = 128 << 10;
 
 /// The architecture whose escaper the reference vouches for in its files.

@@ -63,7 +63,7 @@ fn unusable(sample: &SampleEntry, what: impl std::fmt::Display) -> ImportError {
     ImportError::Unusable(format!("sample {}: {what}", sample.sha256))
 }
 
-/// What the reading side hands to the storing side, in the order of the file.
+/// What the reading side passes to the storing side, in the order of the file.
 enum Step {
     /// A file that can be taken in: its families, and whether another escaper made its hashes.
     Begin(Vec<String>, bool),
@@ -156,7 +156,7 @@ impl Corpus {
         });
     }
 
-    /// Reads a file and hands on what is in it; whether it can be taken in, or why not to its end. `say` answers whether more
+    /// Reads a file and passes on what is in it; returns whether it can be imported, or why not to its end. `say` returns whether more
     /// is wanted.
     fn read_file<R: Read + Seek>(
         &self,

@@ -29,7 +29,7 @@ use records::Records;
 use upkeep::{Signal, Step, Upkeep};
 pub use verify::IndexReport;
 
-/// Functions gathered before they are handed to the index at once while it is built, which is cheaper than sample by
+/// Functions gathered before they are inserted into the index together while it is built, which is cheaper than sample by
 /// sample.
 const BATCH_FUNCTIONS: usize = 200_000;
 

@@ -1,5 +1,5 @@
 //! One question on several cores: units of a scan are taken in turn by threads of the CPU pool, while the thread that asked
-//! keeps the caller informed, passes a wish to stop on, and sees to it that neither time nor memory run out.
+//! keeps the caller informed, passes on a request to stop, and ensures that neither time nor memory run out.
 //!
 //! The pool is bounded (a thread for each core, shared by all questions of the process), so many questions at once do not
 //! starve the threads that serve requests.

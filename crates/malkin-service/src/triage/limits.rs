@@ -1,4 +1,4 @@
-//! Seats of triage: how many files are looked at at once, and which is next.
+//! Seats of triage: how many files are examined at once, and which is next.
 //!
 //! A file waits in a lane by its size, and each lane has seats of its own, so that large files never hold up small ones. Within
 //! a lane the smallest comes first, uploads before members of archives, unless one has waited too long: what a file may cost
@@ -44,7 +44,7 @@ struct Lanes {
     next_number: u64,
 }
 
-/// Keeps triage within bounds: only so many files at once, and equal files one after the other, so that the second finds the
+/// Limits triage: only so many files at once, and equal files one after the other, so that the second finds the
 /// record of the first.
 #[derive(Debug, Default)]
 pub(crate) struct TriageLimits {

@@ -237,7 +237,7 @@ impl Checked {
     }
 
     /// Gives checksums to rows that have none or one over other columns, some rows in each transaction. What was done is
-    /// noted, so that a start that was interrupted goes on where it stopped.
+    /// noted, so that a start that was interrupted resumes where it stopped.
     fn complete(&self, connection: &mut Connection) -> Result<(), StoreError> {
         let Self { table, sum, .. } = self;
         let (name, columns) = (format!("{table}.{sum}"), self.columns.join(","));

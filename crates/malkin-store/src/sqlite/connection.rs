@@ -86,7 +86,7 @@ impl Database {
         )?;
         prepare(&writer, WRITER_CACHE_KIB)?;
         writer.pragma_update(None, "page_size", PAGE)?;
-        // Of effect in a new database, and in an old one when it is compacted. Stating it again would write to the file.
+        // Takes effect in a new database, and in an old one when it is compacted. Setting it again would write to the file.
         let mode: i64 = writer.pragma_query_value(None, "auto_vacuum", |row| row.get(0))?;
         if mode != INCREMENTAL {
             writer.pragma_update(None, "auto_vacuum", INCREMENTAL)?;
@@ -105,7 +105,7 @@ impl Database {
         })
     }
 
-    /// Opens a database that is only read. Nobody writes to it meanwhile: the claim on the directory sees to that.
+    /// Opens a database that is only read. The claim on the directory ensures that no process writes to it meanwhile.
     pub(super) fn open_read_only(path: &Path) -> Result<Self, StoreError> {
         refuse_stump(path)?;
         let log = std::fs::metadata(with_suffix(path, "-wal"));

@@ -1,4 +1,4 @@
-//! Numbers that are given out once, and the state counter of the corpus.
+//! Numbers that are assigned once, and the state counter of the corpus.
 
 use rusqlite::{Connection, Transaction};
 

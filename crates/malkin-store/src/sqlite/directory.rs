@@ -77,7 +77,7 @@ type FileNumber = (u64, u64);
 
 /// The files that were opened, to notice when their names lead to other files or to none.
 ///
-/// SQLite goes on writing to files that were deleted or replaced. Such a commit is lost when the process ends.
+/// SQLite keeps writing to files that were deleted or replaced. Such a commit is lost when the process ends.
 #[derive(Debug)]
 pub(super) struct OpenFiles {
     database: (PathBuf, Option<FileNumber>),

@@ -1,6 +1,6 @@
-//! A look at the whole database: what no reader of a single row can see.
+//! A check of the whole database: what no reader of a single row can see.
 //!
-//! Every row is held to its checksum, the structure to SQLite's own check, and what is kept twice is compared: tables with
+//! Every row is compared with its checksum, the structure is checked by SQLite itself, and what is stored twice is compared: tables with
 //! their indexes, `function_search`, `name` and the index of names with `function`, samples with the number of their
 //! functions. The definitions of tables and views are compared with those of a new database.
 //!
@@ -149,7 +149,7 @@ fn check_rows(
     Ok(())
 }
 
-/// Compares what functions are searched by with the functions, from one number on; answers where to go on.
+/// Compares what functions are searched by with the functions, from one number on; returns where to continue.
 fn compare_functions(
     connection: &Connection,
     from: i64,

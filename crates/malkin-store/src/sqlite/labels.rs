@@ -8,7 +8,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, Transaction}
 use super::statements::sql;
 use crate::error::StoreError;
 
-/// Adds labels, function by function. Remembers what the function at hand has, so that many labels of one function cost
+/// Adds labels, function by function. Remembers the labels of the current function, so that many labels of one function cost
 /// no more than as many of several.
 pub(super) struct LabelWriter<'t> {
     transaction: &'t Transaction<'t>,

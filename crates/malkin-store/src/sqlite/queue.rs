@@ -257,7 +257,7 @@ fn release(
     if attempts == 0 { ended(transaction, number, id, now) } else { turns::refresh(transaction, number) }
 }
 
-/// What follows from the end of a job: nobody waits for it, its files are deleted, and jobs that wait for it go on.
+/// What follows from the end of a job: its clients wait no longer, its files are deleted, and jobs that depend on it may run.
 fn ended(transaction: &Transaction<'_>, number: i64, id: JobId, now: Timestamp) -> Result<(), StoreError> {
     transaction.prepare_cached(sql!("job/end"))?.execute(params![number, now.millis()])?;
     turns::ended(transaction, number)?;

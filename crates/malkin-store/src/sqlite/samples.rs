@@ -101,7 +101,7 @@ pub(super) fn page(connection: &Connection, page: Page) -> Result<Vec<SampleEntr
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// All stored samples as the index is held to them.
+/// All stored samples as the index is compared with them.
 pub(super) fn indexed(connection: &Connection) -> Result<Vec<IndexedSample>, StoreError> {
     let mut select = connection.prepare_cached(sql!("sample/indexed"))?;
     let rows = select.query_map([], |row| {

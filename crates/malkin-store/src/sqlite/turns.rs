@@ -30,7 +30,7 @@ pub(super) struct Next {
     lane: i64,
 }
 
-/// What a look at the round found.
+/// State of the round.
 #[derive(Default)]
 pub(super) struct Look {
     pub(super) next: Option<Next>,

@@ -77,7 +77,7 @@ impl Signal {
     }
 }
 
-/// The thread that does it. Dropping it waits for the step at hand and stores what is in memory only.
+/// The thread that does it. Dropping it waits for the current step and stores what is in memory only.
 #[derive(Debug)]
 pub(super) struct Upkeep {
     held: Arc<Held>,

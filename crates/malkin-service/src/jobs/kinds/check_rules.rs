@@ -34,7 +34,7 @@ const MAX_UNTRIED: usize = 1000;
 /// What rules did on the kept files.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct RuleCheck {
-    /// Files that were scanned: first those that were asked for first, then in the order in which they were handed in.
+    /// Files that were scanned: first those that were asked for first, then in the order in which they were submitted.
     pub files: Vec<CheckedFile>,
     /// Files that were not scanned, the first thousand of them.
     pub untried: Vec<UntriedFile>,
