@@ -24,6 +24,7 @@ use crate::allowance::{Allowance, within};
 use crate::clock::micro_time;
 use crate::corpus::Corpus;
 use crate::disassembly::{DisassemblyOptions, disassemble_allowed};
+use crate::ended::{Budget, note_ended};
 use crate::error::ServiceError;
 use crate::fetch::{Fetcher, IntelSettings};
 use crate::matching::MatchArguments;
@@ -224,6 +225,10 @@ impl Triage {
                 examine(file.bytes, &Options { report, now, rules, budget: Some(budget) })
             })
         });
+        // Rules run in memory: their time is all that can end them.
+        if facts.unread.iter().any(|part| part.starts_with("yara: ")) {
+            note_ended(Budget::Time);
+        }
         if let Some(report) = report.as_ref().filter(|report| report.status == Status::Timeout) {
             let (seconds, count) = (report.execution_time.unwrap_or_default(), report.functions.len());
             let part =

@@ -22,6 +22,7 @@ use fields::{Chance, Field, fields, multiply};
 use malkin_disasm::{Limits, disassemble};
 use malkin_loader::{LoadOptions, limits, load_within};
 use malkin_report::Budget;
+use malkin_triage::yara::Rules;
 use malkin_triage::{Options, archive, examine};
 use malkin_wire::mcrit;
 
@@ -30,6 +31,8 @@ const FILES: u64 = 300;
 /// What one file may cost in a long run.
 const MAX_PROCESSOR_TIME: Duration = Duration::from_secs(5);
 const MAX_MEMORY: u64 = 512 << 20;
+/// Time of one scan with multiplied rules.
+const RULES_TIME: Duration = Duration::from_secs(4);
 /// A record of a small file is no larger than this, in bytes of JSON.
 const MAX_RECORD: usize = 16 << 20;
 
@@ -97,6 +100,13 @@ fn run(kind: Kind, bytes: &[u8]) -> Result<u64, String> {
         }
         Kind::Report => {
             let _ = malkin_wire::read_report(bytes);
+        }
+        Kind::Rules => {
+            let text = String::from_utf8_lossy(bytes).into_owned();
+            if !Rules::are_too_heavy(&text) {
+                let rules = Rules::compile([("rules".to_owned(), text)], RULES_TIME);
+                let _ = rules.scan(&[b"MZ\0\0\x01aabcdefgxyzqzq".as_slice(), &[0; 4096]].concat());
+            }
         }
         Kind::Export => {
             if let Ok(mut reader) = mcrit::McritReader::open(std::io::Cursor::new(bytes)) {

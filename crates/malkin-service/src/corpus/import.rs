@@ -8,13 +8,15 @@ use std::sync::mpsc;
 
 use malkin_report::{FamilyId, FunctionLabel, SampleEntry};
 use malkin_store::{Added, NewFunction, NewSample, PackedDisassembly, Page, StoreError};
-use malkin_wire::DisassembledFunction;
 use malkin_wire::columns::Xcfg;
+use malkin_wire::mcrit::zip::ArchiveError;
 use malkin_wire::mcrit::{Config, McritError, McritReader, ReadBuffers};
+use malkin_wire::{DisassembledFunction, ReadErrorKind};
 
 use super::Corpus;
 use super::export::config;
 use super::ingest::is_timestamp;
+use crate::ended::{Budget, note_ended};
 
 /// Author of labels made of function names that came without labels.
 const IMPORTER: &str = "mcrit-import";
@@ -57,6 +59,18 @@ pub enum ImportError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl ImportError {
+    /// Whether a limit of size, depth or number ended the reading.
+    fn is_limit(&self) -> bool {
+        match self {
+            Self::Format(McritError::Limit(_)) => true,
+            Self::Format(McritError::Part { error, .. }) => error.kind() == ReadErrorKind::Limit,
+            Self::Format(McritError::Archive { error, .. }) => *error == ArchiveError::TooLarge,
+            _ => false,
+        }
+    }
 }
 
 fn unusable(sample: &SampleEntry, what: impl std::fmt::Display) -> ImportError {
@@ -137,7 +151,11 @@ impl Corpus {
                     Step::End(end) => {
                         file += 1;
                         let (imported, failure) = (std::mem::take(&mut imported), failure.take());
-                        each(failure.map_or(end, Err).map(|is_taken| is_taken.then_some(imported)));
+                        let outcome = failure.map_or(end, Err).map(|is_taken| is_taken.then_some(imported));
+                        if outcome.as_ref().is_err_and(ImportError::is_limit) {
+                            note_ended(Budget::Memory);
+                        }
+                        each(outcome);
                     }
                     // Some steps may be under way when storing fails; they are passed over.
                     _ if failure.is_some() => {}
@@ -378,7 +396,15 @@ mod tests {
     }
 
     #[test]
-    fn every_file_is_told_whatever_becomes_of_the_one_before() {
+    fn limits_are_known_from_damage() {
+        let archive = |error| ImportError::Format(McritError::Archive { sample: String::new(), error });
+        assert!(ImportError::Format(McritError::Limit("too many")).is_limit());
+        assert!(archive(ArchiveError::TooLarge).is_limit() && !archive(ArchiveError::Damaged).is_limit());
+        assert!(!ImportError::Unusable(String::new()).is_limit());
+    }
+
+    #[test]
+    fn every_file_has_an_outcome_even_if_the_one_before_failed() {
         let stated = String::from_utf8(file(&[4, 5, 6])).unwrap();
         let (before, behind) = stated.rsplit_once("2026-01-02T03-04-05").unwrap();
         let damaged_at_its_end = format!("{before}yesterday{behind}").into_bytes();
@@ -395,11 +421,11 @@ mod tests {
             Ok(file(&[4])),
         ];
         let corpus = corpus();
-        let mut told = Vec::new();
+        let mut outcomes = Vec::new();
         corpus.import_all(files.into_iter().map(|file| move || file.map(Cursor::new)), |outcome| {
-            told.push(outcome);
+            outcomes.push(outcome);
         });
-        let told: Vec<String> = told
+        let outcomes: Vec<String> = outcomes
             .into_iter()
             .map(|outcome| match outcome {
                 Ok(None) => "foreign".to_owned(),
@@ -418,14 +444,14 @@ mod tests {
                 Err(error) => error.to_string(),
             })
             .collect();
-        assert_eq!(told[0], "2 10 2 new, 0 0 known");
-        assert!(told[1].contains("no such disk"), "{}", told[1]);
-        assert_eq!(told[2], "1 5 1 new, 1 5 known");
-        assert!(told[3].contains("yesterday"), "{}", told[3]);
-        assert_eq!(told[4], "foreign");
-        assert!(told[5].contains("ends"), "{}", told[5]);
-        assert_eq!(told[6], "0 0 0 new, 1 5 known", "what came before a damage stays");
-        assert_eq!(told.len(), 7);
+        assert_eq!(outcomes[0], "2 10 2 new, 0 0 known");
+        assert!(outcomes[1].contains("no such disk"), "{}", outcomes[1]);
+        assert_eq!(outcomes[2], "1 5 1 new, 1 5 known");
+        assert!(outcomes[3].contains("yesterday"), "{}", outcomes[3]);
+        assert_eq!(outcomes[4], "foreign");
+        assert!(outcomes[5].contains("ends"), "{}", outcomes[5]);
+        assert_eq!(outcomes[6], "0 0 0 new, 1 5 known", "what came before a damage stays");
+        assert_eq!(outcomes.len(), 7);
         assert_eq!(corpus.counts().unwrap().samples, 5);
     }
 

@@ -16,6 +16,8 @@ pub(crate) enum Kind {
     Report,
     /// Read as an export.
     Export,
+    /// Compiled as YARA rules and run over a small program.
+    Rules,
 }
 
 /// A valid file.
@@ -38,6 +40,9 @@ pub(crate) fn all() -> Vec<Base> {
     add("zip", Kind::Data, zip.clone());
     add("tar", Kind::Data, tar_of(&pe32));
     add("gz", Kind::Data, gz_of(&zip));
+    add("tar.gz", Kind::Data, gz_of(&tar_of(&zip)));
+    add("zip.zip", Kind::Data, zip_of(&zip));
+    add("rules.yar", Kind::Rules, RULES.to_vec());
     add("pdf", Kind::Data, PDF.to_vec());
     add("fat.macho", Kind::Program, fat_of(&macho));
     add("macho", Kind::Program, macho);
@@ -332,3 +337,18 @@ const PDF: &[u8] = b"%PDF-1.4\n1 0 obj\n<< /Type /Catalog /Pages 2 0 R /OpenActi
 2 0 obj\n<< /Type /Pages /Count 1 /Kids [4 0 R] >>\nendobj\n3 0 obj\n<< /S /URI /URI (http://evil.example.com/a) >>\nendobj\n\
 4 0 obj\n<< /Length 12 >>\nstream\nhello world!\nendstream\nendobj\nxref\n0 5\n0000000000 65535 f \n\
 trailer\n<< /Size 5 /Root 1 0 R >>\nstartxref\n300\n%%EOF\n";
+
+/// Jumps, repetitions, alternations, counts, offsets and ranges. No loop of a condition: the time of a scan is its only bound.
+const RULES: &[u8] = br#"rule one {
+  strings:
+    $text = "ExitProcess" nocase xor(1-9)
+    $wide = "kernel32" wide ascii fullword
+    $code = { 55 89 e5 [2-8] ( 5d | 5? | c3 90 ) [0-4] c3 }
+    $word = /a{2,8}(b|cd?){1,4}[e-h]{3}/
+    $long = /x.{0,20}y(z(q|r){2,3}){2}/s
+  condition:
+    (#text > 3 and $wide at 4096) or ($code in (0..100) and @code[2] < 99) or (2 of them and filesize < 64KB) or
+    (uint32(16) == 7 and !word[1] > 2) or #long in (1..50) == 6
+}
+rule two { strings: $a = "MZ" $b = { 00 [1-3] 01 } condition: any of ($a, $b) and one }
+"#;

@@ -30,6 +30,8 @@ pub(crate) enum Form {
     Digits(usize),
     /// LEB128, of which the first byte is here.
     Leb128,
+    /// A part of a text in brackets: how many bytes, with both brackets.
+    Part(usize),
 }
 
 /// A number in a file.
@@ -67,7 +69,11 @@ pub(crate) fn fields(base: &Base) -> Vec<Field> {
             }
             found.retain(|field| field.at + 4 <= bytes.len());
         }
-        Kind::Data | Kind::Report | Kind::Export => digits(bytes, &mut found),
+        Kind::Data => digits(bytes, &mut found),
+        Kind::Report | Kind::Export | Kind::Rules => {
+            digits(bytes, &mut found);
+            parts(bytes, &mut found);
+        }
     }
     found
 }
@@ -98,8 +104,52 @@ fn digits(bytes: &[u8], found: &mut Vec<Field>) {
     }
 }
 
+/// Parts in brackets that are closed, the longest first among those that begin at one place. Brackets within texts count as well: a
+/// multiplied text is as good.
+fn parts(bytes: &[u8], found: &mut Vec<Field>) {
+    let mut open = Vec::new();
+    for (at, byte) in bytes.iter().enumerate() {
+        match byte {
+            b'[' | b'{' | b'(' => open.push(at),
+            b']' | b'}' | b')' => {
+                if let Some(start) = open.pop() {
+                    found.push(Field { at: start, form: Form::Part(at + 1 - start) });
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Largest text that repetition makes, in bytes.
+const MAX_TEXT: usize = 4 << 20;
+
+/// Repeats a part of a text as elements of an array, or nests it. Returns what was done in words.
+fn repeat(bytes: &mut Vec<u8>, at: usize, length: usize, chance: &mut Chance) -> String {
+    let part = bytes[at..at + length].to_vec();
+    let wanted = [2, 100, 10_000, 1_000_000][chance.below(4)];
+    let times = MAX_TEXT.saturating_sub(bytes.len()) / (length + 1);
+    let times = times.clamp(1, wanted);
+    let (how, new) = match chance.below(4) {
+        0 => ("is repeated with commas", vec![part.clone(); times].join(&b',')),
+        1 => ("is repeated", part.repeat(times)),
+        2 => {
+            let inside = vec![part[1..length - 1].to_vec(); times].join(&b',');
+            ("has repeated content", [&part[..1], &inside, &part[length - 1..]].concat())
+        }
+        _ => {
+            ("is nested", [part[..1].repeat(times), part.clone(), part[length - 1..].repeat(times)].concat())
+        }
+    };
+    bytes.splice(at..at + length, new);
+    format!("a part of {length} bytes {how}, {times} times")
+}
+
 /// Multiplies a field. Returns what was done in words.
 pub(crate) fn multiply(bytes: &mut Vec<u8>, field: Field, chance: &mut Chance) -> String {
+    if let Form::Part(length) = field.form {
+        return repeat(bytes, field.at, length, chance);
+    }
     let value = read(bytes, field);
     let other = chance.below(bytes.len());
     let (how, new) = [
@@ -127,6 +177,7 @@ fn read(bytes: &[u8], field: Field) -> u64 {
         Form::Digits(width) => word(width)
             .fold(0_u64, |value, digit| value.saturating_mul(10).saturating_add(u64::from(digit - b'0'))),
         Form::Leb128 => word(1).map(|byte| u64::from(byte & 0x7f)).sum(),
+        Form::Part(width) => width as u64,
     }
 }
 
@@ -141,6 +192,8 @@ fn write(bytes: &mut Vec<u8>, field: Field, value: u64) {
         Form::Digits(width) => {
             bytes.splice(field.at..field.at + width, value.to_string().into_bytes());
         }
+        // `repeat` does these.
+        Form::Part(_) => {}
         Form::Leb128 => {
             let mut rest = value;
             for byte in &mut bytes[field.at..] {

@@ -85,6 +85,8 @@ fn commands(kind: Kind) -> &'static [&'static [&'static str]] {
         Kind::Program | Kind::Data => &[&["triage"], &["disassemble"], &["submit"], &["query"], &["hash"]],
         Kind::Report => &[&["submit"], &["query"], &["hash"]],
         Kind::Export => &[&["import"], &["hash"]],
+        // Only the server compiles rules of others; `triage --rules` takes the operator's.
+        Kind::Rules => &[],
     }
 }
 
@@ -130,6 +132,7 @@ fn uploaded(kind: Kind, bytes: &[u8], server: &Server) -> Vec<String> {
             &[("/samples", json, bytes), ("/query", json, bytes), ("/query/function", json, bytes)]
         }
         Kind::Export => &[("/import", json, bytes)],
+        Kind::Rules => &[("/uniqueblocks/check", "text/plain", bytes)],
     };
     let mut faults = Vec::new();
     for (path, content, body) in routes {

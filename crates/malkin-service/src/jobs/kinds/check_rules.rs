@@ -206,6 +206,7 @@ pub(crate) fn check(
         }
         let (hits, failure) = timed(Stage::Examine, || rules.scan(&bytes));
         if let Some(failure) = failure {
+            note_ended(Budget::Time);
             check.leave_out(file, &format!("the scan failed: {failure}"));
             continue;
         }
