@@ -1,6 +1,6 @@
 //! What is printed: pages of lines and tables. The only text that `output` writes to the terminal, besides JSON.
 //!
-//! Text enters a page line by line or cell by cell, and each is made safe there (`shown`): whatever a name holds, it makes no line
+//! Text enters a page line by line or cell by cell, and each is made safe there (`shown`): no name can make a line
 //! of its own, no escape sequence and no markup. Markup and colours are added by the methods here and never come from text.
 
 use std::fmt::Write as _;
@@ -64,7 +64,7 @@ impl Document {
         self.text.push('\n');
     }
 
-    /// One line, whatever the text holds.
+    /// One line, for any text.
     pub(crate) fn line(&mut self, text: &str) {
         self.push(&self.shown(text));
     }

@@ -1,4 +1,4 @@
-//! Why a command failed, in words for whoever typed it.
+//! Why a command failed, in the user's words.
 
 use std::path::{Path, PathBuf};
 

@@ -56,7 +56,7 @@ impl Walk {
                 Ok(target) if target.is_file() => self.files.push(entry),
                 Ok(target) if target.is_dir() => self.skip(&entry, "a link to a folder"),
                 Ok(target) => self.skip(&entry, name(target)),
-                Err(_) if kind.is_symlink() => self.skip(&entry, "a link that leads nowhere"),
+                Err(_) if kind.is_symlink() => self.skip(&entry, "a broken link"),
                 // Opening it will say why it cannot be read.
                 Err(_) => self.files.push(entry),
             }
@@ -93,11 +93,8 @@ pub(crate) fn open(path: &Path) -> Result<File, Failure> {
 
 fn refused(path: &Path, kind: FileType) -> Failure {
     let kind = name(kind);
-    let advice = if kind == "a FIFO" {
-        "; to read what is written to it, pass it as standard input and name -"
-    } else {
-        ""
-    };
+    let advice =
+        if kind == "a FIFO" { "; to read from it, redirect it to standard input and pass -" } else { "" };
     Failure::refused(path, format!("is {kind}, not a file{advice}"))
 }
 

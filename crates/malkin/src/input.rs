@@ -19,7 +19,7 @@ use crate::recognise;
 
 /// Largest input taken in, in bytes after decompression.
 const MAX_INPUT: u64 = 1 << 30;
-/// A compressed input may reach this size whatever its ratio.
+/// A compressed input may reach this size at any ratio.
 const FREE_INFLATED: u64 = 64 << 20;
 /// Beyond that, the greatest ratio of decompressed to compressed size. SMDA reports compress about 5 to 10 times.
 const MAX_RATIO: u64 = 64;
@@ -29,7 +29,7 @@ const WHOLE_INFLATED: usize = 64 << 20;
 /// Bytes read at a time.
 const PIECE: u64 = 1 << 20;
 /// A file this large is looked at before more of it is read, and again each time it has grown by a factor: a hostile file
-/// costs a multiple of its sound part, whatever its size.
+/// costs a multiple of its sound part, at any size.
 const FIRST_CHECK: u64 = 16 << 20;
 const CHECK_GROWTH: u64 = 4;
 /// Time the rules may take for one file.
@@ -63,7 +63,7 @@ fn read(path: &Path, check: Check<'_>, bytes: &mut Vec<u8>) -> Result<bool, Fail
         return Ok(true);
     }
     if size > MAX_INPUT {
-        return Err(Failure::refused(path, format!("{size} bytes are more than the limit of {MAX_INPUT}")));
+        return Err(Failure::refused(path, format!("{size} bytes exceed the limit of {MAX_INPUT}")));
     }
     gather(path, source, MAX_INPUT, check, bytes)?;
     Ok(false)
@@ -100,7 +100,7 @@ fn gather(
             .read_to_end(bytes)
             .map_err(|source| Failure::Read { path: path.to_owned(), source })?;
         if bytes.len() as u64 > limit {
-            return Err(Failure::refused(path, format!("is larger than {limit} bytes when read")));
+            return Err(Failure::refused(path, format!("exceeds the limit of {limit} bytes")));
         }
         if got == 0 {
             return Ok(());
@@ -139,14 +139,14 @@ pub(crate) struct CodeOptions {
     #[arg(long, value_name = "32|64", value_parser = clap::builder::PossibleValuesParser::new(["32", "64"]))]
     pub(crate) bitness: Option<String>,
 
-    /// Seconds a file may be disassembled; what was found by then is used
+    /// Time limit for disassembling a file, in seconds; the functions found by then are used
     #[arg(long, value_name = "S", default_value_t = DEFAULT_TIME.as_secs(), value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) timeout: u64,
 }
 
 fn parse_address(text: &str) -> Result<u64, String> {
     let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text);
-    u64::from_str_radix(digits, 16).map_err(|error| format!("{text} is no hexadecimal address: {error}"))
+    u64::from_str_radix(digits, 16).map_err(|error| format!("{text} is not a hexadecimal address: {error}"))
 }
 
 impl CodeOptions {

@@ -51,7 +51,7 @@ pub(crate) fn document(document: &Document) -> Result<(), Failure> {
     write(document.as_str())
 }
 
-/// Writes one line to stdout, whatever the text holds.
+/// Writes one line to stdout, for any text.
 pub(crate) fn line(text: &str) -> Result<(), Failure> {
     write(&format!("{}\n", for_terminal(text)))
 }
@@ -87,7 +87,7 @@ fn write(text: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Writes one line to stderr, whatever the text holds.
+/// Writes one line to stderr, for any text.
 pub(crate) fn note(text: &str) {
     note_after("", text);
 }

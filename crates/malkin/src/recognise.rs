@@ -39,7 +39,7 @@ pub(crate) fn no_code(bytes: &[u8], is_packed: bool) -> String {
         "coff" | "bitcode" => "; link it to a program or a shared library",
         "minidump" => "; extract the memory of a module, and pass that with --dump and --base-address",
         "data" => "; a memory dump or raw code needs --dump, --base-address or --bitness",
-        _ => "; `malkin triage` looks at files of every kind",
+        _ => "; `malkin triage` accepts files of every kind",
     };
     format!("is {what}{packed}, not an executable or an SMDA report{advice}")
 }

@@ -75,7 +75,7 @@ impl Remote {
         self.payload(path, request.call())
     }
 
-    /// `GET` of whatever there is, as text.
+    /// `GET` of any path, as text.
     pub(crate) fn get_text(&self, path: &str) -> Result<String, Failure> {
         let mut request = self.agent.get(format!("{}{path}", self.base));
         if let Some(token) = &self.token {

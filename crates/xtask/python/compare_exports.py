@@ -165,7 +165,7 @@ def main():
     for number in kept:
         candidate.wait(candidate.call("DELETE", "/samples/%d" % number))
     said = migrate("malkin migrate, the rest of mcrit")
-    wanted = "%d of %d samples are here already" % (len(content) - len(kept), len(content))
+    wanted = "%d of %d samples are already present" % (len(content) - len(kept), len(content))
     tally.check("malkin migrate asks for the rest alone", None if wanted in said else "%r is not in %r" % (wanted, said[-300:]))
     print("%d passed, %d failed" % (tally.passed, tally.failed))
     raise SystemExit(1 if tally.failed else 0)

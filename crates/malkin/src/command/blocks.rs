@@ -120,7 +120,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     }
     if options.rule && rule.blocks.is_empty() {
         return Err(Failure::Other(
-            "no block is fit for a rule: none occurs in these samples only".to_owned(),
+            "no block is suitable for a rule: none is unique to these samples".to_owned(),
         ));
     }
     let found = proof.map(|(proof, hits)| proof.lines(hits)).unwrap_or_default();
@@ -188,7 +188,7 @@ fn family_number<'a>(wanted: &str, families: impl Iterator<Item = (i64, &'a str)
         }
         by_number = by_number.or((number == Some(id)).then_some(id));
     }
-    by_number.ok_or_else(|| Failure::Other(format!("there is no family {wanted}")))
+    by_number.ok_or_else(|| Failure::Other(format!("no such family: {wanted}")))
 }
 
 fn page(

@@ -81,7 +81,7 @@ fn plan(options: &Options) -> Result<Vec<Task>, Failure> {
         }
     }
     let Some(folder) = &options.output else {
-        return Err(Failure::Other("several inputs need a folder to write to, see --output".to_owned()));
+        return Err(Failure::Other("several inputs need an output folder, see --output".to_owned()));
     };
     let extension = if options.gzip { "smda.gz" } else { "smda" };
     let mut tasks = Vec::new();
@@ -106,10 +106,7 @@ fn disassemble(task: &Task, code: &CodeOptions) -> Result<(), Failure> {
     let report = input::report(&task.input, code)?;
     if report.status == Status::Timeout {
         let input = task.input.display();
-        output::note(&format!(
-            "{input}: stopped by its time limit with {} functions",
-            report.functions.len()
-        ));
+        output::note(&format!("{input}: time limit reached with {} functions", report.functions.len()));
     }
     match &task.output {
         None => output::json_text(&String::from_utf8_lossy(&malkin_wire::write_report(&report))),

@@ -22,7 +22,7 @@ pub(crate) fn section(page: &mut Document, attribution: &Value) {
         if name.is_empty() { "(no family)".to_owned() } else { name }
     };
     page.line(&format!(
-        "attribution: {}, confidence {:.2}; {} functions ({:.0} bytes) are library code and speak for nobody",
+        "attribution: {}, confidence {:.2}; {} functions ({:.0} bytes) are library code and count for no family",
         name(first),
         number(&attribution["confidence"]),
         attribution["library_functions"],
@@ -101,13 +101,13 @@ mod tests {
                    "strongest": [{"fid": 3, "offset": 4096, "num_bytes": 77.0, "name": null, "score": 100.0, "function_id": 8,
                                   "sample_id": 1, "matched_name": "rc4"}]})
         };
-        let told = json!({"confidence": 0.876, "library_functions": 4, "library_bytes": 300.0,
+        let attribution = json!({"confidence": 0.876, "library_functions": 4, "library_bytes": 300.0,
                           "families": [family("emotet", 5), family("", 1)]});
         let page = |attribution: &Value, mut page: Document| {
             section(&mut page, attribution);
             page.as_str().to_owned()
         };
-        let text = page(&told, Document::plain());
+        let text = page(&attribution, Document::plain());
         for part in [
             "attribution: emotet, confidence 0.88",
             "0x1000",
@@ -116,7 +116,7 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part}: {text}");
         }
-        assert!(page(&told, Document::markdown()).contains("| evidence for"));
+        assert!(page(&attribution, Document::markdown()).contains("| evidence for"));
         assert_eq!(page(&json!({"families": []}), Document::plain()), "");
         assert_eq!(page(&Value::Null, Document::plain()), "");
     }

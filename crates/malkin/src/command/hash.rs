@@ -55,7 +55,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     Ok(exit_code(files.len() - failed, failed))
 }
 
-/// Hashes the functions of a `.mcrit` file from their disassembly, whatever hashes the file states.
+/// Hashes the functions of a `.mcrit` file from their disassembly; the hashes in the file are ignored.
 fn exported(file: &Path, hasher: &MinHasher) -> Result<(), Failure> {
     let source = input::open(file)?;
     let refused = |error: &dyn std::fmt::Display| Failure::refused(file, error.to_string());
@@ -77,7 +77,7 @@ fn exported(file: &Path, hasher: &MinHasher) -> Result<(), Failure> {
         functions.sort_by_key(|function| function.offset);
         if dropped > 0 {
             output::note(&format!(
-                "{}: sample {}: {dropped} functions came without disassembly and cannot be hashed",
+                "{}: sample {}: {dropped} functions have no disassembly and cannot be hashed",
                 file.display(),
                 sample.sha256
             ));

@@ -43,7 +43,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
         Place::Local(app) => take_locally(app, &files, &mut report)?,
         Place::Remote(remote) => {
             for file in &files {
-                report.tell(file, take_remotely(remote, file))?;
+                report.show(file, take_remotely(remote, file))?;
             }
         }
     }
@@ -59,7 +59,7 @@ struct Report {
 }
 
 impl Report {
-    fn tell(&mut self, file: &Path, outcome: Result<String, Failure>) -> Result<(), Failure> {
+    fn show(&mut self, file: &Path, outcome: Result<String, Failure>) -> Result<(), Failure> {
         let seconds = self.since.elapsed().as_secs_f64();
         self.since = Instant::now();
         match outcome {
@@ -81,8 +81,8 @@ fn take_locally(app: &App, files: &[PathBuf], report: &mut Report) -> Result<(),
     let mut files = files.iter().zip(is_database).peekable();
     while let Some((file, is_database)) = files.next() {
         match is_database {
-            Err(failure) => report.tell(file, Err(failure))?,
-            Ok(true) => report.tell(file, analyses(app, file))?,
+            Err(failure) => report.show(file, Err(failure))?,
+            Ok(true) => report.show(file, analyses(app, file))?,
             Ok(false) => {
                 let mut exports = vec![file.as_path()];
                 while let Some((file, _)) = files.next_if(|(_, kind)| matches!(kind, Ok(false))) {
@@ -135,7 +135,7 @@ fn corpora(app: &App, paths: &[&Path], report: &mut Report) -> Result<(), Failur
     let sources = paths.iter().map(|path| move || input::open(path).map_err(std::io::Error::other));
     app.corpus.import_all(sources, |imported| {
         if let (Some(path), Ok(())) = (paths_done.next(), &outcome) {
-            outcome = report.tell(path, corpus(path, imported));
+            outcome = report.show(path, corpus(path, imported));
         }
     });
     outcome
@@ -151,7 +151,7 @@ fn corpus(path: &Path, imported: Result<Option<Imported>, ImportError>) -> Resul
     };
     if imported.escaper_mismatch {
         output::note(&format!(
-            "{}: another escaper made its hashes; they are kept as they are",
+            "{}: its hashes were made with another escaper; they are kept unchanged",
             path.display()
         ));
     }

@@ -1,7 +1,7 @@
 //! `malkin migrate`: takes over the corpus of a running MCRIT server, batch by batch over its REST API.
 //!
 //! What was taken is known by the SHA-256 of the samples, so a migration that was interrupted is simply started again: it asks
-//! for what is missing. Numbers are given anew, in the order of the old ones.
+//! for what is missing. New ids are assigned in the order of the old ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
@@ -64,7 +64,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
         listed.iter().filter(|sample| !known.contains(&sample.sha256)).cloned().collect();
     if missing.len() < listed.len() {
         output::note(&format!(
-            "{} of {} samples are here already",
+            "{} of {} samples are already present",
             listed.len() - missing.len(),
             listed.len()
         ));
@@ -83,7 +83,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
             Err(failure) => {
                 output::error(&failure);
                 output::note(&format!(
-                    "stopped after {}; the same command goes on with what is missing",
+                    "stopped after {}; rerun the same command to resume",
                     amount(samples, functions)
                 ));
                 return Ok(if samples == 0 { ExitCode::FAILURE } else { ExitCode::from(PARTLY_DONE) });
@@ -111,10 +111,10 @@ fn list(server: &Remote) -> Result<Vec<Listed>, Failure> {
     let mut listed: BTreeMap<i64, Listed> = BTreeMap::new();
     loop {
         let page = server.get(&format!("/samples?start={}&limit={PAGE_SAMPLES}", listed.len()))?;
-        let page = page.as_object().ok_or_else(|| odd("the list of samples is no object"))?;
+        let page = page.as_object().ok_or_else(|| odd("the list of samples is not an object"))?;
         let before = listed.len();
         for (id, sample) in page {
-            let id: i64 = id.parse().map_err(|_| odd("the number of a sample is no number"))?;
+            let id: i64 = id.parse().map_err(|_| odd("the id of a sample is not a number"))?;
             let sha256 = sample["sha256"].as_str().ok_or_else(|| odd("a sample has no sha256"))?.to_owned();
             let functions = sample["statistics"]["num_functions"].as_u64().unwrap_or_default();
             listed.insert(id, Listed { id, sha256, functions });
@@ -129,7 +129,7 @@ fn list(server: &Remote) -> Result<Vec<Listed>, Failure> {
 }
 
 fn odd(what: &str) -> Failure {
-    Failure::Remote(format!("the answer is not MCRIT's: {what}"))
+    Failure::Remote(format!("unexpected answer from the MCRIT server: {what}"))
 }
 
 /// SHA-256 texts of the samples here.

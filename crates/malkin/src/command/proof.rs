@@ -80,7 +80,7 @@ impl Proof {
         }
         let (mut others, mut num_others) = (Vec::new(), 0);
         for file in check.files {
-            // What the whole rule does not match has none of its blocks, whatever else matches.
+            // What the whole rule does not match has none of its blocks, even if other rules match.
             let is_hit = file.rules.iter().any(|rule| rule == WHOLE);
             let blocks = if is_hit { file.rules.len() as u64 - 1 } else { 0 };
             if let Some(known) = file.sample.and_then(|sample| wanted.get_mut(&sample)) {
@@ -212,7 +212,7 @@ impl Proof {
     }
 }
 
-/// The rule with one block required, and a rule for each of its blocks: about twice the text, whatever their number.
+/// The rule with one block required, and a rule for each of its blocks: about twice the text for any number of blocks.
 fn to_rules(rule: &YaraRule, blocks: &UniqueBlocks) -> String {
     let mut text = rule.requiring(1, WHOLE).text;
     let sequences =
@@ -248,7 +248,7 @@ mod tests {
             .map(|sample| UntriedFile {
                 sha256: "e".to_owned(),
                 sample: sample.map(SampleId::new),
-                cause: "time was up".to_owned(),
+                cause: "the time limit was reached".to_owned(),
             })
             .collect();
         let num_untried = untried.len() as u64;
@@ -290,8 +290,8 @@ mod tests {
         );
         let part = proof(vec![file("a", Some(1), 5), file("c", Some(3), 4)], &[Some(2), None, Some(9)]);
         let text = part.lines(4).join("\n");
-        assert!(text.contains("hits 2 of 2 samples; NOT CHECKED: 2 (time was up)"), "{text}");
-        assert!(text.contains("2 other files were not tested: time was up"), "{text}");
+        assert!(text.contains("hits 2 of 2 samples; NOT CHECKED: 2 (the time limit was reached)"), "{text}");
+        assert!(text.contains("2 other files were not tested: the time limit was reached"), "{text}");
         assert!(
             text.contains("best: 4 blocks, which every sample that was tried has and no other file that"),
             "{text}"
@@ -300,7 +300,7 @@ mod tests {
         assert_eq!((&json["complete"], &json["untried_files"]), (&false.into(), &2.into()));
         assert_eq!(
             (&json["samples"][1]["kept"], &json["samples"][1]["untried"]),
-            (&true.into(), &"time was up".into())
+            (&true.into(), &"the time limit was reached".into())
         );
     }
 }

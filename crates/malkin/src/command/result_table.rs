@@ -31,7 +31,7 @@ struct Line {
     missed: Option<u64>,
 }
 
-/// Prints a result; `attribution` is what it says of families, as the API tells it.
+/// Prints a result; `attribution` is what it says of families, as the API returns it.
 pub(crate) fn print(result: &[u8], attribution: &Value, format: Format, top: usize) -> Result<(), Failure> {
     if matches!(format, Format::Json | Format::Jsonl) {
         return output::json_text(&String::from_utf8_lossy(result));
@@ -98,7 +98,7 @@ fn banding(report: &Value) -> Option<String> {
 fn partial(cut: &Value) -> Option<String> {
     let ceiling = cut["ceiling"].as_str()?;
     Some(format!(
-        "PARTIAL: {ceiling} was used up after {} of {} distinct signatures; what the others match is not known",
+        "PARTIAL: {ceiling} was reached after {} of {} distinct signatures; the others were not compared",
         cut["done"], cut["total"]
     ))
 }

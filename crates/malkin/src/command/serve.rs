@@ -97,7 +97,7 @@ pub(crate) fn run(options: Options) -> Result<ExitCode, Failure> {
 fn default_address(port: Option<&str>) -> Result<SocketAddr, Failure> {
     let port = match port.filter(|port| !port.is_empty()) {
         None => 8000,
-        Some(port) => port.parse().map_err(|_| Failure::Other(format!("PORT is no port: {port:?}")))?,
+        Some(port) => port.parse().map_err(|_| Failure::Other(format!("PORT is not a port: {port:?}")))?,
     };
     Ok(SocketAddr::from(([127, 0, 0, 1], port)))
 }
@@ -108,17 +108,17 @@ fn warn_of_access(options: &Options, app: &App, address: SocketAddr) {
     let is_local = address.ip().is_loopback();
     if !has_token && !app.tokens.are_required() && !is_local {
         output::note(&format!(
-            "warning: {address} is reachable from other machines, and without --token or `malkin token add` everybody may do everything"
+            "warning: {address} is reachable from other machines, and without --token or `malkin token add` it gives every client full access"
         ));
     }
     if !has_token && app.tokens.are_required() && app.tokens.all().is_empty() {
         output::note(
-            "warning: all tokens are revoked, so every request is refused; make one with `malkin token add`, or open the server to everybody with `malkin token disable`",
+            "warning: all tokens are revoked, so every request is refused; create one with `malkin token add`, or open the server to every client with `malkin token disable`",
         );
     }
     if !is_local && options.host_name.is_empty() {
         output::note(
-            "requests are answered under IP addresses and localhost only; allow host names with --host-name",
+            "only requests to IP addresses and localhost are answered; allow host names with --host-name",
         );
     }
 }
@@ -126,7 +126,7 @@ fn warn_of_access(options: &Options, app: &App, address: SocketAddr) {
 async fn serve(options: Options) -> Result<ExitCode, Failure> {
     // hyper cannot write the date of an answer then, and panics.
     if std::time::SystemTime::now() < std::time::UNIX_EPOCH {
-        return Err(Failure::Other("the clock of this machine is before 1970; set it first".to_owned()));
+        return Err(Failure::Other("the system clock is before 1970; set it first".to_owned()));
     }
     let listen = options.listen.map_or_else(|| default_address(std::env::var("PORT").ok().as_deref()), Ok)?;
     let listener = tokio::net::TcpListener::bind(listen)
@@ -172,7 +172,7 @@ async fn serve(options: Options) -> Result<ExitCode, Failure> {
         rate_limit: options.rate_limit,
         connections_per_address: options.connections_per_address,
         host_names: options.host_name,
-        // The variable in which the original triage service finds its records: whoever sets it puts us in its place.
+        // The variable in which the original triage service finds its records: setting it makes Malkin its replacement.
         stands_in_for_triage: std::env::var_os("DB_PATH").is_some_and(|path| !path.is_empty()),
     };
     let counts = app.corpus.counts()?;

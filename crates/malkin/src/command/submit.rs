@@ -82,7 +82,7 @@ struct Turn {
 impl Turn {
     /// Waits until all files before this one are stored or have failed.
     fn wait_for(&self, number: usize) {
-        // The number is sound whatever happened to a thread that held the lock.
+        // The number is valid even if a thread panicked while it held the lock.
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         while *next < number {
             next = self.changed.wait(next).unwrap_or_else(PoisonError::into_inner);
@@ -204,7 +204,7 @@ fn store(app: &App, file: &Path, ingested: &Ingested) -> Result<(bool, usize), F
     if unhashed > 0 {
         let file = file.display();
         output::note(&format!(
-            "{file}: stored without signature, because they cannot be hashed: {}",
+            "{file}: stored without signature because hashing failed: {}",
             counted(unhashed as u64, "function")
         ));
     }

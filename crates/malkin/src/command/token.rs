@@ -112,10 +112,10 @@ fn list(format: Format, place: &place::Options) -> Result<ExitCode, Failure> {
     let tokens: Value = match place.open()? {
         Place::Local(app) => {
             were_used = app.tokens.are_required();
-            let told = app.tokens.all().into_iter().map(|token| {
+            let tokens = app.tokens.all().into_iter().map(|token| {
                 json!({"name": token.name, "role": token.role.as_str(), "created_at": second_time(token.created_at)})
             });
-            told.collect()
+            tokens.collect()
         }
         Place::Remote(remote) => remote.get("/tokens")?,
     };
@@ -130,9 +130,9 @@ fn list(format: Format, place: &place::Options) -> Result<ExitCode, Failure> {
     }
     if rows.is_empty() {
         output::note(if were_used {
-            "all tokens are revoked: a server without --token refuses every request until `malkin token add` makes one or `malkin token disable` opens it to everybody"
+            "all tokens are revoked: a server without --token refuses every request until `malkin token add` creates one or `malkin token disable` opens the server to every client"
         } else {
-            "there are no tokens: whoever reaches a server without --token may do everything"
+            "there are no tokens: without --token the server gives every client full access"
         });
         return Ok(ExitCode::SUCCESS);
     }
@@ -154,11 +154,11 @@ fn revoke(name: &str, place: &place::Options) -> Result<ExitCode, Failure> {
     match place.open()? {
         Place::Local(app) => {
             if app.tokens.revoke(name, false)? == Revoked::Unknown {
-                return Err(Failure::Other(format!("there is no token named {name:?}")));
+                return Err(Failure::Other(format!("no such token: {name:?}")));
             }
             if app.tokens.all().is_empty() {
                 output::note(
-                    "no tokens are left: a server without --token refuses every request until `malkin token add` makes one or `malkin token disable` opens it to everybody",
+                    "no tokens are left: a server without --token refuses every request until `malkin token add` creates one or `malkin token disable` opens the server to every client",
                 );
             }
         }
@@ -174,7 +174,7 @@ fn disable(data: &Path) -> Result<ExitCode, Failure> {
     let (app, _store) = place::open_local(data, "a malkin command")?;
     let count = app.tokens.forget_all()?;
     output::note(&format!(
-        "{count} tokens deleted: whoever reaches a server without --token may do everything"
+        "{count} tokens deleted: without --token the server gives every client full access"
     ));
     Ok(ExitCode::SUCCESS)
 }

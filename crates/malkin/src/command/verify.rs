@@ -133,10 +133,10 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
                 table.row(vec![what.to_owned(), finding]);
             }
             for finding in &report.findings {
-                table.row(vec!["mended at start".to_owned(), finding.clone()]);
+                table.row(vec!["repaired at start".to_owned(), finding.clone()]);
             }
             if repaired {
-                table.row(vec!["repaired".to_owned(), "the index was built anew".to_owned()]);
+                table.row(vec!["repaired".to_owned(), "index rebuilt".to_owned()]);
             }
             let mut page = Document::new(options.format);
             page.table(&table);

@@ -142,7 +142,7 @@ fn the_command_manages_tokens_of_a_directory_and_of_a_server() {
     assert!(run(&["revoke", "r@lab", "--server", &base, "--token", boss]).0);
     assert_eq!(send(&server, reader.trim(), "GET", "/status", b"").status, 401);
     let (busy, _, why) = run(&["list", "--data", &data]);
-    assert!(!busy && why.contains(&base), "who holds the directory is told: {why}");
+    assert!(!busy && why.contains(&base), "the error names the process that holds the directory: {why}");
     drop(server);
     let (_, list, _) = run(&["list", "--format", "jsonl", "--data", &data]);
     assert_eq!(list.lines().count(), 1, "{list}");

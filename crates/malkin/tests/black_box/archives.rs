@@ -92,7 +92,7 @@ fn gzip(data: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// A tar of one entry; its size is told as stated.
+/// A tar of one entry; its header states this size.
 fn tar(name: &[u8], kind: u8, link: &[u8], size: &str, data: &[u8]) -> Vec<u8> {
     let mut head = vec![0; 512];
     let mut put = |at: usize, text: &[u8]| head[at..at + text.len()].copy_from_slice(text);

@@ -180,8 +180,8 @@ fn progress_is_told_as_events_until_the_job_has_ended() {
     let last = text.trim_end().rsplit("\n\n").next().unwrap();
     let (kind, data) = last.split_once("\ndata: ").unwrap();
     assert_eq!(kind, "event: end");
-    let told: Value = serde_json::from_str(data).unwrap();
-    assert_eq!((&told["state"], told["result"].is_string()), (&json!("finished"), true), "{text}");
+    let job: Value = serde_json::from_str(data).unwrap();
+    assert_eq!((&job["state"], job["result"].is_string()), (&json!("finished"), true), "{text}");
     assert_eq!(server.get("/jobs/0123456789abcdef01234567/events").status, 404);
     assert_eq!(server.get("/jobs/x/events").status, 400);
 }
@@ -192,10 +192,10 @@ fn metrics_tell_what_the_work_is_spent_on() {
     let server = start(folder.path());
     result(&server, "/matches/sample/0");
     result(&server, "/uniqueblocks/samples/0");
-    let told = server.get("/metrics").text;
+    let metrics = server.get("/metrics").text;
     let figure = |name: &str| {
-        let line = told.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        line.unwrap_or_else(|| panic!("{name} is not in\n{told}")).parse::<f64>().unwrap()
+        let line = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("{name} is not in\n{metrics}")).parse::<f64>().unwrap()
     };
     // Three reports are read and hashed; their own jobs count, and the two jobs above are compared and written.
     assert!((figure("malkin_stage_total{stage=\"hash\"}") - 3.0).abs() < 0.1);

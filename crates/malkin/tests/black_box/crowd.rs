@@ -1,4 +1,4 @@
-//! Many clients at once that break off, dawdle or want more room than there is: all are answered, and nothing stays behind.
+//! Many clients at once that break off, dawdle or want more room than there is: all are answered, and nothing is left over.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -63,7 +63,7 @@ fn request(address: &str, manner: Manner, seed: usize) -> Option<String> {
 }
 
 #[test]
-fn a_crowd_that_breaks_off_leaves_nothing_behind() {
+fn a_crowd_that_breaks_off_leaves_nothing_over() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &["--max-body", &MAX_BODY.to_string()]);
     server.get("/status");
@@ -82,10 +82,10 @@ fn a_crowd_that_breaks_off_leaves_nothing_behind() {
         .collect();
     for client in clients {
         for line in client.join().unwrap() {
-            // A body of letters is no report; one that is too large is told so, or its connection ends while it still sends.
-            let told = ["HTTP/1.1 400", "HTTP/1.1 413", "HTTP/1.1 429", ""];
+            // A body of letters is no report; one that is too large is refused, or its connection ends while it still sends.
+            let statuses = ["HTTP/1.1 400", "HTTP/1.1 413", "HTTP/1.1 429", ""];
             assert!(
-                told.iter().any(|start| line.starts_with(start) && start.is_empty() == line.is_empty()),
+                statuses.iter().any(|start| line.starts_with(start) && start.is_empty() == line.is_empty()),
                 "{line}"
             );
         }

@@ -228,7 +228,7 @@ fn a_directory_that_cannot_be_written_is_read() {
         }
     };
     allow(0o444);
-    // The administrator may write whatever the modes say.
+    // The administrator may write regardless of the modes.
     let is_limited = fs::File::create(data.join("probe")).is_err();
     if is_limited {
         assert_eq!(read_all(&data, &output), expected);

@@ -1,4 +1,4 @@
-//! The process is killed at any moment: whatever was acknowledged is there afterwards, whole.
+//! The process is killed at any moment: everything acknowledged is there afterwards, whole.
 
 use std::time::{Duration, Instant};
 
@@ -59,8 +59,8 @@ fn acknowledged_samples_survive_kills() {
         assert!(ended["result"].is_string() || ended["attempts_left"] == 0, "{ended}");
     }
     drop(server);
-    let (status, told) = verify(folder.path());
-    assert_eq!(status, Some(0), "{told}");
+    let (status, report) = verify(folder.path());
+    assert_eq!(status, Some(0), "{report}");
 }
 
 fn assert_whole(server: &Server, sample: &Value, functions: u64) {

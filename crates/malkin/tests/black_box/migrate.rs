@@ -47,7 +47,7 @@ fn what_is_missing_is_taken_over_and_counted() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let notes = String::from_utf8(output.stderr).unwrap();
     assert!(
-        notes.contains("12 of 13 samples are here already") && notes.contains("1 sample with 7 functions"),
+        notes.contains("12 of 13 samples are already present") && notes.contains("1 sample with 7 functions"),
         "{notes}"
     );
     assert_eq!(verify(&data).0, Some(0));
@@ -106,7 +106,7 @@ fn a_server_that_is_none_is_told_apart() {
         assert_eq!(output.status.code(), Some(1), "{answer}: {output:?}");
         assert!(String::from_utf8(output.stderr).unwrap().contains("error"), "{answer}");
     }
-    // A list with one sample whose export is something else: the sample fails, the rest of the answer is told.
+    // A list with one sample whose export is something else: the sample fails, the rest of the answer is used.
     let listed = r#"{"status": "successful", "data": {"1": {"sha256": "00", "statistics": {"num_functions": 3}}, "status": {}}}"#;
     let output = migrate(&nonsense(listed), &folder.path().join("data"));
     assert_eq!(output.status.code(), Some(1), "{output:?}");
@@ -121,5 +121,5 @@ fn a_server_that_is_gone_is_told_once() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(!output.status.success());
     assert_eq!(said.matches("error: ").count(), 1, "{said}");
-    assert!(said.contains("stopped after 0 samples") && said.contains("the same command goes on"), "{said}");
+    assert!(said.contains("stopped after 0 samples") && said.contains("rerun the same command"), "{said}");
 }

@@ -48,14 +48,14 @@ fn rules_are_proven_on_kept_executables() {
     let (done, json, why) =
         run(folder, &["blocks", "--family", "evil", "--check", "--format", "json", "--data", "d"]);
     assert!(done, "{why}");
-    let told: Value = serde_json::from_str(&json).unwrap();
-    let proof = &told["proof"];
+    let answer: Value = serde_json::from_str(&json).unwrap();
+    let proof = &answer["proof"];
     let best = proof["best"].as_u64().unwrap();
     assert!(best >= 3, "both builds have most blocks in common: {proof}");
     assert_eq!(proof["hits_required"], best);
     assert!(proof["samples"].as_array().unwrap().iter().all(|sample| sample["hit"] == true), "{proof}");
     assert_eq!((&proof["other_files"], proof["others"].as_array().unwrap().len()), (&1.into(), 0));
-    assert!(told["rule"].as_str().unwrap().contains(&format!("        {best} of them")));
+    assert!(answer["rule"].as_str().unwrap().contains(&format!("        {best} of them")));
 
     // A rule that asks for more than a sample has says which one it misses; a sample without its file is not called a hit.
     let (_, text, _) = run(folder, &["blocks", "--family", "evil", "--check", "--hits", "99", "--data", "d"]);
@@ -84,10 +84,10 @@ fn rules_are_proven_on_kept_executables() {
     let job = server.send("POST", "/uniqueblocks/check?samples=2,1", &text, rules).body["data"].take();
     let job = job.as_str().unwrap();
     server.await_job(job);
-    let told = server.get(&format!("/jobs/{job}/result")).body["data"].take();
+    let answer = server.get(&format!("/jobs/{job}/result")).body["data"].take();
     let order: Vec<i64> =
-        told["files"].as_array().unwrap().iter().map(|file| file["sample_id"].as_i64().unwrap()).collect();
-    assert_eq!((order, &told["num_untried"]), (vec![2, 1, 0], &0.into()), "{told}");
+        answer["files"].as_array().unwrap().iter().map(|file| file["sample_id"].as_i64().unwrap()).collect();
+    assert_eq!((order, &answer["num_untried"]), (vec![2, 1, 0], &0.into()), "{answer}");
 }
 
 #[test]
@@ -120,9 +120,9 @@ fn families_are_named_with_their_evidence() {
     let server = Server::start(&folder.join("d"), &[]);
     let job = server.get("/matches/sample/0").body["data"].as_str().unwrap().to_owned();
     server.await_job(&job);
-    let told = server.get(&format!("/jobs/{job}/attribution")).body["data"].take();
-    assert_eq!(told["families"][0]["family"], "fine", "{told}");
-    assert!(told["confidence"].as_f64().unwrap() < 0.2, "start-up code is little evidence: {told}");
+    let answer = server.get(&format!("/jobs/{job}/attribution")).body["data"].take();
+    assert_eq!(answer["families"][0]["family"], "fine", "{answer}");
+    assert!(answer["confidence"].as_f64().unwrap() < 0.2, "start-up code is little evidence: {answer}");
     assert!(server.get("/jobs/0123456789abcdef01234567/attribution").body["data"].is_null());
     let (_, text, _) = run(folder, &["query", "b", "--server", server.base()]);
     assert!(text.contains("attribution: evil"), "{text}");

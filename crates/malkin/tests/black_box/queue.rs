@@ -45,8 +45,8 @@ fn files_of_queries_are_nobody_elses_and_do_not_stay() {
     assert!(server.await_job(&id(&failed))["last_error"].is_string());
     let rules = post(&server, "/uniqueblocks/check", b"rule all { condition: true }");
     let checked = server.await_job(&id(&rules));
-    let told = server.get(&format!("/results/{}", checked["result"].as_str().unwrap())).body["data"].take();
-    assert_eq!(told["files"], json!([]), "files of queries are not looked at");
+    let result = server.get(&format!("/results/{}", checked["result"].as_str().unwrap())).body["data"].take();
+    assert_eq!(result["files"], json!([]), "files of queries are not looked at");
     assert_eq!(figure(&server, "malkin_files"), 0);
     assert_eq!(server.get("/samples/-1").status, 200, "the sample of the query is there as long as its job");
     server.send("DELETE", &format!("/jobs/{}", id(&query)), &[], b"");

@@ -119,8 +119,14 @@ impl Server {
 
     /// The most memory the server has held, in KiB, where the system reports it.
     pub(crate) fn peak_memory(&self) -> Option<u64> {
-        let told = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
-        told.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.trim().trim_end_matches(" kB").parse().ok()
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))?
+            .trim()
+            .trim_end_matches(" kB")
+            .parse()
+            .ok()
     }
 
     /// Processor time and the most memory of the server so far, see [`crate::multiplied::cost`].

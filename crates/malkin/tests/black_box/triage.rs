@@ -227,6 +227,6 @@ fn code_is_left_alone_when_asked() {
     let path = folder.path().join("a");
     let data = folder.path().join("none");
     let arguments = ["triage", path.to_str().unwrap(), "--data", data.to_str().unwrap(), "--format", "json"];
-    let told = malkin(&[&arguments[..], &["--no-similarity"]].concat());
-    assert!(text(&told.stdout).contains("skipped, as asked"), "{}", text(&told.stderr));
+    let output = malkin(&[&arguments[..], &["--no-similarity"]].concat());
+    assert!(text(&output.stdout).contains("skipped, as asked"), "{}", text(&output.stderr));
 }

@@ -87,7 +87,7 @@ fn signatures_of_an_old_escaper_are_repaired() {
     assert_eq!(server.get("/status").body["data"]["status"]["num_samples_with_stale_minhashes"], 0);
     assert_eq!(run(&server, "POST", "/repair_minhashes")["num_samples_stale"], 0);
 
-    // The index was told: a new sample with the same code matches by signature.
+    // The index has the change: a new sample with the same code matches by signature.
     server.post_json("/samples", &report("b.exe", "beta", 7, 12));
     let id = server.get("/matches/sample/1?pichash_size=1000").body["data"].as_str().unwrap().to_owned();
     server.await_job(&id);

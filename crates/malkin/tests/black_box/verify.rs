@@ -18,8 +18,8 @@ fn malkin(data: &Path, arguments: &[&str]) -> Output {
 /// Checks a data directory and answers exit status and findings.
 pub(crate) fn verify(data: &Path) -> (Option<i32>, Value) {
     let output = malkin(data, &["verify", "--format", "json"]);
-    let told = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
-    (output.status.code(), told)
+    let report = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+    (output.status.code(), report)
 }
 
 fn segments(data: &Path) -> Vec<PathBuf> {
@@ -36,10 +36,10 @@ fn a_sound_directory_is_said_to_be_sound_and_a_damaged_segment_is_replaced() {
     let submitted = malkin(&data, &["submit", path.to_str().unwrap()]);
     assert_eq!(submitted.status.code(), Some(0), "{submitted:?}");
 
-    let (status, told) = verify(&data);
-    assert_eq!(status, Some(0), "{told}");
-    assert_eq!((&told["index"]["functions"], &told["index"]["equal"]), (&1500.into(), &true.into()));
-    assert_eq!(told["index"]["findings"].as_array().map(Vec::len), Some(0));
+    let (status, report) = verify(&data);
+    assert_eq!(status, Some(0), "{report}");
+    assert_eq!((&report["index"]["functions"], &report["index"]["equal"]), (&1500.into(), &true.into()));
+    assert_eq!(report["index"]["findings"].as_array().map(Vec::len), Some(0));
     let table = malkin(&data, &["verify"]);
     let table = String::from_utf8(table.stdout).unwrap();
     assert!(table.contains("index equal to a rebuilt one") && table.contains("sound"), "{table}");
@@ -49,13 +49,13 @@ fn a_sound_directory_is_said_to_be_sound_and_a_damaged_segment_is_replaced() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     std::fs::write(&segment, bytes).unwrap();
-    let (status, told) = verify(&data);
-    assert_eq!(status, Some(0), "mended at the start: {told}");
-    let finding = told["index"]["findings"][0].as_str().unwrap();
+    let (status, report) = verify(&data);
+    assert_eq!(status, Some(0), "mended at the start: {report}");
+    let finding = report["index"]["findings"][0].as_str().unwrap();
     assert!(finding.contains(".segment") && finding.contains("checksum"), "{finding}");
-    assert_eq!(told["index"]["equal"], true);
-    let (_, told) = verify(&data);
-    assert_eq!(told["index"]["findings"].as_array().map(Vec::len), Some(0), "{told}");
+    assert_eq!(report["index"]["equal"], true);
+    let (_, report) = verify(&data);
+    assert_eq!(report["index"]["findings"].as_array().map(Vec::len), Some(0), "{report}");
 }
 
 #[test]

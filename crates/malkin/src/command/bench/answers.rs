@@ -22,7 +22,7 @@ const LOOK_UPS: usize = 20_000;
 const SINGLE_FUNCTIONS: usize = 200;
 /// Parts of its time after which a comparison is cancelled.
 const CANCELLED: u32 = 20;
-/// Repetitions of each measured match; the best and all are told.
+/// Repetitions of each measured match; the output has the best and all.
 const REPETITIONS: usize = 3;
 /// Signatures compared with everything, for the speed of comparing.
 const EXACT_SIGNATURES: usize = 64;

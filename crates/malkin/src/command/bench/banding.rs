@@ -145,14 +145,14 @@ fn print(classes: &[Class], options: &Options) -> Result<(), Failure> {
     table.row(row("all".to_owned(), &all));
     match options.format {
         Format::Json | Format::Jsonl => {
-            let told = classes.iter().enumerate().filter(|(_, class)| class.pairs > 0).map(|(at, class)| {
+            let rows = classes.iter().enumerate().filter(|(_, class)| class.pairs > 0).map(|(at, class)| {
                 serde_json::json!({"from": at as f64 * CLASS, "pairs": class.pairs, "found": class.found})
             });
-            let told = serde_json::json!({
-                "threshold": options.threshold, "band_matches_required": REQUIRED, "classes": told.collect::<Vec<_>>(),
+            let result = serde_json::json!({
+                "threshold": options.threshold, "band_matches_required": REQUIRED, "classes": rows.collect::<Vec<_>>(),
                 "pairs": all.pairs, "found": all.found,
             });
-            output::json(&told)
+            output::json(&result)
         }
         Format::Table | Format::Markdown => {
             let mut page = Document::new(options.format);

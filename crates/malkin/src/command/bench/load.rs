@@ -72,7 +72,7 @@ fn remote(options: &Options) -> Result<Remote, Failure> {
     Remote::new(&options.server, options.token.clone())
 }
 
-/// Resident memory of the server, as it tells.
+/// Resident memory of the server, as it reports.
 fn resident(remote: &Remote) -> Result<Option<u64>, Failure> {
     let text = remote.get_text("/metrics")?;
     let line = text.lines().find_map(|line| line.strip_prefix("process_resident_memory_bytes "));
