@@ -6,6 +6,7 @@ pub(crate) mod delphi_kb;
 pub(crate) mod demangle;
 pub(crate) mod go;
 pub(crate) mod language;
+mod msvc;
 pub(crate) mod ordinal;
 pub(crate) mod rust;
 pub(crate) mod spelling;

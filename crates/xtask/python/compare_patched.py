@@ -1,11 +1,15 @@
 """Damages executables (patch_fields.py) and compares what SMDA and malkin report on each, field by field.
 
-    python compare_patched.py --malkin BINARY --patched N [--seed S] [--seconds S] [--keep FOLDER] [--worst N] FILE...
+    python compare_patched.py --malkin BINARY --patched N [--seed S] [--seconds S] [--processes N] [--keep FOLDER] [--worst N] FILE...
 
 N damaged files are made of the given ones in turn, the same ones for the same seed. A file that both refuse counts as equal. One line for each
-file that differs, with what was changed in it; the last line counts files: `N passed, M failed`. With --keep the damaged files stay.
+file that differs, with what was changed in it; the last line counts files: `N passed, M failed`. SMDA needs half an hour of processor time for
+700 files: --processes shares them out, and with --keep the damaged files and SMDA's reports stay, so that the next run reads the reports of
+files that are still the same.
 """
 import argparse
+import concurrent.futures
+import hashlib
 import json
 import os
 import random
@@ -39,15 +43,39 @@ for path in sys.stdin.read().splitlines():
 
 
 def smda(paths, seconds):
-    """Reports of SMDA beside the files; answers what it said of each, `crashed` where it did not survive."""
-    said, left = {}, list(paths)
+    """Reports of SMDA beside the files; yields each path with what SMDA said of it, `crashed` where it did not survive."""
+    left = list(paths)
     while left:
-        child = subprocess.run([sys.executable, "-c", SMDA, str(seconds)], input="\n".join(left), capture_output=True, text=True)
-        said.update(json.loads(line) for line in child.stdout.splitlines() if line.startswith("["))
-        left = [path for path in left if path not in said]
+        child = subprocess.Popen([sys.executable, "-c", SMDA, str(seconds)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        child.stdin.write("\n".join(left))
+        child.stdin.close()
+        for line in child.stdout:
+            if line.startswith("["):
+                path, words = json.loads(line)
+                left.remove(path)
+                yield path, words
+        child.wait()
         if left:
-            said[left[0]] = "crashed"
-            left = left[1:]
+            yield left.pop(0), "crashed"
+
+
+def smda_shared(paths, seconds, processes, scratch):
+    """What SMDA said of each file, from several processes. Files that a run before this one has finished are not given to it again."""
+    log = os.path.join(scratch, "smda.jsonl")
+    digests = {path: hashlib.sha256(compare_smda.read(path)).hexdigest() for path in paths}
+    said = {}
+    if os.path.exists(log):
+        with open(log) as fin:
+            said = {path: words for path, digest, words in map(json.loads, fin) if digests.get(path) == digest}
+    left = [path for path in paths if path not in said]
+    with open(log, "a") as fout, concurrent.futures.ThreadPoolExecutor(processes) as pool:
+        def work(share):
+            for path, words in smda(share, seconds):
+                said[path] = words
+                # One write for each line: threads do not mix them.
+                fout.write(json.dumps([path, digests[path], words]) + "\n")
+                fout.flush()
+        list(pool.map(work, [left[start::processes] for start in range(processes)]))
     return said
 
 
@@ -69,6 +97,7 @@ def main():
     parser.add_argument("--patched", type=int, required=True)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--worst", type=int, default=4)
     parser.add_argument("--keep")
     parser.add_argument("files", nargs="+")
@@ -95,7 +124,7 @@ def main():
         ours = os.path.join(scratch, "ours")
         os.makedirs(ours, exist_ok=True)
         our_words = malkin(arguments.malkin, list(changes), arguments.seconds, ours)
-        their_words = smda(changes, arguments.seconds)
+        their_words = smda_shared(list(changes), arguments.seconds, arguments.processes, scratch)
         for path, words in changes.items():
             if their_words[path] == "crashed":
                 crashed += 1

@@ -8,7 +8,8 @@ use crate::{process, python_env};
 
 /// `cargo xtask compare-smda [--seconds S] [--worst N] [--keep FOLDER] [FILE or FOLDER...]`; the default is the golden binaries.
 ///
-/// With `--patched N [--seed S]` both read N copies of the files, each with one to three header fields changed.
+/// With `--patched N [--seed S] [--processes N]` both read N copies of the files, each with one to three header fields
+/// changed; with `--keep` a run goes on where the one before it stopped.
 pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     let (options, paths) = parse(arguments)?;
     let mut files = Vec::new();
@@ -30,7 +31,7 @@ fn parse(arguments: &[String]) -> Result<(Vec<String>, Vec<PathBuf>), String> {
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
         match argument.as_str() {
-            "--seconds" | "--worst" | "--keep" | "--patched" | "--seed" => {
+            "--seconds" | "--worst" | "--keep" | "--patched" | "--seed" | "--processes" => {
                 let value = rest.next().ok_or_else(|| format!("{argument} needs a value"))?;
                 options.extend([argument.clone(), value.clone()]);
             }

@@ -2,9 +2,8 @@
 //! spelling, `> >`) for ELF and Mach-O symbol tables, and an LLVM-like one (`>>`) for everything else.
 
 use cpp_demangle::{DemangleOptions, ParseOptions, Symbol};
-use msvc_demangler::DemangleFlags;
 
-use crate::label::{rust, spelling};
+use crate::label::{msvc, rust, spelling};
 use crate::limits::MAX_NAME_BYTES;
 
 /// Longest mangled name that is looked into, in bytes.
@@ -13,8 +12,9 @@ const MAX_MANGLED: usize = 1 << 13;
 const MAX_DEPTH: u32 = 96;
 /// Longest readable name in bytes: a short mangled name can stand for gigabytes.
 const MAX_READABLE: usize = 1 << 16;
-/// What a name that cannot be read counts for in [`Speller`], in bytes.
+/// What a name that cannot be read counts for in [`Speller`], in bytes, and further ones for each of its bytes.
 const FAILURE_COST: usize = 1 << 10;
+const FAILURE_COST_PER_BYTE: usize = 4;
 
 /// Bytes of readable names that any table may have, and further ones for each byte of a mangled name. Names of templates
 /// become ten times as long at most.
@@ -45,7 +45,7 @@ impl Speller {
         let failed = name == raw && (raw.starts_with("_Z") || raw.starts_with("__Z") || raw.starts_with('?'));
         // Short names may stand for long ones; how long all of them together become follows how long they are.
         let credit = if failed { 0 } else { READABLE_PER_BYTE * raw.len() };
-        let cost = if failed { FAILURE_COST } else { name.len() };
+        let cost = if failed { FAILURE_COST.max(FAILURE_COST_PER_BYTE * raw.len()) } else { name.len() };
         self.left = self.left.saturating_add(credit).min(MAX_NAME_BYTES).saturating_sub(cost);
         self.last = Some((raw.to_owned(), name.clone()));
         name
@@ -115,50 +115,7 @@ fn llvm_spelling(name: &str) -> String {
 
 /// Name of a function MSVC decorated; unchanged when it is not fully understood.
 fn msvc_name(raw: &str) -> String {
-    let unreadable = raw.bytes().any(|c| c < b' ' || c == 0x7f) || is_malformed(raw) || may_explode(raw);
-    let name = if unreadable { None } else { msvc_demangler::demangle(raw, DemangleFlags::llvm()).ok() };
-    name.map(|name| spelling::spaced_types(raw, &spelling::msvc(&llvm_spelling(&name))))
-        .filter(|name| name.len() <= 8 * raw.len() + 256)
-        .unwrap_or_else(|| raw.to_owned())
-}
-
-/// Whether back references inside nested function types could make a name grow without bound: each such type can repeat
-/// all that came before it, and the crate that reads it has no bound of its own.
-fn may_explode(raw: &str) -> bool {
-    /// Growth that is still read.
-    const MAX_GROWTH: usize = 100_000;
-    let mut growth = 1_usize;
-    for part in raw.split('6').skip(1) {
-        growth = growth.saturating_mul(1 + part.bytes().filter(u8::is_ascii_digit).count());
-    }
-    raw.len() > MAX_MANGLED || growth > MAX_GROWTH
-}
-
-/// Whether a name breaks a rule of the MSVC grammar: a conversion operator with parameters, or a scope that is none of
-/// an unnamed namespace, a template, a nested name and a numbered block.
-fn is_malformed(raw: &str) -> bool {
-    if raw.starts_with("??_R") || raw.starts_with("??_C@") {
-        return false;
-    }
-    let conversion = raw.starts_with("??B") || raw.starts_with("??$?B");
-    (conversion && !raw.ends_with("XZ"))
-        || raw.match_indices("@?").any(|(at, _)| !is_scope(raw.get(at + 2..).unwrap_or_default()))
-}
-
-/// Whether what follows `@?` is a scope.
-fn is_scope(rest: &str) -> bool {
-    let mut bytes = rest.bytes();
-    match (bytes.next(), bytes.next()) {
-        (Some(b'A'), Some(b'@')) | (Some(b'$' | b'?'), _) | (Some(b'0'..=b'9'), Some(b'?')) => return true,
-        (Some(b'A'), _) => {
-            let digits = rest.get(1..).and_then(|rest| rest.strip_prefix("0x")).unwrap_or_default();
-            let end = digits.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(0);
-            return end > 0 && digits.get(end..).is_some_and(|rest| rest.starts_with('@'));
-        }
-        _ => {}
-    }
-    let number = rest.trim_start_matches(|c: char| ('A'..='P').contains(&c));
-    number.starts_with("@?")
+    msvc::demangle(raw).unwrap_or_else(|| raw.to_owned())
 }
 
 /// Whether a name reads as C++ (Itanium, or the MSVC forms of functions and data in a scope).

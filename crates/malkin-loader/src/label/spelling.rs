@@ -1,78 +1,6 @@
-//! Turns what the `cpp_demangle` crate prints into what the GNU demangler prints, and what `msvc_demangler` prints into
-//! what LLVM's prints. Works on text, so it is an approximation: pack expansions under a qualifier, lambdas, and nested
-//! names behind a substituted reference keep the other spelling (1.2 % of 47,000 names of system libraries).
-
-/// Calling conventions in front of arguments.
-const CONVENTIONS: [&str; 5] = ["__cdecl", "__stdcall", "__thiscall", "__fastcall", "__vectorcall"];
-
-/// All corrections of a name MSVC decorated.
-pub(crate) fn msvc(text: &str) -> String {
-    let mut spelled = text.replace("::`RTTI Type", " `RTTI Type");
-    for words in [
-        "scalar deleting",
-        "vector deleting",
-        "vector",
-        "eh vector",
-        "vector vbase",
-        "eh vector vbase",
-        "vbase",
-    ] {
-        spelled = spelled.replace(&format!("`{words} destructor"), &format!("`{words} dtor"));
-        spelled = spelled.replace(&format!("`{words} constructor"), &format!("`{words} ctor"));
-    }
-    for words in
-        ["default", "copy", "vector copy", "eh vector copy", "vector vbase copy", "eh vector vbase copy"]
-    {
-        spelled = spelled.replace(&format!("`{words} constructor"), &format!("`{words} ctor"));
-    }
-    for (crate_has, llvm_has) in [
-        ("__int64&", "__int64 &"),
-        ("__int64*", "__int64 *"),
-        ("__int64const", "__int64 const"),
-        ("*const const ", "*const "),
-        ("{for `'}}", ""),
-        ("'}}", "'}"),
-    ] {
-        spelled = spelled.replace(crate_has, llvm_has);
-    }
-    for convention in CONVENTIONS {
-        spelled = spelled.replace(&format!("{convention} ("), &format!("{convention}("));
-    }
-    spelled
-}
-
-/// Blanks that the crate leaves out after a type whose name ends in a digit or an underscore: `Base12const&` is
-/// `Base12 const &`. Words that the mangled name holds as they are stay whole.
-pub(crate) fn spaced_types(raw: &str, text: &str) -> String {
-    let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '$');
-    let mut spelled = String::with_capacity(text.len() + 8);
-    let mut rest = text;
-    while let Some(start) = rest.find(is_word) {
-        let (before, found) = rest.split_at(start);
-        let end = found.find(|c: char| !is_word(c)).unwrap_or(found.len());
-        let (word, after) = found.split_at(end);
-        spelled.push_str(before);
-        let qualifier = ["const", "volatile"].into_iter().find(|qualifier| {
-            let name = word.strip_suffix(qualifier).unwrap_or_default();
-            name.ends_with(|c: char| c.is_ascii_digit() || c == '_')
-                && (raw.contains(name) || name.starts_with("__int"))
-                && !raw.contains(word)
-        });
-        let name = qualifier.and_then(|qualifier| word.strip_suffix(qualifier)).unwrap_or(word);
-        spelled.push_str(name);
-        if let Some(qualifier) = qualifier {
-            spelled.push(' ');
-            spelled.push_str(qualifier);
-        }
-        let ends_odd = name.ends_with(|c: char| c.is_ascii_digit() || c == '_') || qualifier.is_some();
-        if ends_odd && after.starts_with(['&', '*']) {
-            spelled.push(' ');
-        }
-        rest = after;
-    }
-    spelled.push_str(rest);
-    spelled
-}
+//! Turns what the `cpp_demangle` crate prints into what the GNU demangler prints. Works on text, so it is an approximation:
+//! pack expansions under a qualifier, lambdas, and nested names after a substituted reference keep the other spelling
+//! (1.2 % of 47,000 names of system libraries).
 
 /// What compilers append to the name of a function they split off: GNU's demangler prints ` [clone .cold.1]` for each
 /// piece, LLVM's ` (.cold.1)` for all of them.
@@ -215,20 +143,8 @@ fn closing_brackets(bytes: &[u8]) -> Vec<usize> {
 mod tests {
     use super::*;
 
-    /// Names of msvcp140.dll as SMDA spells them.
     #[test]
-    fn decorated_names_read_as_llvm_spells_them() {
-        let cases = [
-            ("A::`vbase destructor'(void)", "A::`vbase dtor'(void)"),
-            ("f(unsigned __int64*const, __int64&)", "f(unsigned __int64 *const, __int64 &)"),
-            ("__int64const std::_BADOFF", "__int64 const std::_BADOFF"),
-            ("char const *const const `f'::`2'::_Src", "char const *const `f'::`2'::_Src"),
-            ("const A::`vbtable'{for `'}}", "const A::`vbtable'"),
-            ("const A::`vbtable'{for `B'}}", "const A::`vbtable'{for `B'}"),
-        ];
-        for (text, want) in cases {
-            assert_eq!(msvc(text), want);
-        }
+    fn split_off_functions_read_as_llvm_spells_them() {
         assert_eq!(llvm_suffix("f() [clone .isra.0] [clone .cold.1]"), "f() (.isra.0.cold.1)");
         assert_eq!(llvm_suffix("f()"), "f()");
     }
