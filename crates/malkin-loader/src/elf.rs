@@ -13,7 +13,7 @@ use crate::image::Tables;
 use dynamic::Dynamic;
 
 pub(crate) use eh_frame::{FrameSection, frame_ranges, landing_pads};
-pub(crate) use header::Elf;
+pub(crate) use header::{Elf, PT_LOAD};
 pub(crate) use layout::{
     abi, base_address, code_areas, entry, got_bases, is_position_independent, machine, map, plt_ranges,
     sections, unmap,

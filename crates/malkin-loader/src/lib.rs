@@ -13,6 +13,7 @@
 mod bytes;
 pub mod detect;
 mod elf;
+mod extent;
 mod header;
 pub mod image;
 mod label;
@@ -28,6 +29,7 @@ mod sparse;
 pub use detect::{Detected, Known, detect};
 pub use malkin_report::Architecture;
 
+pub use extent::stated_size;
 pub use image::{ApiName, ExceptionRecord, Format, Image, Language, Section, Tables};
 pub use label::ordinal::name as ordinal_name;
 pub use load::{load, load_within};

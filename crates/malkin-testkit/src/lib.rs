@@ -7,10 +7,12 @@
 
 mod golden;
 mod place;
+mod processor;
 mod scratch;
 
 pub use golden::{
     gunzip, gunzip_file, gunzip_into, json, json_gz, json_lines_gz, read_gz, read_gz_into, read_text,
 };
 pub use place::{files_in, fixture, has_shared, python, shared, workspace_root};
+pub use processor::processor_time;
 pub use scratch::{TestDir, free_port};

@@ -246,11 +246,26 @@ pub(crate) fn report_through(
     if !is_code(buffer) {
         return read_report(buffer).map_err(|error| refused(buffer, error, is_packed));
     }
-    disassemble(buffer, &code.for_file(path), &Clock::System).map_err(|error| {
+    let report = disassemble(buffer, &code.for_file(path), &Clock::System).map_err(|error| {
         let cause =
             if code.is_dump() { error.to_string() } else { recognise::why_not(buffer, &error, is_packed) };
         Failure::refused(path, cause)
-    })
+    })?;
+    if !code.is_dump() {
+        note_missing_end(path, buffer);
+    }
+    Ok(report)
+}
+
+/// Warns of an executable that ends before what its headers ask to load: its report looks like that of a whole file.
+fn note_missing_end(path: &Path, bytes: &[u8]) {
+    let present = bytes.len() as u64;
+    if let Some(stated) = malkin_loader::stated_size(bytes).filter(|&stated| stated > present) {
+        crate::output::note(&format!(
+            "warning: {}: file is truncated, {present} of {stated} bytes present",
+            path.display()
+        ));
+    }
 }
 
 #[cfg(test)]

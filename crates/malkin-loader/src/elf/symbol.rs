@@ -70,27 +70,37 @@ pub(crate) fn static_symbols<'a>(elf: &Elf<'a>) -> Vec<Symbol<'a>> {
     let strings =
         usize::try_from(table.link).ok().filter(|&link| link != 0).and_then(|link| elf.sections.get(link));
     strings.map_or_else(Vec::new, |strings| {
-        read(elf, table.offset, table.size / symbol_size(elf), strings.offset)
+        read(elf, table.offset, table.size / symbol_size(elf), |name| strings.offset.checked_add(name))
     })
 }
 
 /// Symbols of the dynamic symbol table.
 pub(crate) fn dynamic_symbols<'a>(elf: &Elf<'a>, dynamic: &Dynamic<'_, 'a>) -> Vec<Symbol<'a>> {
     match (dynamic.symbols(), dynamic.strings()) {
-        (Some(offset), Some(strings)) => read(elf, offset, dynamic.symbol_count(), strings),
+        // As lief adds them up, the place of a name has as many bits as the file.
+        (Some(offset), Some(strings)) => read(elf, offset, dynamic.symbol_count(), |name| {
+            let place = strings.checked_add(name)?;
+            Some(if elf.wide { place } else { place & u64::from(u32::MAX) })
+        }),
         _ => Vec::new(),
     }
 }
 
-fn read<'a>(elf: &Elf<'a>, offset: u64, count: u64, strings: u64) -> Vec<Symbol<'a>> {
+/// A table of symbols; `place` gives the file offset of a name.
+fn read<'a>(elf: &Elf<'a>, offset: u64, count: u64, place: impl Fn(u64) -> Option<u64>) -> Vec<Symbol<'a>> {
     let size = symbol_size(elf);
     let mut budget = NameBudget::of(elf.bytes.len());
     (0..count.min(MAX_SYMBOLS as u64))
-        .map_while(|index| symbol(elf, offset.checked_add(size * index)?, strings, &mut budget))
+        .map_while(|index| symbol(elf, offset.checked_add(size * index)?, &place, &mut budget))
         .collect()
 }
 
-fn symbol<'a>(elf: &Elf<'a>, at: u64, strings: u64, budget: &mut NameBudget) -> Option<Symbol<'a>> {
+fn symbol<'a>(
+    elf: &Elf<'a>,
+    at: u64,
+    place: impl Fn(u64) -> Option<u64>,
+    budget: &mut NameBudget,
+) -> Option<Symbol<'a>> {
     let bytes = elf.bytes;
     bytes.exact(at, symbol_size(elf))?;
     let name = u64::from(bytes.u32(at)?);
@@ -100,7 +110,7 @@ fn symbol<'a>(elf: &Elf<'a>, at: u64, strings: u64, budget: &mut NameBudget) -> 
         let word = |offset: u64| bytes.u32(at + offset).map(u64::from);
         (bytes.u8(at + 12)?, bytes.u16(at + 14)?, word(4)?, word(8)?)
     };
-    let name = strings.checked_add(name).and_then(|at| budget.keep_text(bytes.c_bytes(at)?));
+    let name = place(name).and_then(|at| budget.keep_text(bytes.c_bytes(at)?));
     Some(Symbol { name, value, section, size, info })
 }
 

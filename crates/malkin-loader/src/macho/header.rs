@@ -57,6 +57,17 @@ pub(crate) struct LinkEdit {
     pub(crate) has_dyld_info: bool,
 }
 
+/// Where a table lies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Place {
+    /// Inside the content of a segment.
+    Inside,
+    /// It begins in a segment and leaves its content.
+    Across,
+    /// No segment has its first byte.
+    Nowhere,
+}
+
 /// A Mach-O whose header is readable. Offsets are relative to the slice.
 #[derive(Clone, Debug)]
 pub(crate) struct MachO<'a> {
@@ -125,7 +136,51 @@ impl<'a> MachO<'a> {
             }
             at += size;
         }
+        file.drop_broken_tables();
         Some(file)
+    }
+
+    /// Forgets tables that lief does not read, as [`Place`] says. Bindings, exports and fixups are read inside a segment only;
+    /// symbols and indirect symbols are read from the file where no segment has them.
+    fn drop_broken_tables(&mut self) {
+        let mut tables = self.link_edit;
+        for table in tables.binds.iter_mut().chain([&mut tables.exports, &mut tables.chained_fixups]) {
+            if self.place(table.0, table.1) != Place::Inside {
+                *table = (0, 0);
+            }
+        }
+        let (symbols, count) = tables.symbols;
+        let symbols_size = count * if self.wide { 16 } else { 12 };
+        let (strings, strings_size) = tables.strings;
+        let is_readable = match (self.place(symbols, symbols_size), self.place(strings, strings_size)) {
+            (Place::Nowhere, _) | (_, Place::Nowhere) => {
+                let in_file = |at, size| self.bytes.exact(at, size).is_some();
+                in_file(symbols, symbols_size) && in_file(strings, strings_size)
+            }
+            places => places == (Place::Inside, Place::Inside),
+        };
+        if !is_readable {
+            (tables.symbols, tables.strings) = ((0, 0), (0, 0));
+        }
+        let (indirect, count) = tables.indirect_symbols;
+        if self.place(indirect, 4 * count) == Place::Across {
+            tables.indirect_symbols = (0, 0);
+        }
+        self.link_edit = tables;
+    }
+
+    /// Where a table lies. Of segments over one another the one that begins last holds an offset.
+    fn place(&self, offset: u64, size: u64) -> Place {
+        let before = self.segments.iter().filter(|segment| segment.file_size > 0 && segment.offset <= offset);
+        let Some(holder) = before.max_by_key(|segment| segment.offset) else { return Place::Nowhere };
+        let start = offset - holder.offset;
+        if start >= holder.file_size {
+            return Place::Nowhere;
+        }
+        // A segment that the file does not hold as a whole has no content.
+        let content =
+            self.bytes.exact(holder.offset, holder.file_size).map_or(0, |content| content.len() as u64);
+        if start.saturating_add(size) <= content { Place::Inside } else { Place::Across }
     }
 
     /// Address of the `__TEXT` segment.

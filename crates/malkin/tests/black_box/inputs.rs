@@ -187,6 +187,25 @@ fn special_files_are_refused_without_waiting() {
     }
 }
 
+/// The report of a cut file looks like that of a whole one: the command says so.
+#[test]
+fn a_truncated_executable_is_named_as_one() {
+    let root = tempfile::tempdir().unwrap();
+    let whole = std::fs::read(malkin_testkit::fixture("disasm/elf64_svm_cet_sev")).unwrap();
+    for (name, bytes, warned) in
+        [("whole", &whole[..], false), ("cut", &whole[..0x200.min(whole.len() / 2)], true)]
+    {
+        let path = root.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        let output = malkin(&["disassemble", path.to_str().unwrap()]);
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{error}");
+        let part = format!("file is truncated, {} of ", bytes.len());
+        assert_eq!(error.contains(&part) && error.contains("bytes present"), warned, "{name}: {error}");
+        assert!(serde_json::from_slice::<serde_json::Value>(&output.stdout).is_ok());
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn files_of_the_kernel_do_not_make_a_command_wait() {
