@@ -42,7 +42,7 @@ fn damage(original: &[u8], random: &mut Random) -> Vec<u8> {
 }
 
 /// Processor time no input may take, not even without optimisation. They take far less; work is bounded by a budget.
-const HANG: Duration = Duration::from_secs(60);
+const HANG: Duration = Duration::from_mins(1);
 
 /// What must hold for whatever was loaded.
 fn check(bytes: &[u8], options: &LoadOptions) {
@@ -54,7 +54,7 @@ fn check(bytes: &[u8], options: &LoadOptions) {
         assert!(image.eh_frame_ranges.is_sorted() && image.landing_pads.is_sorted());
         assert!(image.architecture != Architecture::Intel || matches!(image.bitness, 32 | 64));
     }
-    assert!(processor_time() - start < HANG);
+    assert!(processor_time().saturating_sub(start) < HANG);
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn ten_thousand_damaged_golden_inputs_are_answered() {
             } else {
                 check(&bytes, &LoadOptions::file());
             }
-            slowest = slowest.max(processor_time() - start);
+            slowest = slowest.max(processor_time().saturating_sub(start));
         }
     }
     println!("slowest damaged input: {slowest:?}");
@@ -190,7 +190,7 @@ fn short_names_that_stand_for_long_ones_stay_short() {
     let names: usize = image.symbols.values().map(String::len).sum();
     assert!(image.exports.len() > 900, "{}", image.exports.len());
     assert!(names <= limits::MAX_NAME_BYTES, "{names}");
-    assert!(processor_time() - start < HANG);
+    assert!(processor_time().saturating_sub(start) < HANG);
 }
 
 #[test]
@@ -234,7 +234,7 @@ fn many_segments_over_one_another_cost_no_more_than_the_budget() {
     let start = processor_time();
     let image = load(&bytes, &LoadOptions::file()).expect("90 MiB are allowed");
     assert_eq!(image.data.len() as u64, size);
-    assert!(processor_time() - start < HANG);
+    assert!(processor_time().saturating_sub(start) < HANG);
 }
 
 #[test]
