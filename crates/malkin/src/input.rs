@@ -293,7 +293,7 @@ mod tests {
         std::fs::write(&path, truncated).unwrap();
         assert!(read(&path, &|_| Ok(()), &mut bytes).unwrap_err().to_string().contains("damaged gzip data"));
         let beyond = gather(&path, &b"0123456789"[..], 9, &|_| Ok(()), &mut bytes);
-        assert!(beyond.unwrap_err().to_string().contains("larger than 9 bytes"));
+        assert!(beyond.unwrap_err().to_string().contains("exceeds the limit of 9 bytes"));
     }
 
     #[test]
@@ -327,16 +327,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let cause = |path: &Path| rules(path).err().unwrap().to_string();
         assert!(cause(&folder.path().join("none")).contains("none"));
-        assert!(cause(folder.path()).contains("holds no files of YARA rules"));
+        assert!(cause(folder.path()).contains("contains no YARA rule files"));
         let broken = folder.path().join("a.yar");
         std::fs::write(&broken, "rule {").unwrap();
-        assert!(cause(folder.path()).contains("none of its files"));
+        assert!(cause(folder.path()).contains("none of its YARA rule files"));
         std::fs::write(folder.path().join("b.YARA"), "rule b { condition: true }").unwrap();
         assert_eq!(rules(folder.path()).unwrap().refused.len(), 1);
         std::fs::write(&broken, "rule a { condition: true }").unwrap();
         assert!(rules(&broken).is_ok(), "a single file");
         std::fs::File::create(&broken).unwrap().set_len(MAX_RULES + 1).unwrap();
-        assert!(cause(folder.path()).contains("is larger than"));
+        assert!(cause(folder.path()).contains("exceeds the limit of"));
     }
 
     #[test]

@@ -264,10 +264,10 @@ mod tests {
         );
         assert_eq!(good.best(), Some(6));
         let text = good.lines(6).join("\n");
-        assert!(text.contains("hits 2 of 2 samples") && text.contains("0 of 2 other files"), "{text}");
-        assert!(text.contains("NOT CHECKED") && text.contains("not kept: 3"), "{text}");
+        assert!(text.contains("matches 2 of 2 samples") && text.contains("0 of 2 other files"), "{text}");
+        assert!(text.contains("NOT CHECKED") && text.contains("not stored: 3"), "{text}");
         let strict = good.lines(7).join("\n");
-        assert!(strict.contains("hits 1 of 2 samples, not 2 (6)"), "{strict}");
+        assert!(strict.contains("matches 1 of 2 samples, not 2 (6)"), "{strict}");
         let bad = proof(vec![file("a", Some(1), 3), file("c", Some(7), 3)], &[]);
         assert_eq!(bad.best(), None);
         assert!(
@@ -276,7 +276,7 @@ mod tests {
             bad.lines(3).join("\n")
         );
         assert_eq!(bad.to_json(3)["others"][0]["hit"], true);
-        assert!(proof(Vec::new(), &[]).lines(7).join("\n").contains("nothing is proven"));
+        assert!(proof(Vec::new(), &[]).lines(7).join("\n").contains("nothing was tested"));
     }
     #[test]
     fn what_was_not_tried_is_not_called_free_of_hits() {
@@ -284,16 +284,19 @@ mod tests {
         let whole = proof(all, &[]);
         assert!(whole.is_complete());
         assert!(
-            whole.lines(5).join("\n").contains("every sample has and no other file"),
+            whole.lines(5).join("\n").contains("found in every sample and in no other file"),
             "{}",
             whole.lines(5).join("\n")
         );
         let part = proof(vec![file("a", Some(1), 5), file("c", Some(3), 4)], &[Some(2), None, Some(9)]);
         let text = part.lines(4).join("\n");
-        assert!(text.contains("hits 2 of 2 samples; NOT CHECKED: 2 (the time limit was reached)"), "{text}");
+        assert!(
+            text.contains("matches 2 of 2 samples; NOT CHECKED: 2 (the time limit was reached)"),
+            "{text}"
+        );
         assert!(text.contains("2 other files were not tested: the time limit was reached"), "{text}");
         assert!(
-            text.contains("best: 4 blocks, which every sample that was tried has and no other file that"),
+            text.contains("best: 4 blocks, found in every sample that was tested and in no other file that"),
             "{text}"
         );
         let json = part.to_json(4);

@@ -243,8 +243,8 @@ fn rules_that_cannot_be_used_are_an_error() {
     let data = root.path().join("data").to_str().unwrap().to_owned();
     for (rules, cause) in [
         (root.path().join("none"), "cannot read"),
-        (empty, "holds no files of YARA rules"),
-        (broken.clone(), "none of its files"),
+        (empty, "contains no YARA rule files"),
+        (broken.clone(), "none of its YARA rule files"),
     ] {
         let rules = rules.to_str().unwrap();
         for arguments in [

@@ -59,7 +59,7 @@ fn rules_are_proven_on_kept_executables() {
 
     // A rule that asks for more than a sample has says which one it misses; a sample without its file is not called a hit.
     let (_, text, _) = run(folder, &["blocks", "--family", "evil", "--check", "--hits", "99", "--data", "d"]);
-    assert!(text.contains("hits 0 of 2 samples, not 0 ("), "{text}");
+    assert!(text.contains("matches 0 of 2 samples, not 0 ("), "{text}");
     assert!(run(folder, &["submit", "--family", "fine", "a.c", "--data", "d2"]).2.contains("error"));
     assert!(run(folder, &["submit", "--family", "evil", "a", "--data", "d2"]).0);
     let (_, text, _) = run(folder, &["blocks", "--family", "evil", "--check", "--data", "d2"]);
@@ -103,7 +103,7 @@ fn families_are_named_with_their_evidence() {
     let (_, text, _) = run(folder, &["query", "b", "--data", "d"]);
     for part in [
         "attribution: evil, confidence 0.",
-        "functions that are in evil only",
+        "largest functions found only in evil",
         "mix",
         "against it: fine has 0 functions (0 bytes)",
     ] {
