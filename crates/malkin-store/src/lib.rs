@@ -83,6 +83,10 @@ pub trait Store: Catalogue + Searches + Jobs + Analyses + Access + Send + Sync {
     /// until it was compacted once ([`SqliteStore::compact`]).
     fn give_back(&self) -> Result<bool, StoreError>;
 
+    /// Gives back memory that only a burst needed: closes connections that nobody read by for a few seconds, and empties the
+    /// cache of the one that writes if nothing was written since the last call. To be called every few seconds.
+    fn close_idle(&self) -> Result<(), StoreError>;
+
     /// Room in the database that nothing uses, in bytes.
     fn free_bytes(&self) -> Result<u64, StoreError>;
 }

@@ -185,6 +185,10 @@ impl Store for SqliteStore {
         self.database.try_write()
     }
 
+    fn close_idle(&self) -> Result<(), StoreError> {
+        self.engine.close_idle()
+    }
+
     fn give_back(&self) -> Result<bool, StoreError> {
         if free_pages(&self.database)? <= SLACK_PAGES
             || self.database.read(|connection| pragma(connection, "auto_vacuum"))? == 0

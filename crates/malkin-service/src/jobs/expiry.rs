@@ -1,5 +1,6 @@
 //! What is deleted in the background: jobs that were not used for long, with their results and query samples; files that no job
-//! needs; and the room they leave. Every step is short, so that no change waits for it.
+//! needs; and the room they leave. Connections to the store that only a burst needed are closed too. Every step is short, so that
+//! no change waits for it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -70,6 +71,9 @@ pub(super) fn run(jobs: &Jobs, keeping: &Keeping) {
         if let Err(error) = tend(jobs, keeping, is_sweep_due) {
             // A full or failing disk: the next round may succeed.
             tracing::warn!(%error, "cannot delete expired jobs and files");
+        }
+        if let Err(error) = jobs.store().close_idle() {
+            tracing::warn!(%error, "cannot give back the memory of idle connections");
         }
         jobs.running().pause(PAUSE);
     }

@@ -7,6 +7,7 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -28,6 +29,9 @@ const BUSY: Duration = Duration::from_secs(20);
 /// Page cache in KiB, as SQLite's negative `cache_size`.
 const WRITER_CACHE_KIB: i64 = 64 * 1024;
 const READER_CACHE_KIB: i64 = 8 * 1024;
+
+/// A reader that nobody used for so long may be closed.
+const READER_REST: Duration = Duration::from_secs(5);
 
 /// Size the write-ahead log is cut back to after a checkpoint, in bytes.
 const LOG_LIMIT: i64 = 64 * 1024 * 1024;
@@ -71,6 +75,8 @@ pub(super) struct Database {
     damage: OnceLock<String>,
     /// For a database that is only read, one more reader.
     writer: Mutex<Connection>,
+    /// Whether something was written since idle connections were last closed.
+    has_written: AtomicBool,
     readers: Readers,
 }
 
@@ -101,6 +107,7 @@ impl Database {
             files: Some(OpenFiles::of(path)),
             damage: OnceLock::new(),
             writer: Mutex::new(writer),
+            has_written: AtomicBool::new(false),
             readers: Readers::default(),
         })
     }
@@ -116,6 +123,7 @@ impl Database {
             files: None,
             damage: OnceLock::new(),
             writer: Mutex::new(open_reader(path, access)?),
+            has_written: AtomicBool::new(false),
             readers: Readers::default(),
         })
     }
@@ -130,6 +138,7 @@ impl Database {
             files: None,
             damage: OnceLock::new(),
             writer: Mutex::new(writer),
+            has_written: AtomicBool::new(false),
             readers: Readers::default(),
         })
     }
@@ -145,6 +154,7 @@ impl Database {
         self.check_damage()?;
         self.check_files()?;
         let mut writer = lock(&self.writer);
+        self.has_written.store(true, Ordering::Relaxed);
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let value = f(&transaction)?;
         transaction.commit()?;
@@ -215,6 +225,16 @@ impl Database {
             std::fs::write(&probe, vec![0; PROBE]).and_then(|()| std::fs::File::open(&probe)?.sync_all());
         let removed = std::fs::remove_file(&probe);
         written.and(removed).map_err(|error| StoreError::NotWritable(error.to_string()))
+    }
+
+    /// Closes readers that only a crowd needed, and empties the cache of a writer that wrote nothing since the last call.
+    pub(super) fn close_idle(&self) -> Result<(), StoreError> {
+        self.readers.close_idle(READER_REST);
+        // A database in memory has nothing to read its pages from again.
+        if self.path.is_some() && !self.has_written.swap(false, Ordering::Relaxed) {
+            lock(&self.writer).execute_batch("PRAGMA shrink_memory")?;
+        }
+        Ok(())
     }
 
     /// The writer outside of a transaction, for migrations and settings.

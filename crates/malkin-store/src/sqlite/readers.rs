@@ -4,6 +4,7 @@
 //! connection is opened.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
@@ -24,7 +25,8 @@ pub(super) struct Readers {
 
 #[derive(Debug, Default)]
 struct Pool {
-    idle: Vec<Connection>,
+    /// The one that was used last is at the end and is used next, so that the others can rest. With the time of its last use.
+    idle: Vec<(Instant, Connection)>,
     /// Those that are in use.
     taken: usize,
 }
@@ -42,15 +44,26 @@ impl Readers {
         let _seat = self.seat();
         let idle = self.lock().idle.pop();
         let mut connection = match idle {
-            Some(idle) => idle,
+            Some((_, idle)) => idle,
             None => open()?,
         };
         let value = f(&mut connection);
         let mut pool = self.lock();
         if pool.idle.len() < IDLE {
-            pool.idle.push(connection);
+            pool.idle.push((Instant::now(), connection));
         }
         value
+    }
+
+    /// Closes all but one of the connections that nobody used for so long. Their caches are memory that only a crowd needs.
+    pub(super) fn close_idle(&self, unused_for: Duration) {
+        let mut pool = self.lock();
+        let unused = pool.idle.iter().take_while(|(used, _)| used.elapsed() >= unused_for).count();
+        let unused = unused.min(pool.idle.len().saturating_sub(1));
+        let closed: Vec<_> = pool.idle.drain(..unused).collect();
+        // Closing takes a while, and nobody has to wait for it.
+        drop(pool);
+        drop(closed);
     }
 
     fn seat(&self) -> Seat<'_> {
@@ -106,7 +119,14 @@ mod tests {
             }
         });
         assert!((1..=MOST).contains(&most.into_inner()));
-        let pool = readers.lock();
-        assert!(pool.taken == 0 && (1..=IDLE).contains(&pool.idle.len()));
+        let idle = || readers.lock().idle.len();
+        assert!(readers.lock().taken == 0 && (1..=IDLE).contains(&idle()));
+        let before = idle();
+        readers.close_idle(Duration::from_hours(1));
+        assert_eq!(idle(), before, "all were used just now");
+        readers.close_idle(Duration::ZERO);
+        assert_eq!(idle(), 1);
+        readers.close_idle(Duration::ZERO);
+        assert_eq!(idle(), 1);
     }
 }
