@@ -31,6 +31,7 @@ mod matching;
 mod python_json;
 pub mod questions;
 mod result_filter;
+mod room;
 mod stage;
 #[cfg(test)]
 mod test_corpus;

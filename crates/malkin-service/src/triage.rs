@@ -8,6 +8,7 @@ mod document;
 mod limits;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use malkin_disasm::Limits;
@@ -29,10 +30,14 @@ use crate::error::ServiceError;
 use crate::fetch::{Fetcher, IntelSettings};
 use crate::matching::MatchArguments;
 use crate::questions;
+use crate::room;
 use crate::stage::{Stage, timed};
-use document::{SKIPPED, TOO_LATE, document, is_report, reputation, was_without_similarity, words};
+use document::{CROWDED, SKIPPED, TOO_LATE, document, is_report, reputation, was_without_similarity, words};
 use limits::{Guest, TriageLimits};
 
+/// Members of one archive that are under way at once. Seats bound what is examined at the same time; the others wait for providers,
+/// which are asked within one deadline. Each takes a thread, and a server has to spare some for sixteen archives at once.
+const MEMBERS_AT_ONCE: usize = 8;
 /// Time the disassembly of an uploaded file may take: a client waits for the answer.
 const DISASSEMBLY_TIME: Duration = Duration::from_secs(30);
 /// Processor time of that for a file of any size, and for each further 64 KiB, so that those who send small files do not wait for
@@ -208,15 +213,23 @@ impl Triage {
     /// What the file itself says, and what code of it is known.
     fn evidence(&self, file: &Uploaded<'_>, now: Timestamp, until: Option<Instant>) -> Evidence {
         let left = until.map_or(DISASSEMBLY_TIME, |until| until.saturating_duration_since(Instant::now()));
-        let without_code = if !file.similarity {
+        let mut without_code = if !file.similarity {
             Some(SKIPPED)
         } else if left.is_zero() {
             Some(TOO_LATE)
         } else {
             None
         };
+        let started = Instant::now();
         let time = DISASSEMBLY_TIME.min(left);
-        let report = if without_code.is_none() { self.report_of(file, time) } else { None };
+        // Held until the report is gone.
+        let mut memory = None;
+        if without_code.is_none() && has_code(file) {
+            memory = room::take(file.bytes.len(), time, &|| true);
+            without_code = memory.is_none().then_some(CROWDED);
+        }
+        let time = time.saturating_sub(started.elapsed());
+        let report = memory.as_ref().and_then(|_| self.report_of(file, time));
         let allowance = Allowance::time(EXAMINATION_TIME);
         let mut facts = timed(Stage::Examine, || {
             within(allowance, file.bytes.len(), &|| true, |budget| {
@@ -235,7 +248,9 @@ impl Triage {
                 format!("code: stopped after {seconds:.1} s with {count} functions: {}", report.message);
             facts.unread.push(part.trim_end_matches([' ', ':']).to_owned());
         }
-        Evidence { facts, kinship: report.and_then(|report| self.kinship(report)), without_code }
+        let kinship = report.and_then(|report| self.kinship(report));
+        drop(memory);
+        Evidence { facts, kinship, without_code }
     }
 
     /// Looks at what an archive holds. Nested archives are opened on the way, so that children have none of their own.
@@ -251,29 +266,20 @@ impl Triage {
             })
         });
         let until = Instant::now() + ARCHIVE_TIME;
-        // All at once: seats bound what is examined at the same time, and providers are asked for all of them within one deadline.
-        let records: Vec<_> = std::thread::scope(|scope| {
-            let under_way: Vec<_> = unpacked
-                .members
-                .iter()
-                .map(|member| {
-                    scope.spawn(|| {
-                        let child = Uploaded {
-                            bytes: &member.bytes,
-                            name: &member.path,
-                            hint: file.name,
-                            model: file.model,
-                            similarity: file.similarity,
-                        };
-                        self.record_of(&child, &sha256_of(&child), Place::Inside(until))
-                    })
-                })
-                .collect();
-            under_way.into_iter().map(std::thread::ScopedJoinHandle::join).collect()
-        });
+        let examine = |member: &archive::Member| {
+            let child = Uploaded {
+                bytes: &member.bytes,
+                name: &member.path,
+                hint: file.name,
+                model: file.model,
+                similarity: file.similarity,
+            };
+            self.record_of(&child, &sha256_of(&child), Place::Inside(until))
+        };
+        let records = in_parallel(&unpacked.members, examine);
         let mut listed = Vec::new();
         for (member, record) in unpacked.members.iter().zip(records) {
-            let record = record.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+            let record = record?;
             let told: Value = serde_json::from_str(&record.document).unwrap_or_default();
             listed.push(json!({
                 "id": record.id, "path": member.path, "size": member.bytes.len(), "sha256": record.sha256,
@@ -284,11 +290,8 @@ impl Triage {
         Ok(Children { listed, refused: unpacked.refused })
     }
 
-    /// The disassembly, if the file can be disassembled.
+    /// The disassembly of a file that has code.
     fn report_of(&self, file: &Uploaded<'_>, time: Duration) -> Option<Report> {
-        if !matches!(malkin_triage::kind::kind(file.bytes), "pe" | "elf" | "macho") {
-            return None;
-        }
         let options = DisassemblyOptions { time, ..DisassemblyOptions::file(file.name) };
         let parts = (file.bytes.len() / (64 << 10)) as u32;
         let processor = LEAST_DISASSEMBLY_TIME.saturating_mul(parts.saturating_add(1)).min(time);
@@ -374,6 +377,37 @@ impl Triage {
         added += self.corpus.store().add_analyses(&batch)?;
         Ok((added, left_out))
     }
+}
+
+/// Does something with all items, several at once, and returns the values in the order of the items. This thread takes part, so that
+/// it is done even when the system gives no more threads.
+fn in_parallel<T: Sync, V: Send>(items: &[T], work: impl Fn(&T) -> V + Sync) -> Vec<V> {
+    let next = AtomicUsize::new(0);
+    let take = || {
+        let mut done = Vec::new();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(item) = items.get(at) else { return done };
+            done.push((at, work(item)));
+        }
+    };
+    let mut done = std::thread::scope(|scope| {
+        let more = MEMBERS_AT_ONCE.min(items.len()).saturating_sub(1);
+        let threads: Vec<_> =
+            (0..more).map_while(|_| std::thread::Builder::new().spawn_scoped(scope, take).ok()).collect();
+        let mut done = take();
+        for thread in threads {
+            done.extend(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        done
+    });
+    done.sort_unstable_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, value)| value).collect()
+}
+
+/// Whether a file is of a kind that is disassembled.
+fn has_code(file: &Uploaded<'_>) -> bool {
+    matches!(malkin_triage::kind::kind(file.bytes), "pe" | "elf" | "macho")
 }
 
 /// A moment in microseconds since 1970: RFC 3339, a blank for the `T` and small letters taken, UTC without a zone.

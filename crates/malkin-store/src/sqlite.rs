@@ -186,7 +186,7 @@ impl Store for SqliteStore {
     }
 
     fn close_idle(&self) -> Result<(), StoreError> {
-        self.engine.close_idle()
+        self.database.close_idle()
     }
 
     fn give_back(&self) -> Result<bool, StoreError> {

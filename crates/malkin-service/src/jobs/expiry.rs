@@ -72,7 +72,7 @@ pub(super) fn run(jobs: &Jobs, keeping: &Keeping) {
             // A full or failing disk: the next round may succeed.
             tracing::warn!(%error, "cannot delete expired jobs and files");
         }
-        if let Err(error) = jobs.store().close_idle() {
+        if let Err(error) = jobs.corpus().store().close_idle() {
             tracing::warn!(%error, "cannot give back the memory of idle connections");
         }
         jobs.running().pause(PAUSE);

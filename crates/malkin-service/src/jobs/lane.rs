@@ -12,8 +12,8 @@ use crate::matching::MatchArguments;
 const SHORT_FUNCTIONS: u64 = 5000;
 /// Largest report of a short query in bytes: about as many functions.
 pub(super) const SHORT_REPORT: usize = 4 << 20;
-/// Largest executable of a short query in bytes: it is disassembled first.
-pub(super) const SHORT_BINARY: usize = 1 << 20;
+/// Largest executable of a short query in bytes: it is disassembled first, and 64 KiB can be made to take two seconds.
+pub(super) const SHORT_BINARY: usize = 64 << 10;
 
 /// Short if a condition holds.
 pub(super) fn short_if(is_short: bool) -> Lane {
@@ -74,7 +74,7 @@ mod tests {
         assert_eq!(lane(&app, &group(&[1, 2]), 0), Lane::Long);
         assert_eq!(lane(&app, &QueryReport(plain()), 24_000), Lane::Short);
         assert_eq!(lane(&app, &QueryReport(plain()), 40 << 20), Lane::Long);
-        assert_eq!(lane(&app, &QueryBinary(plain()), 100_000), Lane::Short);
+        assert_eq!(lane(&app, &QueryBinary(plain()), 60_000), Lane::Short);
         assert_eq!(lane(&app, &QueryBinary(plain()), 2 << 20), Lane::Long);
         assert_eq!(lane(&app, &CombineToCross(vec![(id(0), job); 20]), 0), Lane::Short);
         assert_eq!(lane(&app, &CombineToCross(vec![(id(0), job); 21]), 0), Lane::Long);

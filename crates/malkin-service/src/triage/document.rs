@@ -13,10 +13,13 @@ const MAX_WORDS: usize = 500;
 pub(super) const SKIPPED: &str = "skipped, as asked";
 /// What it says of similarity that there was no time for.
 pub(super) const TOO_LATE: &str = "skipped, because the time for the archive was used up";
+/// What it says when other disassemblies used the memory for all the time there was.
+pub(super) const CROWDED: &str = "skipped, because other files used the memory for disassemblies";
 
 pub(super) fn was_without_similarity(document: &str) -> bool {
-    serde_json::from_str::<Value>(document)
-        .is_ok_and(|document| [SKIPPED, TOO_LATE].iter().any(|cause| document["similarity"] == *cause))
+    serde_json::from_str::<Value>(document).is_ok_and(|document| {
+        [SKIPPED, TOO_LATE, CROWDED].iter().any(|cause| document["similarity"] == *cause)
+    })
 }
 
 /// Whether a stored text is a report that an upload can be answered with.

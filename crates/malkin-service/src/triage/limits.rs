@@ -73,9 +73,11 @@ impl Drop for Seat<'_> {
 }
 
 impl TriageLimits {
-    /// Does something on one of the `seats` of a file's lane.
+    /// Does something on one of the seats of a file's lane: `seats` in the lane of the smallest files, half as many in each of the
+    /// others, so that larger files leave processor time to small ones and to jobs.
     pub(crate) fn seated<T>(&self, seats: usize, guest: Guest, work: impl FnOnce() -> T) -> T {
         let lane = LANES.iter().position(|most| guest.size <= *most).unwrap_or(LANES.len());
+        let seats = if lane == 0 { seats } else { (seats / 2).max(1) };
         let mut lanes = self.lanes.lock();
         let number = lanes.next_number;
         lanes.next_number += 1;
@@ -134,7 +136,7 @@ mod tests {
             for _ in 0..16 {
                 let (limits, ended, taken) = (&limits, &ended, taken.clone());
                 scope.spawn(move || {
-                    limits.seated(2, guest(2 << 20), || {
+                    limits.seated(4, guest(2 << 20), || {
                         let _ = taken.send(());
                         let _ = ended.lock().recv();
                     });
@@ -142,6 +144,7 @@ mod tests {
             }
             is_taken.recv().unwrap();
             is_taken.recv().unwrap();
+            assert_eq!(limits.lanes.lock().lanes[2].busy, 2, "half of the seats");
             assert_eq!(limits.seated(2, guest(1000), || 7), 7);
             for _ in 0..16 {
                 end.send(()).unwrap();

@@ -10,6 +10,14 @@ use crate::app::App;
 use crate::clock::Clock;
 
 #[test]
+fn all_items_are_worked_on_once_and_keep_their_order() {
+    let items: Vec<usize> = (0..100).collect();
+    let doubled: Vec<usize> = items.iter().map(|item| item * 2).collect();
+    assert_eq!(in_parallel(&items, |item| item * 2), doubled);
+    assert!(in_parallel(&[0_u8; 0], |_| ()).is_empty());
+}
+
+#[test]
 fn a_member_whose_turn_comes_too_late_is_told_without_its_code() {
     let triage = App::open(Arc::new(SqliteStore::open_in_memory().unwrap()), Clock::System).unwrap().triage;
     let Some(program) = malkin_testkit::shared("disasm/golden/public/ninja.exe.bin.gz") else { return };

@@ -34,7 +34,7 @@ impl Kind for AddBinary {
     fn run(&self, corpus: &Corpus, job: &JobControl<'_>) -> Result<Vec<u8>, JobError> {
         let arguments = &self.0;
         let filename = arguments.filename.as_deref().unwrap_or_default();
-        let mut report = query::disassembled(corpus, filename, arguments.load_options(), job)?;
+        let (mut report, _memory) = query::disassembled(corpus, filename, arguments.load_options(), job)?;
         report.metadata.family = arguments.family.clone().unwrap_or_default();
         report.metadata.version = arguments.version.clone().unwrap_or_default();
         let mut ingested = ingest(report, corpus.hasher())?;

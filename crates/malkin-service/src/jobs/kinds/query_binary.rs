@@ -33,7 +33,7 @@ impl Kind for QueryBinary {
     }
 
     fn run(&self, corpus: &Corpus, job: &JobControl<'_>) -> Result<Vec<u8>, JobError> {
-        let report = query::disassembled(corpus, "", LoadOptions::file(), job)?;
+        let (report, _memory) = query::disassembled(corpus, "", LoadOptions::file(), job)?;
         query::report(corpus, report, &self.0, job)
     }
 }

@@ -33,7 +33,7 @@ impl Kind for QueryMapped {
     }
 
     fn run(&self, corpus: &Corpus, job: &JobControl<'_>) -> Result<Vec<u8>, JobError> {
-        let report = query::disassembled(corpus, "", LoadOptions::buffer(self.0, None), job)?;
+        let (report, _memory) = query::disassembled(corpus, "", LoadOptions::buffer(self.0, None), job)?;
         query::report(corpus, report, &self.1, job)
     }
 }
