@@ -96,7 +96,7 @@ const COMMANDS: &[Command] = &[
     Command {
         name: "attack-server",
         run: attack_server::run,
-        help: "what others see while a server is attacked: [--functions N] [--seconds S] [--attack NAME] [--strict]",
+        help: "what others see while a server is attacked: [--functions N] [--seconds S] [--attack NAME] [--strict]; --mixed SECONDS: what it keeps; --queued JOBS",
     },
     Command {
         name: "measure-memory",
