@@ -6,7 +6,7 @@ use super::operator;
 use super::reader::{Context, Reader};
 
 /// Encloses the calling convention of a function type inside the text of a template: `MARK depth : convention MARK`. No
-/// decorated name holds it. See [`Reader::spelled_conventions`].
+/// decorated name holds it.
 const MARK: char = '\0';
 
 /// What follows the name of a symbol.
