@@ -1,4 +1,4 @@
-//! Memory for disassemblies: how many large files may be disassembled at the same time.
+//! Memory for disassemblies and archives: how many large files may be disassembled, and how many archives opened, at the same time.
 //!
 //! A file of one MiB can be made of so many small functions that their report takes hundreds of MiB. So each large file takes room
 //! by its size before it is disassembled, and waits while there is none. The smallest is next, but whoever has waited for long comes
@@ -20,6 +20,11 @@ const SMALL: usize = 64 << 10;
 const PER_BYTE: u64 = 768;
 /// Part of the memory of the process that disassemblies may take together: one in so many bytes.
 const PART: u64 = 3;
+/// The same for the content of archives. Members of an archive that is open are disassembled, so the two never share: an archive
+/// that held what its own members wait for would wait for itself.
+const ARCHIVE_PART: u64 = 6;
+/// While a member is unpacked, its bytes are there twice when its buffer grows.
+const COPIES: u64 = 2;
 /// Room where the system does not say how much memory there is, in bytes.
 const USUAL: u64 = 2 << 30;
 /// Least room, in bytes.
@@ -30,8 +35,13 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const GLANCE: Duration = Duration::from_millis(100);
 
 /// Room that all disassemblies of this process share.
-static ROOM: LazyLock<Room> =
-    LazyLock::new(|| Room::new(memory().map_or(USUAL, |bytes| (bytes / PART).max(LEAST))));
+static ROOM: LazyLock<Room> = LazyLock::new(|| Room::new(share(PART)));
+/// Room that all archives of this process share.
+static ARCHIVES: LazyLock<Room> = LazyLock::new(|| Room::new(share(ARCHIVE_PART)));
+
+fn share(part: u64) -> u64 {
+    memory().map_or(USUAL, |bytes| (bytes / part).max(LEAST))
+}
 
 /// Memory in bytes that is given out and taken back.
 struct Room {
@@ -100,6 +110,18 @@ impl Room {
 /// Memory for a disassembly and its report, given back when this is dropped. Small files hold none.
 pub(crate) struct Held {
     _taken: Option<Taken<'static>>,
+}
+
+/// Waits until there is memory for the members of an archive of `size` bytes, for as long as they are held. None if there is none
+/// for `time`.
+pub(crate) fn take_for_archive(size: usize, time: Duration) -> Option<Held> {
+    let now = Instant::now();
+    let until = now.checked_add(time).unwrap_or(now);
+    let taken = ARCHIVES.take(COPIES * malkin_triage::archive::most_unpacked(size), until, &|| true);
+    if taken.is_none() {
+        note_ended(Budget::Memory);
+    }
+    Some(Held { _taken: Some(taken?) })
 }
 
 /// Waits until there is memory for the disassembly of a file of `size` bytes. None if there is none for `time`, or the work is no

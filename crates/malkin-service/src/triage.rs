@@ -35,6 +35,8 @@ use crate::stage::{Stage, timed};
 use document::{CROWDED, SKIPPED, TOO_LATE, document, is_report, reputation, was_without_similarity, words};
 use limits::{Guest, TriageLimits};
 
+/// Why an archive was not opened.
+const NOT_OPENED: &str = "the archive: too many other archives were open";
 /// Members of one archive that are under way at once. Seats bound what is examined at the same time; the others wait for providers,
 /// which are asked within one deadline. Each takes a thread, and a server has to spare some for sixteen archives at once.
 const MEMBERS_AT_ONCE: usize = 8;
@@ -258,6 +260,10 @@ impl Triage {
         if !archive::is_archive(malkin_triage::kind::kind(file.bytes)) {
             return Ok(Children::default());
         }
+        // Held until the members are gone.
+        let Some(_memory) = room::take_for_archive(file.bytes.len(), ARCHIVE_TIME) else {
+            return Ok(Children { listed: Vec::new(), refused: vec![NOT_OPENED.to_owned()] });
+        };
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let guest = Guest { size: file.bytes.len(), inside: false };
         let unpacked = self.limits.seated(cores, guest, || {

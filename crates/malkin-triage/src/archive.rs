@@ -56,9 +56,14 @@ const PASSWORD_WORK: u64 = 1 << 20;
 /// Unfolded bytes for one unit of work: how many there are is bounded besides.
 const BYTES_PER_UNIT: u64 = 8;
 
+/// Most bytes that the members of an archive of `size` bytes come to, all together.
+pub fn most_unpacked(size: usize) -> u64 {
+    (size as u64).saturating_mul(MAX_RATIO).clamp(FREE, MAX_TOTAL)
+}
+
 /// Opens an archive within a budget. What was left out when that ended is named.
 pub fn unpack(bytes: &[u8], budget: &Budget<'_>) -> Unpacked {
-    let total = (bytes.len() as u64).saturating_mul(MAX_RATIO).clamp(FREE, MAX_TOTAL);
+    let total = most_unpacked(bytes.len());
     let mut opener = Opener { left: total, budget, unpacked: Unpacked::default() };
     opener.open(bytes, "", 0);
     opener.unpacked
