@@ -1,4 +1,4 @@
-//! What one examination or disassembly may use, with a clock: processor time of its thread, time that passes, memory. Parsers of the
+//! What one examination, disassembly or report may use, with a clock: processor time of its thread, time that passes, memory. Parsers of the
 //! lower floors charge to a [`Budget`], which asks here at intervals.
 //!
 //! Not here: the counters (`ended`), how many files are examined at once (`triage::limits`).
@@ -25,7 +25,18 @@ impl Allowance {
     pub(crate) fn time(time: Duration) -> Self {
         Self { processor: time, passed: time, memory: MEMORY }
     }
+
+    /// For the functions of a report of `size` bytes: reading and hashing a mebibyte takes a tenth of a second, even in a
+    /// development build, and what is read takes less than four times its text.
+    pub(crate) fn report(size: usize) -> Self {
+        let size = size as u64;
+        let memory = MEMORY.saturating_add(size.saturating_mul(4));
+        Self { memory, ..Self::time(REPORT_TIME + Duration::from_secs(size >> 20)) }
+    }
 }
+
+/// Time that reading a small report may take, and hashing it as well.
+const REPORT_TIME: Duration = Duration::from_secs(10);
 
 /// Memory of one piece of work, beside the file itself and its image.
 pub(crate) const MEMORY: u64 = 512 << 20;

@@ -13,7 +13,7 @@ use malkin_report::function::{Code, CodeBuilder, CodeError};
 
 /// Reads `{block start: [[offset, bytes, mnemonic, operands], ...]}`.
 pub(super) struct Blocks<'c> {
-    pub(super) context: &'c Context,
+    pub(super) context: &'c Context<'c>,
 }
 
 impl<'de> DeserializeSeed<'de> for Blocks<'_> {
@@ -44,7 +44,7 @@ impl<'de> Visitor<'de> for Blocks<'_> {
     }
 }
 
-fn code_error<E: Error>(context: &Context, error: CodeError) -> E {
+fn code_error<E: Error>(context: &Context<'_>, error: CodeError) -> E {
     match error {
         CodeError::DuplicateBlock(start) => super::field::repeated(start.get()),
         CodeError::FieldTooLong | CodeError::FunctionTooLong => context.limit(error),
@@ -52,7 +52,7 @@ fn code_error<E: Error>(context: &Context, error: CodeError) -> E {
 }
 
 struct Block<'c, 'b> {
-    context: &'c Context,
+    context: &'c Context<'c>,
     builder: &'b mut CodeBuilder,
 }
 
@@ -85,7 +85,7 @@ impl<'de> Visitor<'de> for Block<'_, '_> {
 }
 
 struct Row<'c, 'b> {
-    context: &'c Context,
+    context: &'c Context<'c>,
     builder: &'b mut CodeBuilder,
 }
 
@@ -126,7 +126,7 @@ enum Part {
 }
 
 struct Text<'c, 'b> {
-    context: &'c Context,
+    context: &'c Context<'c>,
     builder: &'b mut CodeBuilder,
     part: Part,
 }

@@ -9,8 +9,19 @@ use serde_json::error::Category;
 
 use super::error::{ReadError, ReadErrorKind};
 use crate::limits::{BYTES_PER_VALUE_NODE, MAX_INSTRUCTIONS, MAX_REPORT_BYTES, VALUE_NODES_BASE};
+use malkin_report::Budget;
 use malkin_report::address::Va;
 use malkin_report::function::CodeBuilder;
+
+/// Units of [`Budget`] for a function, an instruction and a value of a tree: about the bytes each has as text.
+const FUNCTION_WORK: u64 = 512;
+const INSTRUCTION_WORK: u64 = 64;
+const VALUE_WORK: u64 = 16;
+
+/// Memory in bytes that a function, one of its instructions and a value of a tree take, at most, once they are read.
+const FUNCTION_MEMORY: u64 = 1024;
+const INSTRUCTION_MEMORY: u64 = 64;
+const VALUE_MEMORY: u64 = 180;
 
 /// One step from a value to a part of it.
 #[derive(Clone, Copy, Debug)]
@@ -22,12 +33,13 @@ pub(super) enum Step {
 
 /// State of one reading. Steps of the path are taken back on success only, so that after a failure the path still says
 /// where it happened.
-pub(super) struct Context {
+pub(super) struct Context<'b> {
     path: RefCell<Vec<Step>>,
     limit_hit: Cell<bool>,
     value_nodes: Cell<usize>,
     input_bytes: usize,
     instructions: Cell<usize>,
+    budget: Option<&'b Budget<'b>>,
     /// Builder of the code of one function after another.
     pub(super) builder: RefCell<CodeBuilder>,
     /// Addresses of one list after another.
@@ -38,7 +50,7 @@ pub(super) struct Context {
     pub(super) components: RefCell<Vec<Vec<Va>>>,
 }
 
-impl Context {
+impl<'b> Context<'b> {
     pub(super) fn new(input_bytes: usize) -> Self {
         Self {
             path: RefCell::default(),
@@ -46,10 +58,27 @@ impl Context {
             value_nodes: Cell::new(value_nodes(input_bytes)),
             input_bytes,
             instructions: Cell::new(MAX_INSTRUCTIONS),
+            budget: None,
             builder: RefCell::default(),
             addresses: RefCell::default(),
             references: RefCell::default(),
             components: RefCell::default(),
+        }
+    }
+
+    /// The same, charging what is read to a budget.
+    pub(super) fn within(self, budget: Option<&'b Budget<'b>>) -> Self {
+        Self { budget, ..self }
+    }
+
+    /// Charges work and memory to the budget of the request, if there is one.
+    fn charge<E: Error>(&self, work: u64, memory: u64) -> Result<(), E> {
+        match self.budget {
+            Some(budget) if !(budget.work(work) && budget.hold(memory)) => {
+                let ended = budget.ended().map(|ended| ended.to_string()).unwrap_or_default();
+                Err(self.limit(format_args!("not read to its end: {ended}")))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -77,7 +106,7 @@ impl Context {
         match self.value_nodes.get().checked_sub(count) {
             Some(rest) => {
                 self.value_nodes.set(rest);
-                Ok(())
+                self.charge(count as u64 * VALUE_WORK, count as u64 * VALUE_MEMORY)
             }
             None => Err(self.too_many_values()),
         }
@@ -98,12 +127,16 @@ impl Context {
         self.value_nodes.set(value_nodes(self.input_bytes));
     }
 
-    /// Accounts for the instructions of a function.
+    /// Accounts for a function and its instructions.
     pub(super) fn spend_instructions<E: Error>(&self, count: usize) -> Result<(), E> {
         match self.instructions.get().checked_sub(count) {
             Some(rest) => {
                 self.instructions.set(rest);
-                Ok(())
+                let count = count as u64;
+                self.charge(
+                    FUNCTION_WORK + count * INSTRUCTION_WORK,
+                    FUNCTION_MEMORY + count * INSTRUCTION_MEMORY,
+                )
             }
             None => Err(self.limit(format_args!("more than {MAX_INSTRUCTIONS} instructions"))),
         }
@@ -155,7 +188,7 @@ pub(super) fn value_nodes(input_bytes: usize) -> usize {
 /// Reads a whole document with `read`, which is given the state to share and the parser.
 pub(super) fn read<'a, T>(
     bytes: &'a [u8],
-    read: impl FnOnce(&Context, &mut serde_json::Deserializer<StrRead<'a>>) -> serde_json::Result<T>,
+    read: impl FnOnce(&Context<'_>, &mut serde_json::Deserializer<StrRead<'a>>) -> serde_json::Result<T>,
 ) -> Result<T, ReadError> {
     read_text(text(bytes)?, read)
 }
@@ -172,12 +205,21 @@ pub(super) fn text(bytes: &[u8]) -> Result<&str, ReadError> {
     })
 }
 
-/// As [`read`], behind [`text`].
+/// As [`read`], after [`text`].
 pub(super) fn read_text<'a, T>(
     text: &'a str,
-    read: impl FnOnce(&Context, &mut serde_json::Deserializer<StrRead<'a>>) -> serde_json::Result<T>,
+    read: impl FnOnce(&Context<'_>, &mut serde_json::Deserializer<StrRead<'a>>) -> serde_json::Result<T>,
 ) -> Result<T, ReadError> {
-    let context = Context::new(text.len());
+    read_text_within(text, None, read)
+}
+
+/// As [`read_text`], charging functions, instructions and values to a budget.
+pub(super) fn read_text_within<'a, T>(
+    text: &'a str,
+    budget: Option<&Budget<'_>>,
+    read: impl FnOnce(&Context<'_>, &mut serde_json::Deserializer<StrRead<'a>>) -> serde_json::Result<T>,
+) -> Result<T, ReadError> {
+    let context = Context::new(text.len()).within(budget);
     let mut json = serde_json::Deserializer::from_str(text);
     let value = read(&context, &mut json);
     value.and_then(|value| json.end().map(|()| value)).map_err(|error| context.error(text, &error))

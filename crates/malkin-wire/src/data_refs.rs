@@ -15,7 +15,7 @@ const RANGE: RangeInclusive<i128> = i64::MIN as i128..=u64::MAX as i128;
 /// Reads `{integer: [integers]}`, all ascending afterwards.
 #[derive(Clone, Copy)]
 pub(super) struct DataReferences<'c> {
-    pub(super) context: &'c Context,
+    pub(super) context: &'c Context<'c>,
 }
 
 impl<'de> DeserializeSeed<'de> for DataReferences<'_> {

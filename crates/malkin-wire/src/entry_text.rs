@@ -120,7 +120,7 @@ pub(super) fn thorough_functions(bytes: &[u8]) -> Result<Vec<DisassembledFunctio
 }
 
 struct Records<'c> {
-    context: &'c Context,
+    context: &'c Context<'c>,
 }
 
 impl<'de> DeserializeSeed<'de> for Records<'_> {
@@ -179,7 +179,7 @@ pub(super) const FIELDS: &[&str] = &[
 
 /// Reads a record into a tree of its small fields and the text of its disassembly.
 struct Record<'c> {
-    context: &'c Context,
+    context: &'c Context<'c>,
 }
 
 impl<'de> DeserializeSeed<'de> for Record<'_> {

@@ -24,13 +24,14 @@ use super::context::Context;
 use super::function::FunctionSeed;
 use super::report::{ReportSeed, complete, in_order};
 use crate::limits::MAX_FUNCTIONS;
+use malkin_report::Budget;
 use malkin_report::address::Va;
 use malkin_report::function::Function;
 use malkin_report::report::Report;
 
 /// Reads a report of the usual form.
-pub(super) fn report(text: &str) -> Option<Report> {
-    let context = Context::new(text.len());
+pub(super) fn report(text: &str, budget: Option<&Budget<'_>>) -> Option<Report> {
+    let context = Context::new(text.len()).within(budget);
     let (functions_at, mut cursor) = functions_of(text)?;
     let functions = functions(&context, &mut cursor)?;
     let (before, behind) = (text.get(..functions_at)?, text.get(cursor.at()..)?);
@@ -67,7 +68,7 @@ fn functions_of(text: &str) -> Option<(usize, Cursor<'_>)> {
     }
 }
 
-fn functions(context: &Context, cursor: &mut Cursor<'_>) -> Option<Vec<Function>> {
+fn functions(context: &Context<'_>, cursor: &mut Cursor<'_>) -> Option<Vec<Function>> {
     let mut functions = Vec::new();
     cursor.object(|cursor| {
         if functions.len() == MAX_FUNCTIONS {

@@ -14,7 +14,7 @@ use crate::limits::MAX_TEXT;
 /// Walks over an object whose fields have names. `read` is called for each of `known` that occurs, with its position in
 /// the list, and has to take the value. Unknown fields are passed over. Answers which of `known` were there, as bits.
 pub(super) fn fields<'de, A: MapAccess<'de>>(
-    context: &Context,
+    context: &Context<'_>,
     known: &'static [&'static str],
     map: &mut A,
     mut read: impl FnMut(&'static str, &mut A) -> Result<(), A::Error>,
@@ -130,7 +130,7 @@ impl<'de> Visitor<'de> for Key {
 
 /// Reads a string of at most [`MAX_TEXT`] bytes; `null` becomes `None`.
 pub(super) fn text_or_null<'de, A: MapAccess<'de>>(
-    context: &Context,
+    context: &Context<'_>,
     map: &mut A,
 ) -> Result<Option<String>, A::Error> {
     let text = map.next_value::<Option<String>>()?;

@@ -52,7 +52,7 @@ pub(super) const METADATA_REQUIRED: &[&str] = &[
 
 /// Reads a function object; `key` is the address it stands under in a report.
 pub(super) struct FunctionSeed<'c> {
-    pub(super) context: &'c Context,
+    pub(super) context: &'c Context<'c>,
     pub(super) key: Option<u64>,
 }
 
@@ -100,7 +100,7 @@ impl<'de> Visitor<'de> for FunctionSeed<'_> {
 /// What is left to do when all fields of a function are read: nothing may be missing, the key has to be right, and edges
 /// come into their normal form.
 pub(super) fn complete<E: Error>(
-    context: &Context,
+    context: &Context<'_>,
     mut function: Function,
     present: &Present,
     key: Option<Va>,
@@ -139,7 +139,7 @@ pub(super) fn object<E: Error>(value: Value) -> Result<Value, E> {
 }
 
 struct Metadata<'c> {
-    context: &'c Context,
+    context: &'c Context<'c>,
 }
 
 impl<'de> DeserializeSeed<'de> for Metadata<'_> {
@@ -180,7 +180,7 @@ impl<'de> Visitor<'de> for Metadata<'_> {
 
 /// Reads a list of lists of addresses; `null` becomes the empty list.
 struct Components<'c> {
-    context: &'c Context,
+    context: &'c Context<'c>,
 }
 
 impl<'de> DeserializeSeed<'de> for Components<'_> {

@@ -49,6 +49,7 @@ mod write;
 use serde::de::DeserializeSeed;
 use serde_json::Value;
 
+use malkin_report::Budget;
 use malkin_report::function::Function;
 use malkin_report::report::Report;
 
@@ -76,13 +77,31 @@ pub use unique_blocks::{unique_blocks_from_json, unique_blocks_to_json};
 /// Stricter than the reference on purpose: keys that repeat, addresses outside of 64 bits, a function under another key
 /// than its offset, and wrong types in fields that MCRIT never looks at are errors.
 pub fn read_report(bytes: &[u8]) -> Result<Report, ReadError> {
+    read_report_of(bytes, None)
+}
+
+/// As [`read_report`], charging each function, instruction and value to a budget. Where that ends, so does the reading, with an
+/// error of the kind [`ReadErrorKind::Limit`] that says why.
+pub fn read_report_within(bytes: &[u8], budget: &Budget<'_>) -> Result<Report, ReadError> {
+    read_report_of(bytes, Some(budget))
+}
+
+fn read_report_of(bytes: &[u8], budget: Option<&Budget<'_>>) -> Result<Report, ReadError> {
     let text = context::text(bytes)?;
-    fast::report(text).map_or_else(|| thorough_report(text), Ok)
+    let before = budget.map(Budget::memory_left);
+    if let Some(report) = fast::report(text, budget) {
+        return Ok(report);
+    }
+    // What the quick reader held is gone.
+    if let (Some(budget), Some(before)) = (budget, before) {
+        budget.release(before - budget.memory_left());
+    }
+    thorough_report(text, budget)
 }
 
 /// Reads a report of whatever form, and says what is wrong with it.
-fn thorough_report(text: &str) -> Result<Report, ReadError> {
-    context::read_text(text, |context, json| report::ReportSeed { context }.deserialize(json))
+fn thorough_report(text: &str, budget: Option<&Budget<'_>>) -> Result<Report, ReadError> {
+    context::read_text_within(text, budget, |context, json| report::ReportSeed { context }.deserialize(json))
 }
 
 /// Whether a document that begins with these bytes can still be a report. Callers that receive a large document piece by

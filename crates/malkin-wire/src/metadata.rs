@@ -15,7 +15,7 @@ const FIELDS: &[&str] =
 
 /// Reads the metadata object of a report. `null` is as good as absent.
 pub(super) struct MetadataSeed<'c> {
-    pub(super) context: &'c Context,
+    pub(super) context: &'c Context<'c>,
 }
 
 impl<'de> DeserializeSeed<'de> for MetadataSeed<'_> {
@@ -117,7 +117,7 @@ const COUNTS_REQUIRED: &[&str] = COUNTS.split_at(9).0;
 
 /// Reads the statistics of a report or record; an empty object and `null` become `None`.
 pub(super) struct StatisticsSeed<'c> {
-    pub(super) context: &'c Context,
+    pub(super) context: &'c Context<'c>,
 }
 
 impl<'de> DeserializeSeed<'de> for StatisticsSeed<'_> {

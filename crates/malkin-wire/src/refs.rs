@@ -71,7 +71,7 @@ fn decimal(digits: &[u8]) -> Option<u64> {
 /// Reads a list of addresses, in its order, into a vector of the exact size.
 #[derive(Clone, Copy)]
 pub(super) struct Addresses<'c> {
-    pub(super) context: &'c Context,
+    pub(super) context: &'c Context<'c>,
 }
 
 impl<'de> DeserializeSeed<'de> for Addresses<'_> {
@@ -102,7 +102,7 @@ impl<'de> Visitor<'de> for Addresses<'_> {
 /// Reads `{address: [addresses]}`, keys ascending afterwards, lists as stated.
 #[derive(Clone, Copy)]
 pub(super) struct References<'c> {
-    pub(super) context: &'c Context,
+    pub(super) context: &'c Context<'c>,
 }
 
 impl<'de> DeserializeSeed<'de> for References<'_> {
@@ -134,7 +134,7 @@ impl<'de> Visitor<'de> for References<'_> {
 /// Reads `{address: text}`, ascending. `null` is taken as the empty text.
 #[derive(Clone, Copy)]
 pub(super) struct Names<'c> {
-    pub(super) context: &'c Context,
+    pub(super) context: &'c Context<'c>,
 }
 
 impl<'de> DeserializeSeed<'de> for Names<'_> {

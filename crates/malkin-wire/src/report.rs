@@ -66,7 +66,7 @@ const REQUIRED: &[&str] = &[
 
 /// Reads a report.
 pub(super) struct ReportSeed<'c> {
-    pub(super) context: &'c Context,
+    pub(super) context: &'c Context<'c>,
 }
 
 impl<'de> DeserializeSeed<'de> for ReportSeed<'_> {
@@ -96,7 +96,7 @@ impl<'de> Visitor<'de> for ReportSeed<'_> {
 }
 
 /// What is left to do when all functions of a report are there.
-pub(super) fn complete<E: Error>(context: &Context, report: &mut Report) -> Result<(), E> {
+pub(super) fn complete<E: Error>(context: &Context<'_>, report: &mut Report) -> Result<(), E> {
     if report.architecture == Architecture::Dalvik {
         for function in &mut report.functions {
             list_string_references(context, &mut function.stringrefs)?;
@@ -106,7 +106,7 @@ pub(super) fn complete<E: Error>(context: &Context, report: &mut Report) -> Resu
 }
 
 fn read_field<'de, A: MapAccess<'de>>(
-    context: &Context,
+    context: &Context<'_>,
     report: &mut Report,
     name: &str,
     map: &mut A,
@@ -220,7 +220,7 @@ const NODES_OF_LISTED: usize = 4;
 
 /// String references of Dalvik as a list. Older reports map the referring instruction to the text, which has to be a scalar:
 /// anything else would end up deeper than it was, where it might not be read again.
-fn list_string_references<E: Error>(context: &Context, stated: &mut Value) -> Result<(), E> {
+fn list_string_references<E: Error>(context: &Context<'_>, stated: &mut Value) -> Result<(), E> {
     let Value::Object(by_address) = stated else { return Ok(()) };
     if by_address.values().any(|text| text.is_array() || text.is_object()) {
         return Err(E::custom("expected a text as string reference"));
@@ -245,7 +245,7 @@ fn list_string_references<E: Error>(context: &Context, stated: &mut Value) -> Re
 
 /// Reads `{address: function}` in ascending order.
 struct Functions<'c> {
-    context: &'c Context,
+    context: &'c Context<'c>,
 }
 
 impl<'de> DeserializeSeed<'de> for Functions<'_> {

@@ -19,7 +19,7 @@ const INTEGERS_START: f64 = -9_223_372_036_854_775_808.0;
 /// Reads any value as a tree. Depth is bounded by the parser (128 levels), size by the context.
 #[derive(Clone, Copy)]
 pub(super) struct Strict<'c> {
-    pub(super) context: &'c Context,
+    pub(super) context: &'c Context<'c>,
 }
 
 impl<'de> DeserializeSeed<'de> for Strict<'_> {

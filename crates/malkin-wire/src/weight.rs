@@ -69,7 +69,7 @@ impl Weight {
 }
 
 /// Checks a function as a document of its own.
-pub(super) fn check_function<E: Error>(context: &Context, function: &Function) -> Result<(), E> {
+pub(super) fn check_function<E: Error>(context: &Context<'_>, function: &Function) -> Result<(), E> {
     if !context.has_many_values() || Weight::of_function(function).is_allowed() {
         return Ok(());
     }
@@ -77,7 +77,7 @@ pub(super) fn check_function<E: Error>(context: &Context, function: &Function) -
 }
 
 /// Checks a report, and each of its functions as a document of its own.
-pub(super) fn check_report<E: Error>(context: &Context, report: &Report) -> Result<(), E> {
+pub(super) fn check_report<E: Error>(context: &Context<'_>, report: &Report) -> Result<(), E> {
     if !context.has_many_values() {
         return Ok(());
     }

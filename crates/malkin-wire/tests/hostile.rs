@@ -33,6 +33,26 @@ fn the_small_report_is_accepted() {
 }
 
 #[test]
+fn a_budget_ends_the_reading_and_is_named() {
+    // Both readers: the quick one leaves spaces of this kind to the thorough one.
+    for text in [SMALL.to_owned(), SMALL.replace("\"blocks\":{", "\"blocks\" : {")] {
+        let enough = malkin_report::Budget::new(100_000, 100_000);
+        malkin_wire::read_report_within(text.as_bytes(), &enough).expect("there is enough of both");
+        assert!((512..10_000).contains(&enough.used()), "{}", enough.used());
+        let held = 100_000 - enough.memory_left();
+        assert!((1024..10_000).contains(&held), "{held}");
+        for (budget, what) in [
+            (malkin_report::Budget::new(100, 100_000), "more work"),
+            (malkin_report::Budget::new(100_000, 1000), "more memory"),
+        ] {
+            let error = malkin_wire::read_report_within(text.as_bytes(), &budget).expect_err("too little");
+            assert_eq!(error.kind(), ReadErrorKind::Limit);
+            assert!(!error.path().is_empty() && error.message().contains(what), "{error}");
+        }
+    }
+}
+
+#[test]
 fn truncation_is_always_a_fault_of_syntax() {
     for end in 0..SMALL.len() {
         let error =

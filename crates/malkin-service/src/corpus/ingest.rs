@@ -6,11 +6,12 @@ use std::borrow::Cow;
 use malkin_codehash::{
     FunctionHashes, HashError, HashPath, MinHasher, SampleContext, Scratch, hash_function_in, refresh,
 };
-use malkin_report::{Architecture, Function, PicHash, Report, Va};
+use malkin_report::{self as model, Architecture, Function, PicHash, Report, Va};
 use malkin_store::{NewFunction, NewLabel, NewSample};
 use malkin_wire::columns::Xcfg;
 use malkin_wire::{ReadError, ReadErrorKind};
 
+use crate::allowance::{Allowance, within};
 use crate::ended::{Budget, note_ended};
 use crate::stage::{Stage, timed};
 
@@ -30,6 +31,9 @@ pub enum IngestError {
     /// The machine code is no text that could be hashed.
     #[error("not an SMDA report: {0}")]
     Unhashable(HashError),
+    /// The budget of the request ended the hashing.
+    #[error("the functions of the report were not all hashed: {0}")]
+    Ended(model::Ended),
 }
 
 /// A report turned into a sample.
@@ -54,7 +58,13 @@ pub fn read_report(body: &[u8]) -> Result<Report, IngestError> {
     if body.len() > LARGE {
         check_report_start(&body[..LARGE / 2])?;
     }
-    timed(Stage::Read, || malkin_wire::read_report(body)).map_err(refused)
+    let allowance = Allowance::report(body.len());
+    let (read, ended) = within(allowance, body.len(), &|| true, |budget| {
+        let read = timed(Stage::Read, || malkin_wire::read_report_within(body, budget));
+        (read, budget.ended())
+    });
+    // A limit of the budget has been counted with it.
+    read.map_err(|error| if ended.is_some() { IngestError::NotAReport(error) } else { refused(error) })
 }
 
 /// Whether a document that begins with these bytes can still be a report.
@@ -79,10 +89,24 @@ pub fn ingest(report: Report, hasher: &MinHasher) -> Result<Ingested, IngestErro
 
 /// As [`ingest`] on either path of hashing: only signatures of a few architectures differ.
 pub(crate) fn ingest_on(path: HashPath, report: Report, hasher: &MinHasher) -> Result<Ingested, IngestError> {
-    timed(Stage::Hash, || hash(path, report, hasher))
+    let rows = report.functions.iter().map(|function| 1 + function.num_instructions()).sum::<usize>();
+    let size = rows.saturating_mul(TEXT_OF_ROW);
+    within(Allowance::report(size), size, &|| true, |budget| {
+        timed(Stage::Hash, || hash(path, report, hasher, budget))
+    })
 }
 
-fn hash(path: HashPath, mut report: Report, hasher: &MinHasher) -> Result<Ingested, IngestError> {
+/// Text of an instruction, or of a function without its instructions, in bytes; hashing is given its time by it.
+const TEXT_OF_ROW: usize = 64;
+/// Units of work of hashing the same: every shingle of a function is hashed 64 times.
+const WORK_OF_ROW: u64 = 2048;
+
+fn hash(
+    path: HashPath,
+    mut report: Report,
+    hasher: &MinHasher,
+    budget: &model::Budget<'_>,
+) -> Result<Ingested, IngestError> {
     let Some(statistics) = report.statistics else {
         return Err(IngestError::Incomplete("statistics are missing".into()));
     };
@@ -98,6 +122,9 @@ fn hash(path: HashPath, mut report: Report, hasher: &MinHasher) -> Result<Ingest
     let mut labels = Vec::new();
     let mut scratch = Scratch::new();
     for function in &report.functions {
+        if !budget.work((1 + function.num_instructions() as u64).saturating_mul(WORK_OF_ROW)) {
+            return Err(IngestError::Ended(budget.ended().unwrap_or(model::Ended::Work)));
+        }
         let hashes = hash_function_in(function, &context, hasher, path, &mut scratch)
             .map_err(IngestError::Unhashable)?;
         unhashed.extend(hashes.unsigned.map(|error| (function.offset, error)));
@@ -189,6 +216,21 @@ fn architecture_text(architecture: &Architecture) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hashing_ends_with_its_budget_and_says_why() {
+        let text = malkin_testkit::read_gz(malkin_testkit::fixture(
+            "golden/disasm/golden/public/sw_gcc32_O2.smda.gz",
+        ));
+        let report = read_report(&text).unwrap();
+        let hasher = MinHasher::default();
+        let little = model::Budget::new(WORK_OF_ROW, u64::MAX);
+        let error = hash(HashPath::Server, report.clone(), &hasher, &little).unwrap_err();
+        assert!(matches!(error, IngestError::Ended(model::Ended::Work)), "{error}");
+        // What real reports cost is far below what they may.
+        let ingested = ingest(report, &hasher).unwrap();
+        assert!(!ingested.sample.functions.is_empty());
+    }
 
     #[test]
     fn names_given_by_people_are_labels() {

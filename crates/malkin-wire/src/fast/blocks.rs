@@ -9,7 +9,7 @@ use malkin_report::address::Va;
 use malkin_report::function::{Code, CodeBuilder, Instruction};
 
 /// Reads `{block start: [[offset, bytes, mnemonic, operands], ...]}`.
-pub(super) fn blocks(context: &Context, cursor: &mut Cursor<'_>) -> Option<Code> {
+pub(super) fn blocks(context: &Context<'_>, cursor: &mut Cursor<'_>) -> Option<Code> {
     let builder = &mut *context.builder.borrow_mut();
     let start = cursor.at();
     if plain_blocks(cursor, builder).is_none() {

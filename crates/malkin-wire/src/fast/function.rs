@@ -15,7 +15,7 @@ use malkin_report::function::{Function, FunctionMetadata};
 use malkin_report::hash::PicHash;
 
 /// Reads a function object; `key` is the address it stands under in a report.
-pub(super) fn function(context: &Context, cursor: &mut Cursor<'_>, key: Option<Va>) -> Option<Function> {
+pub(super) fn function(context: &Context<'_>, cursor: &mut Cursor<'_>, key: Option<Va>) -> Option<Function> {
     let mut function = Function::default();
     let present = fields(cursor, FIELDS, |cursor, name| {
         match name {
@@ -39,7 +39,7 @@ pub(super) fn function(context: &Context, cursor: &mut Cursor<'_>, key: Option<V
     complete::<Error>(context, function, &present, key).ok()
 }
 
-fn metadata(context: &Context, cursor: &mut Cursor<'_>) -> Option<FunctionMetadata> {
+fn metadata(context: &Context<'_>, cursor: &mut Cursor<'_>) -> Option<FunctionMetadata> {
     let mut metadata = FunctionMetadata::default();
     let present = fields(cursor, METADATA_FIELDS, |cursor, name| {
         match name {
@@ -75,7 +75,7 @@ pub(super) fn fields<'a>(
 }
 
 /// An object or array that is kept as stated.
-fn stated(context: &Context, cursor: &mut Cursor<'_>) -> Option<Value> {
+fn stated(context: &Context<'_>, cursor: &mut Cursor<'_>) -> Option<Value> {
     let text = cursor.pass_tree()?;
     if text == "{}" {
         context.spend_value_node::<Error>().ok()?;

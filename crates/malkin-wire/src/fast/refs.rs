@@ -9,7 +9,7 @@ use malkin_report::address::Va;
 
 /// Reads a list of addresses, in its order, into a vector of the exact size.
 #[inline]
-pub(super) fn addresses(context: &Context, cursor: &mut Cursor<'_>) -> Option<Vec<Va>> {
+pub(super) fn addresses(context: &Context<'_>, cursor: &mut Cursor<'_>) -> Option<Vec<Va>> {
     let mut list = context.addresses.borrow_mut();
     list.clear();
     cursor.array(|cursor| {
@@ -20,7 +20,7 @@ pub(super) fn addresses(context: &Context, cursor: &mut Cursor<'_>) -> Option<Ve
 }
 
 /// Reads `{address: [addresses]}`, keys ascending afterwards, lists as stated.
-pub(super) fn references(context: &Context, cursor: &mut Cursor<'_>) -> Option<Vec<(Va, Vec<Va>)>> {
+pub(super) fn references(context: &Context<'_>, cursor: &mut Cursor<'_>) -> Option<Vec<(Va, Vec<Va>)>> {
     let mut pairs = context.references.borrow_mut();
     pairs.clear();
     cursor.object(|cursor| {
@@ -33,7 +33,7 @@ pub(super) fn references(context: &Context, cursor: &mut Cursor<'_>) -> Option<V
 }
 
 /// Reads a list of lists of addresses.
-pub(super) fn components(context: &Context, cursor: &mut Cursor<'_>) -> Option<Vec<Vec<Va>>> {
+pub(super) fn components(context: &Context<'_>, cursor: &mut Cursor<'_>) -> Option<Vec<Vec<Va>>> {
     let mut lists = context.components.borrow_mut();
     lists.clear();
     cursor.array(|cursor| {

@@ -26,7 +26,7 @@ fn document(functions: &str) -> String {
 /// Whether the scanner accepts a text; if so, both ways have to agree.
 #[track_caller]
 fn accepted(text: &str) -> bool {
-    let (fast, thorough) = (report(text), thorough_report(text));
+    let (fast, thorough) = (report(text, None), thorough_report(text, None));
     assert_eq!(read_report(text.as_bytes()), thorough, "{text}");
     let Some(fast) = fast else { return false };
     let thorough = thorough.unwrap_or_else(|error| panic!("accepted in spite of `{error}`: {text}"));
@@ -173,16 +173,16 @@ fn golden_reports_are_scanned_and_equal() {
         let bytes = gunzip_file(&file);
         let text = std::str::from_utf8(&bytes).unwrap();
         let name = file.display();
-        let fast = report(text).unwrap_or_else(|| panic!("{name} is not of a usual form"));
-        assert!(fast == thorough_report(text).unwrap(), "{name}");
+        let fast = report(text, None).unwrap_or_else(|| panic!("{name} is not of a usual form"));
+        assert!(fast == thorough_report(text, None).unwrap(), "{name}");
         reports += 1;
         if bytes.len() > 4 << 20 {
             continue;
         }
         let indented = write_report(&fast);
-        assert!(report(std::str::from_utf8(&indented).unwrap()).as_ref() == Some(&fast), "{name}");
+        assert!(report(std::str::from_utf8(&indented).unwrap(), None).as_ref() == Some(&fast), "{name}");
         let compact = write_report_compact(&fast);
-        assert!(report(std::str::from_utf8(&compact).unwrap()).as_ref() == Some(&fast), "{name}");
+        assert!(report(std::str::from_utf8(&compact).unwrap(), None).as_ref() == Some(&fast), "{name}");
         let mut json = Vec::new();
         for one in &fast.functions {
             json.clear();
@@ -213,7 +213,7 @@ fn cut_golden_reports_are_refused_as_before() {
         let text = std::str::from_utf8(&bytes).unwrap();
         let step = text.len() / 23 + 1;
         for end in (0..text.len()).step_by(step).filter(|end| text.is_char_boundary(*end)) {
-            assert!(report(&text[..end]).is_none(), "{} cut at {end}", file.display());
+            assert!(report(&text[..end], None).is_none(), "{} cut at {end}", file.display());
             let mut edited = bytes.clone();
             edited[end] = b"\"\\,0]}x \n"[end % 9];
             if let Ok(edited) = std::str::from_utf8(&edited) {
