@@ -33,6 +33,7 @@ mod picgroup;
 mod plan;
 mod progress;
 mod query_side;
+mod table;
 mod unique_blocks;
 mod unique_score;
 
@@ -51,6 +52,7 @@ pub use parameters::MatchParameters;
 pub use plan::{QueryPlan, Workspace};
 pub use progress::{Control, MatchError, NeverCancelled, Progress};
 pub use query_side::{OwnFunction, OwnSample};
+pub use table::{FamilyRow, OwnRow, Pair, PairOrder, ResultTable};
 pub use unique_blocks::{
     FunctionBlocks, RuleOptions, UniqueBlocksOptions, YaraRule, describe_block, unique_blocks, yara_rule,
 };

@@ -85,6 +85,14 @@ impl Answer {
         Self { body: Payload::Pieces(pieces), ..Self::new(StatusCode::OK, Vec::new()) }
     }
 
+    /// A file that is made piece by piece, without an envelope.
+    pub(crate) fn file(pieces: impl Pieces) -> Self {
+        let (head, tail) = (Vec::new(), Vec::new());
+        let pieces: Box<dyn Pieces> = Box::new(Framed { head, pieces, tail });
+        let media_type = "application/octet-stream";
+        Self { body: Payload::Pieces(pieces), media_type, ..Self::new(StatusCode::OK, Vec::new()) }
+    }
+
     /// The same with pieces that a function makes; it answers false with the last one.
     pub(crate) fn pieces_from(
         head: &[u8],
@@ -182,6 +190,16 @@ impl Answer {
     pub(crate) fn too_large(limit: usize) -> Self {
         let description = format!("The body exceeds {limit} bytes.");
         Self::framework(StatusCode::PAYLOAD_TOO_LARGE, "413 Payload Too Large", Some(&description))
+    }
+
+    /// What a refusal says, for those who show it in another form.
+    pub(crate) fn message(&self) -> String {
+        let body: Value = match &self.body {
+            Payload::Bytes(bytes) => serde_json::from_slice(bytes).unwrap_or_default(),
+            _ => Value::Null,
+        };
+        let said = [&body["data"]["message"], &body["description"], &body["detail"]];
+        said.into_iter().find_map(Value::as_str).unwrap_or("The request was refused.").to_owned()
     }
 
     fn allow(self, allow: &str) -> Self {

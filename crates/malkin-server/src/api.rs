@@ -22,6 +22,10 @@ mod shape;
 mod tokens;
 mod uniqueblocks;
 
+pub(crate) use changes::{family_changes, sample_changes};
+pub(crate) use exchange::export_file;
+pub(crate) use results::filter as result_filter;
+
 use crate::app::Handler;
 use crate::route::Part::{Int, Is, Rest, Text};
 use crate::route::Route;

@@ -25,10 +25,11 @@ use crate::intake::{self, Intake, Taken};
 use crate::listen::{self, Bounds, DEFAULT_CONNECTIONS_PER_ADDRESS};
 use crate::metrics::Requests;
 use crate::query::Query;
-use crate::rate::Limiter;
+use crate::rate::{Client, Limiter};
 use crate::route::{Segment, Target, find};
 use crate::site::Site;
 use crate::triage;
+use crate::ui::{self, Ui};
 
 /// Largest body taken in unless configured otherwise, in bytes.
 pub const DEFAULT_BODY_LIMIT: usize = 256 << 20;
@@ -46,6 +47,8 @@ pub struct Settings {
     pub connections_per_address: usize,
     /// Hosts under which the server is reached, beside loopback and the address it listens on.
     pub host_names: Vec<Host>,
+    /// Whether the pages below `/ui/` are served.
+    pub has_pages: bool,
     /// The server stands in for the original triage service: unknown paths are answered in that service's words.
     pub stands_in_for_triage: bool,
 }
@@ -58,6 +61,7 @@ impl Default for Settings {
             rate_limit: None,
             connections_per_address: DEFAULT_CONNECTIONS_PER_ADDRESS,
             host_names: Vec::new(),
+            has_pages: true,
             stands_in_for_triage: false,
         }
     }
@@ -86,6 +90,8 @@ pub(crate) struct App {
     site: Site,
     intake: Intake,
     limiter: Limiter,
+    /// What the pages keep.
+    pub(crate) ui: Ui,
     /// How answers are sent.
     pub(crate) delivery: Delivery,
     /// Seats for handlers that take long and for all others.
@@ -102,6 +108,11 @@ impl App {
     /// The token that the server was started with.
     pub(crate) fn configured_token(&self) -> Option<&str> {
         self.settings.token.as_deref().filter(|token| !token.is_empty())
+    }
+
+    /// Counts a request of a client, or refuses it.
+    pub(crate) fn limit(&self, client: Client, now: Instant) -> Result<(), Answer> {
+        self.limiter.count(client, now).map_err(Answer::too_many)
     }
 
     /// Whether requests need a token.
@@ -134,6 +145,7 @@ pub async fn serve(
         site,
         intake,
         limiter,
+        ui: Ui::default(),
         delivery,
         slow_handlers: Arc::new(Semaphore::new(control::SLOW_HANDLERS)),
         quick_handlers: Arc::new(Semaphore::new(control::QUICK_HANDLERS)),
@@ -207,6 +219,18 @@ fn destination(
     let path = parts.uri.path();
     head::check_encoding(&parts.headers)?;
     app.site.check(parts).map_err(|refusal| refusal.into_answer(path))?;
+    if app.settings.has_pages {
+        if ui::wants_pages(&parts.method, &parts.uri, &parts.headers) {
+            return Err(ui::to_pages());
+        }
+        if ui::is_own(path) {
+            app.limit(Client::Address(peer.ip()), Instant::now())?;
+            return match ui::find(app, &parts.method, &parts.uri, &parts.headers) {
+                ui::Target::Found(handler, path, caller) => Ok((caller, (handler, path))),
+                ui::Target::Answered(answer) => Err(answer),
+            };
+        }
+    }
     let caller = if control::is_open(&parts.method, path) {
         Caller::anybody()
     } else {

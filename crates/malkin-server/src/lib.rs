@@ -28,6 +28,7 @@ mod site;
 mod slots;
 mod stream;
 mod triage;
+mod ui;
 
 pub use app::{DEFAULT_BODY_LIMIT, Settings, serve};
 pub use control::BLOCKING_THREADS;

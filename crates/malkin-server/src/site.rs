@@ -22,6 +22,7 @@ use crate::answer::Answer;
 use crate::host::Host;
 use crate::route::percent_decode;
 use crate::triage;
+use crate::ui;
 
 /// Longest origin that a refusal repeats, in characters.
 const MAX_SHOWN: usize = 300;
@@ -180,9 +181,14 @@ fn is_visit(request: &Parts) -> bool {
         values.next().is_some_and(|value| value == expected) && values.next().is_none()
     };
     request.method == Method::GET
-        && percent_decode(request.uri.path()) == "/docs"
+        && is_page(&percent_decode(request.uri.path()))
         && is("sec-fetch-mode", "navigate")
         && is("sec-fetch-dest", "document")
+}
+
+/// Whether a path is a page for people; looking at one changes nothing.
+fn is_page(path: &str) -> bool {
+    matches!(path, "/" | "/docs") || (ui::is_own(path) && !path.starts_with("/ui/data/"))
 }
 
 /// Whether a request has work done or something changed.

@@ -21,6 +21,7 @@ use crate::answer::Answer;
 use crate::app::{App, Handler};
 use crate::call::Call;
 use crate::route::{Segment, percent_decode};
+pub(crate) use multipart::{Field, read as read_form};
 pub(crate) use refusal::{LOST, READ_ONLY};
 
 /// Where a path of this room leads.

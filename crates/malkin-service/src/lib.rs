@@ -31,6 +31,7 @@ mod matching;
 mod python_json;
 pub mod questions;
 mod result_filter;
+mod result_tables;
 mod room;
 mod stage;
 #[cfg(test)]
@@ -56,11 +57,14 @@ pub use jobs::kinds::{
 };
 pub use jobs::{ATTEMPTS, DEFAULT_CEILING, Keeping, LEASE_MILLIS, Removed, Workers, display_text};
 pub use malkin_index::{IndexReader, IndexStats, Scratch};
-pub use malkin_matching::{MatchParameters, ResultFilter, RuleOptions, YaraRule, yara_rule};
+pub use malkin_matching::{
+    MatchParameters, Pair, PairOrder, ResultFilter, ResultTable, RuleOptions, YaraRule, yara_rule,
+};
 pub use malkin_store::{Ceiling, Role};
 pub use matching::MatchArguments;
 pub use questions::{FunctionPair, FunctionPlace};
 pub use result_filter::filtered_result;
+pub use result_tables::{KeptTable, ReadTable, ResultTables};
 pub use stage::{Stage, StageTime, stage_times};
 pub use tokens::{Revoked, Tokens};
 

@@ -18,7 +18,11 @@ const BAD_FLAG: &str = "is_library must be boolean.";
 
 /// Changes to a sample.
 pub(super) fn of_sample(call: &Call) -> Result<Changes, Answer> {
-    let mut body = body(call)?;
+    sample_changes(body(call)?)
+}
+
+/// Changes to a sample, as an object says them.
+pub(crate) fn sample_changes(mut body: Map<String, Value>) -> Result<Changes, Answer> {
     check_text(&body, "family_name", is_family_name, BAD_NAME)?;
     check_text(&body, "version", is_printable, BAD_VERSION)?;
     check_text(&body, "component", is_printable, BAD_COMPONENT)?;
@@ -28,7 +32,11 @@ pub(super) fn of_sample(call: &Call) -> Result<Changes, Answer> {
 
 /// Changes to a family.
 pub(super) fn of_family(call: &Call) -> Result<Changes, Answer> {
-    let mut body = body(call)?;
+    family_changes(body(call)?)
+}
+
+/// Changes to a family, as an object says them.
+pub(crate) fn family_changes(mut body: Map<String, Value>) -> Result<Changes, Answer> {
     check_text(&body, "family_name", is_family_name, BAD_NAME)?;
     read_flag(&mut body)?;
     Ok(Changes::new(body))

@@ -38,6 +38,21 @@ fn export(app: &App, call: &Call, selection: Option<&[SampleId]>) -> Result<Answ
     Ok(Answer::pieces(b"", answer, b""))
 }
 
+/// An export as a file of its own, without the envelope of the API.
+pub(crate) fn export_file(app: &App, selection: Option<&[SampleId]>) -> Result<Answer, Answer> {
+    let corpus = Arc::clone(&app.service.corpus);
+    let selection = selection.map(<[SampleId]>::to_vec);
+    let pieces = begin(&corpus, selection.as_deref(), true)?;
+    Ok(Answer::file(ExportAnswer {
+        corpus,
+        selection,
+        is_compressed: true,
+        pieces,
+        unsent: None,
+        restarts: RESTARTS,
+    }))
+}
+
 fn begin(
     corpus: &Corpus,
     selection: Option<&[SampleId]>,

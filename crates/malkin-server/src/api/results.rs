@@ -84,7 +84,7 @@ pub(super) fn render(app: &App, call: &Call, id: ResultId, content: Content, job
 
 /// Parameters by which a result is cut down, those of MCRIT's reading of results and the number of samples; none if there is none of
 /// them. What cannot be read counts as not given.
-fn filter(query: &Query) -> Option<(ResultFilter, Option<usize>)> {
+pub(crate) fn filter(query: &Query) -> Option<(ResultFilter, Option<usize>)> {
     let (mut filter, mut top, mut any) = (ResultFilter::default(), None, false);
     for name in query.names() {
         let number =

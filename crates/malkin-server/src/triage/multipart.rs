@@ -14,7 +14,7 @@ const MAX_PARTS: usize = 1000;
 
 /// A field.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Field {
+pub(crate) enum Field {
     /// Text.
     Text(String),
     /// A file with its name.
@@ -22,7 +22,7 @@ pub(super) enum Field {
 }
 
 /// Reads a form. The error is a sentence for the client.
-pub(super) fn read(content_type: &str, body: &Bytes) -> Result<HashMap<String, Field>, String> {
+pub(crate) fn read(content_type: &str, body: &Bytes) -> Result<HashMap<String, Field>, String> {
     let boundary =
         multer::parse_boundary(content_type).map_err(|_| "Missing boundary in multipart.".to_owned())?;
     let mut form = multer::Multipart::with_reader(&body[..], boundary);

@@ -28,6 +28,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "DIR", env = "MALKIN_DATA", default_value = "malkin-data")]
     data: PathBuf,
 
+    /// Serve the API only, without the pages at /ui/
+    #[arg(long, env = "MALKIN_NO_UI")]
+    no_ui: bool,
+
     /// Open the data directory read-only; refuse changes and jobs
     #[arg(long, env = "MALKIN_READ_ONLY")]
     read_only: bool,
@@ -192,6 +196,7 @@ async fn serve(options: Options) -> Result<ExitCode, Failure> {
         rate_limit: options.rate_limit,
         connections_per_address: options.connections_per_address,
         host_names: options.host_name,
+        has_pages: !options.no_ui,
         // The variable in which the original triage service finds its records: setting it makes Malkin its replacement.
         stands_in_for_triage: std::env::var_os("DB_PATH").is_some_and(|path| !path.is_empty()),
     };

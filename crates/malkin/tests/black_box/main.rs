@@ -16,6 +16,7 @@ mod inputs;
 mod migrate;
 mod multiplied;
 mod origins;
+mod pages;
 mod proof;
 mod providers;
 mod queue;
