@@ -1,6 +1,5 @@
 //! The commands. Exit status: 0 done, 1 failed, 2 wrong usage, 3 partly done.
 
-pub(crate) mod bench;
 pub(crate) mod blocks;
 pub(crate) mod compact;
 pub(crate) mod cross;
@@ -72,8 +71,6 @@ pub(crate) enum Command {
     Lookup(lookup::Options),
     /// Manage the access tokens of a server.
     Token(token::Options),
-    /// Run reproducible benchmarks on a generated corpus.
-    Bench(bench::Options),
 }
 
 impl Command {
@@ -98,7 +95,6 @@ impl Command {
             Self::Triage(options) => triage::run(&options),
             Self::Lookup(options) => lookup::run(&options),
             Self::Token(options) => token::run(&options),
-            Self::Bench(options) => bench::run(&options),
         }
     }
 }

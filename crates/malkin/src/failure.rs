@@ -41,9 +41,6 @@ pub(crate) enum Failure {
     /// The other server.
     #[error("{0}")]
     Remote(String),
-    /// The other server does not have what was asked for, or the job it was to be found with failed for that reason.
-    #[error("{0}")]
-    Gone(String),
     /// Output cannot be written.
     #[error("cannot write the output: {0}")]
     Write(#[from] std::io::Error),

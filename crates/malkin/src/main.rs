@@ -3,7 +3,6 @@
 #![forbid(unsafe_code)]
 
 mod command;
-mod corpus;
 mod document;
 mod failure;
 mod files;

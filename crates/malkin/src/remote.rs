@@ -75,47 +75,30 @@ impl Remote {
         self.payload(path, request.call())
     }
 
-    /// `GET` of any path, as text.
-    pub(crate) fn get_text(&self, path: &str) -> Result<String, Failure> {
-        let mut request = self.agent.get(format!("{}{path}", self.base));
-        if let Some(token) = &self.token {
-            request = request.header("apitoken", token);
-        }
-        let failed = |error: ureq::Error| Failure::Remote(format!("{}{path}: {error}", self.base));
-        let mut answer = request.call().map_err(failed)?;
-        if !answer.status().is_success() {
-            return Err(refused(
-                answer.status().as_u16(),
-                format!("{}{path}: {}", self.base, answer.status()),
-            ));
-        }
-        answer.body_mut().with_config().limit(MAX_ANSWER).read_to_string().map_err(failed)
-    }
-
     /// Waits for a job and fetches its result.
     pub(crate) fn await_result(&self, job: &Value) -> Result<Value, Failure> {
         let id = job.as_str().ok_or_else(|| Failure::Remote("the server returned no job id".to_owned()))?;
-        self.await_job(id, POLL)?;
+        self.await_job(id)?;
         self.get(&format!("/jobs/{}/result", escaped(id)))
     }
 
-    /// Waits for a job, looking at it every so often; the id of its result.
-    pub(crate) fn await_job(&self, id: &str, pause: Duration) -> Result<String, Failure> {
+    /// Waits for a job.
+    fn await_job(&self, id: &str) -> Result<(), Failure> {
         let id = escaped(id);
         loop {
             let document = self.get(&format!("/jobs/{id}"))?;
-            if let Some(result) = document["result"].as_str() {
-                return Ok(result.to_owned());
+            if document["result"].is_string() {
+                return Ok(());
             }
             if document.is_null() {
-                return Err(Failure::Gone("the job was deleted".to_owned()));
+                return Err(Failure::Remote("the job was deleted".to_owned()));
             }
             if document["attempts_left"] == 0 || document["terminated"] == true {
                 let cause = document["last_error"].as_str().unwrap_or("the job was deleted");
                 let last_line = cause.lines().rfind(|line| !line.trim().is_empty()).unwrap_or(cause);
                 return Err(Failure::Remote(format!("the job failed: {last_line}")));
             }
-            std::thread::sleep(pause);
+            std::thread::sleep(POLL);
         }
     }
 
@@ -137,13 +120,8 @@ impl Remote {
         }
         let texts = [&body["data"]["message"], &body["description"], &body["title"]];
         let cause = texts.into_iter().find_map(Value::as_str).unwrap_or("no answer in MCRIT's form");
-        Err(refused(status.as_u16(), format!("{}{path}: {status}: {cause}", self.base)))
+        Err(Failure::Remote(format!("{}{path}: {status}: {cause}", self.base)))
     }
-}
-
-/// A failure with the message of the server.
-fn refused(status: u16, message: String) -> Failure {
-    if status == 404 { Failure::Gone(message) } else { Failure::Remote(message) }
 }
 
 /// A text as one segment of a path.

@@ -3,7 +3,7 @@
 
     python attack_server.py --malkin PROGRAM --data FOLDER [--seconds S] [--address-space BYTES] [--attack NAME ...] [--strict]
 
-The folder holds a corpus (`malkin bench corpus`). The attacks:
+The folder holds a corpus (`malkin-bench corpus`). The attacks:
 
     unread   200 clients ask for all functions and for an export and read nothing
     all      100 clients ask for all functions at once and read as fast as they can

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Import and 1-vs-N matching of real exports: mcrit 1.9.0 with its memory storage and Malkin, in one run on one machine.
 
-    python bench_matching.py --malkin PROGRAM --exports FOLDER --scratch FOLDER [--samples N]
+    python bench_matching.py --malkin PROGRAM --bench PROGRAM --exports FOLDER --scratch FOLDER [--samples N]
 
 Matched are N samples spread over the corpus and the one with the most functions. Wall-clock seconds of the matcher and of making its result on
 both sides; for the import also processor seconds, peak memory and what it takes on disk. The matches between functions have to be as many on both sides.
@@ -66,8 +66,8 @@ def peak():
 IMPORTS = 7
 
 
-def ours(malkin, exports, scratch, hashes):
-    """What Malkin takes: processes of their own, the figures of `bench answers` for matching."""
+def ours(malkin, bench, exports, scratch, hashes):
+    """What Malkin takes: processes of their own, the figures of `malkin-bench answers` for matching."""
     runs = []
     for number in range(IMPORTS):
         data = os.path.join(scratch, "data%d" % number)
@@ -84,7 +84,7 @@ def ours(malkin, exports, scratch, hashes):
     stored = json.loads(run(malkin, "search", "samples", "", "--limit", "10000", "--format", "json", "--data", data))
     numbers = {sample["sha256"]: sample["sample_id"] for sample in stored.values()}
     ids = [numbers[sha256] for sha256 in hashes]
-    answers = json.loads(run(malkin, "bench", "answers", "--data", data, "--samples", ",".join(map(str, ids)), "--exact", str(ids[0])))
+    answers = json.loads(run(bench, "answers", "--data", data, "--samples", ",".join(map(str, ids)), "--exact", str(ids[0])))
     matched = {}
     for sha256, number in zip(hashes, ids):
         functions = json.loads(run(malkin, "match", str(number), "--format", "json", "--data", data))["matches"]["functions"]
@@ -100,7 +100,7 @@ def run(*command):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("malkin", "exports", "scratch"):
+    for name in ("malkin", "bench", "exports", "scratch"):
         parser.add_argument("--" + name, required=True)
     parser.add_argument("--samples", type=int, default=12)
     options = parser.parse_args()
@@ -110,7 +110,7 @@ def main():
     os.makedirs(options.scratch, exist_ok=True)
     # In a process of its own: the peak memory of a child counts what its parent held when it was started.
     theirs = json.loads(run(sys.executable, __file__, "--reference", str(options.samples), *exports))
-    mine = ours(options.malkin, exports, options.scratch, list(theirs["matched"]))
+    mine = ours(options.malkin, options.bench, exports, options.scratch, list(theirs["matched"]))
 
     print("%d files, %d functions" % (len(exports), theirs["import"]["functions"]))
     print("%-34s %12s %12s %8s" % ("", "mcrit 1.9.0", "malkin", "ratio"))

@@ -3,7 +3,7 @@
 
     python mixed_load.py --malkin PROGRAM --data FOLDER --fixtures FOLDER [--seconds S] [--share F] [--max-results SIZE] [--keep-results TIME] [--table FILE]
 
-The folder holds a corpus (`malkin bench corpus`). One client compares samples, asks about reports and executables, stores and deletes samples,
+The folder holds a corpus (`malkin-bench corpus`). One client compares samples, asks about reports and executables, stores and deletes samples,
 imports an export, checks rules, uploads files to triage, lists, searches, exports and reads results. Nothing is asked for that a stored answer
 could serve. Every sample, record and import is deleted again after a while, so that the corpus stays as large as it is and only what expires can grow.
 The pace follows the processor time of the server, so that it uses the share of one core that --share names.

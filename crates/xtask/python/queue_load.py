@@ -3,7 +3,7 @@
 
     python queue_load.py --malkin PROGRAM --data FOLDER [--jobs N]
 
-The folder holds a corpus (`malkin bench corpus`). One client queues N comparisons of a sample (eight connections). Then: times of listings, counts and
+The folder holds a corpus (`malkin-bench corpus`). One client queues N comparisons of a sample (eight connections). Then: times of listings, counts and
 one record, a small comparison of a second client until its job has ended, resident memory, and the time of a start with all of them queued. The last
 line is `N passed, N failed`: it is a failure when jobs are refused or lost, or the small comparison takes more than two seconds.
 """

@@ -50,8 +50,8 @@ fn play(
     functions: &str,
     arguments: &[String],
 ) -> Result<Tally, String> {
-    let mut corpus = Command::new(malkin);
-    corpus.args(["bench", "corpus", "--seed", "1", "--functions", functions, "--data"]).arg(data);
+    let mut corpus = Command::new(process::bench_tool()?);
+    corpus.args(["corpus", "--seed", "1", "--functions", functions, "--data"]).arg(data);
     process::run(&mut corpus)?;
     let mut run = Command::new(python);
     run.arg(python_env::scripts().join(script)).arg("--malkin").arg(malkin);

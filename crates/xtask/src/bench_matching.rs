@@ -25,6 +25,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     let mut script = Command::new(python_env::ensure()?);
     script.arg(python_env::scripts().join("bench_matching.py"));
     script.arg("--malkin").arg(crate::target_dir().join("release/malkin"));
+    script.arg("--bench").arg(process::bench_tool()?);
     script.arg("--exports").arg(folder).arg("--scratch").arg(&scratch).args(["--samples", samples]);
     // The reference runs on one thread; numeric libraries would otherwise take what they find.
     script.env("OMP_NUM_THREADS", "1").env("OPENBLAS_NUM_THREADS", "1").env("PYTHONDONTWRITEBYTECODE", "1");

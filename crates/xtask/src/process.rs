@@ -20,6 +20,12 @@ pub(crate) fn cargo() -> Command {
     command
 }
 
+/// Builds `malkin-bench`, which fills data directories and measures answers, and returns where it is.
+pub(crate) fn bench_tool() -> Result<std::path::PathBuf, String> {
+    run(cargo().args(["build", "--release", "--quiet", "--package", "malkin-bench"]))?;
+    Ok(crate::target_dir().join("release/malkin-bench"))
+}
+
 /// Runs a program to its end with the terminal as its output.
 pub(crate) fn run(command: &mut Command) -> Result<(), String> {
     let name = name_of(command);

@@ -136,7 +136,7 @@ pub(super) fn terminal(house: &House) -> Vec<Problem> {
         house.sources.iter().filter(|source| source.path != TERMINAL && source.path.contains("/src/"))
     {
         let owner = house.crate_of(&source.path).map_or("", |member| member.name.as_str());
-        if ["", "malkin-testkit", "xtask"].contains(&owner) {
+        if ["", "malkin-bench", "malkin-testkit", "xtask"].contains(&owner) {
             continue;
         }
         for token in source.production() {

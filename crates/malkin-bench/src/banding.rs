@@ -1,16 +1,15 @@
-//! `malkin bench banding`: how many of the pairs of similar signatures the bands of the index lead to, by score and by the number of
+//! `malkin-bench banding`: how many of the pairs of similar signatures the bands of the index lead to, by score and by the number of
 //! band keys that have to be shared.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use malkin_service::{App, IndexReader, Scratch};
 use malkin_store::{FunctionQuery, Page};
 
+use crate::data;
 use crate::failure::Failure;
-use crate::output::{self, Align, Document, Format, Table};
-use crate::place;
+use crate::figures;
 
 /// Numbers of required band keys that are compared.
 const REQUIRED: [u32; 3] = [1, 2, 3];
@@ -42,6 +41,17 @@ pub(crate) struct Options {
     format: Format,
 }
 
+/// How the result is printed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum Format {
+    /// A table for reading.
+    Table,
+    /// JSON.
+    Json,
+    /// A table for `docs/`.
+    Markdown,
+}
+
 /// Pairs of one class of scores.
 #[derive(Clone, Copy, Default)]
 struct Class {
@@ -51,11 +61,8 @@ struct Class {
 }
 
 /// Measures.
-pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
-    if !options.data.is_dir() {
-        return Err(Failure::refused(&options.data, "no such data directory".to_owned()));
-    }
-    let (app, _store) = place::open_local(&options.data, "malkin bench banding")?;
+pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    let app = data::open_existing(&options.data, "malkin-bench banding")?;
     let signatures = distinct(&app)?;
     let wanted = options.signatures.unwrap_or(signatures.len()).clamp(1, signatures.len().max(1));
     let chosen: Vec<&[u8]> = (0..wanted)
@@ -63,13 +70,13 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
         .collect();
     let reader = app.corpus.index().reader();
     let classes = compare(&reader, &chosen, options.threshold);
-    output::note(&format!(
+    figures::note(format_args!(
         "{} of {} distinct signatures, each with all others",
         chosen.len(),
         signatures.len()
     ));
-    print(&classes, options)?;
-    Ok(ExitCode::SUCCESS)
+    print(&classes, options);
+    Ok(())
 }
 
 /// The distinct signatures of stored functions.
@@ -121,43 +128,44 @@ fn compare(reader: &IndexReader, chosen: &[&[u8]], threshold: u8) -> Vec<Class> 
     classes
 }
 
-fn print(classes: &[Class], options: &Options) -> Result<(), Failure> {
-    let mut table = Table::with_names(
-        [("score", Align::Left), ("pairs", Align::Right)]
-            .map(|(name, align)| (name.to_owned(), align))
-            .into_iter()
-            .chain(REQUIRED.map(|required| (format!("found with {required}"), Align::Right)))
-            .collect(),
-    );
-    let row = |name: String, class: &Class| {
-        let share = |found: u64| format!("{:.1} %", 100.0 * found as f64 / class.pairs.max(1) as f64);
-        let mut cells = vec![name, class.pairs.to_string()];
-        cells.extend(class.found.map(share));
-        cells
-    };
+fn print(classes: &[Class], options: &Options) {
     let mut all = Class::default();
+    let mut rows = Vec::new();
     for (at, class) in classes.iter().enumerate().filter(|(_, class)| class.pairs > 0) {
         let from = (at as f64 * CLASS).max(f64::from(options.threshold));
-        table.row(row(format!("{from:.0} to {:.0}", (at + 1) as f64 * CLASS), class));
+        rows.push((format!("{from:.0} to {:.0}", (at + 1) as f64 * CLASS), *class));
         all.pairs += class.pairs;
         all.found.iter_mut().zip(class.found).for_each(|(sum, found)| *sum += found);
     }
-    table.row(row("all".to_owned(), &all));
-    match options.format {
-        Format::Json | Format::Jsonl => {
-            let rows = classes.iter().enumerate().filter(|(_, class)| class.pairs > 0).map(|(at, class)| {
-                serde_json::json!({"from": at as f64 * CLASS, "pairs": class.pairs, "found": class.found})
-            });
-            let result = serde_json::json!({
-                "threshold": options.threshold, "band_matches_required": REQUIRED, "classes": rows.collect::<Vec<_>>(),
-                "pairs": all.pairs, "found": all.found,
-            });
-            output::json(&result)
+    rows.push(("all".to_owned(), all));
+    if options.format == Format::Json {
+        let rows = classes.iter().enumerate().filter(|(_, class)| class.pairs > 0).map(|(at, class)| {
+            serde_json::json!({"from": at as f64 * CLASS, "pairs": class.pairs, "found": class.found})
+        });
+        figures::print(&serde_json::json!({
+            "threshold": options.threshold, "band_matches_required": REQUIRED, "classes": rows.collect::<Vec<_>>(),
+            "pairs": all.pairs, "found": all.found,
+        }));
+        return;
+    }
+    let is_markdown = options.format == Format::Markdown;
+    let line = |cells: Vec<String>| {
+        if is_markdown {
+            format!("| {} |", cells.join(" | "))
+        } else {
+            let padded: Vec<String> = cells.iter().map(|cell| format!("{cell:>14}")).collect();
+            padded.concat()
         }
-        Format::Table | Format::Markdown => {
-            let mut page = Document::new(options.format);
-            page.table(&table);
-            output::document(&page)
-        }
+    };
+    let head = ["score".to_owned(), "pairs".to_owned()].into_iter();
+    let head = head.chain(REQUIRED.map(|required| format!("found with {required}"))).collect();
+    figures::print_line(&line(head));
+    if is_markdown {
+        figures::print_line(&format!("|---|{}", "--:|".repeat(1 + REQUIRED.len())));
+    }
+    for (score, class) in rows {
+        let share = |found: u64| format!("{:.1} %", 100.0 * found as f64 / class.pairs.max(1) as f64);
+        let cells = [score, class.pairs.to_string()].into_iter().chain(class.found.map(share));
+        figures::print_line(&line(cells.collect()));
     }
 }

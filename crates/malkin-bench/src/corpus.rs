@@ -1,8 +1,7 @@
-//! `malkin bench corpus`: fills a data directory and says how fast, how large, and how the corpus is distributed.
+//! `malkin-bench corpus`: fills a data directory and reports time, size and distribution.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::sync::mpsc::sync_channel;
 use std::time::Instant;
 
@@ -10,11 +9,10 @@ use clap::Args;
 use malkin_store::NewSample;
 use serde_json::{Value, json};
 
-use super::{processor_seconds, resident, spread};
-use crate::corpus::{Corpus, FIXED_SIZES};
+use crate::data::{self, CodeOptions};
 use crate::failure::Failure;
-use crate::output::{self, Progress};
-use crate::{input, place};
+use crate::figures::{self, processor_seconds, resident, spread};
+use crate::generator::{Corpus, FIXED_SIZES};
 
 /// Samples made ahead of the store.
 const AHEAD: usize = 8;
@@ -46,14 +44,14 @@ pub(crate) struct Options {
     from: Option<PathBuf>,
 
     #[command(flatten)]
-    code: input::CodeOptions,
+    code: CodeOptions,
 }
 
 /// Makes, stores and measures.
-pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
-    let (app, store) = place::open_local(&options.data, "malkin bench corpus")?;
+pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    let app = data::open(&options.data, "malkin-bench corpus")?;
     if app.corpus.counts()?.samples > 0 {
-        return Err(Failure::refused(&options.data, "holds samples already".to_owned()));
+        return Err(Failure::file(&options.data, "holds samples already"));
     }
     let started = Instant::now();
     let mut shape = Shape::default();
@@ -75,7 +73,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let stats = app.corpus.index().stats();
     let counts = app.corpus.counts()?;
     // Closed, the log of the database is part of it; before, it is counted twice.
-    drop((app, store));
+    drop(app);
     let size = size_of(&options.data);
     let functions = counts.functions as f64;
     let bytes = |bytes: usize| bytes as f64 / functions;
@@ -98,8 +96,8 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
         "distribution": shape.figures(counts.functions, &stats),
         "samples_of_fixed_size": if options.from.is_none() { json!(FIXED_SIZES) } else { Value::Null },
     });
-    output::json_indented(&figures)?;
-    Ok(ExitCode::SUCCESS)
+    figures::print(&figures);
+    Ok(())
 }
 
 /// Makes samples on one thread and stores them on this one.
@@ -114,7 +112,6 @@ fn generate(
         functions += corpus.num_functions(samples);
         samples += 1;
     }
-    let progress = Progress::over(samples);
     std::thread::scope(|scope| {
         let (sender, receiver) = sync_channel(AHEAD);
         scope.spawn(move || {
@@ -126,7 +123,6 @@ fn generate(
         });
         for sample in receiver {
             add(&sample)?;
-            progress.step();
         }
         Ok(())
     })
@@ -139,25 +135,22 @@ fn disassemble(
     app: &malkin_service::App,
     add: &mut dyn FnMut(&NewSample) -> Result<(), Failure>,
 ) -> Result<usize, Failure> {
-    let files = input::expand(&[folder.to_owned()])?;
-    let progress = Progress::over(files.len());
+    let files = data::files_below(folder)?;
     let mut failed = 0;
     for file in &files {
-        let ingested = input::report(file, &options.code).and_then(|mut report| {
+        let ingested = data::report(file, &options.code).and_then(|mut report| {
             let parent = file.strip_prefix(folder).ok().and_then(Path::parent);
             report.metadata.family =
                 parent.map(|parent| parent.to_string_lossy().into_owned()).unwrap_or_default();
-            malkin_service::ingest(report, app.corpus.hasher())
-                .map_err(|source| Failure::Report { path: file.clone(), source })
+            malkin_service::ingest(report, app.corpus.hasher()).map_err(|error| Failure::file(file, error))
         });
         match ingested {
             Ok(ingested) => add(&ingested.sample)?,
             Err(failure) => {
-                output::error(&failure);
+                figures::note(&failure);
                 failed += 1;
             }
         }
-        progress.step();
     }
     Ok(failed)
 }

@@ -1,20 +1,18 @@
-//! `malkin bench load`: readers, matches and submissions against a running server, as its clients meet them.
+//! `malkin-bench load`: readers, matches and submissions against a running server, as its clients meet them.
 //!
 //! Two phases: readers and one client that matches samples with everything, side by side; then submissions of distinct reports, each of
 //! which is looked up afterwards. The server keeps the samples that were submitted.
 
-use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::spread;
-use crate::corpus::load_report;
+use crate::client::Client;
 use crate::failure::Failure;
-use crate::output;
-use crate::remote::Remote;
+use crate::figures::{self, spread};
+use crate::generator::load_report;
 
 /// Options of the command.
 #[derive(Args, Debug)]
@@ -46,35 +44,35 @@ pub(crate) struct Options {
 }
 
 /// Measures.
-pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
-    let remote = remote(options)?;
-    let status = remote.get("/status?with_pichash=false")?;
+pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    let server = client(options);
+    let status = server.get("/status?with_pichash=false")?;
     let count = |what: &str| status["status"][what].as_u64().unwrap_or(0);
     let (samples, functions) = (count("num_samples"), count("num_functions"));
     if samples == 0 {
         return Err(Failure::Remote("the server has no samples to read".to_owned()));
     }
-    let before = resident(&remote)?;
+    let before = resident(&server)?;
     let readers = read_and_match(options, samples, functions)?;
-    let between = resident(&remote)?;
-    let submissions = submit(options, &remote)?;
+    let between = resident(&server)?;
+    let submissions = submit(options, &server)?;
     let figures = json!({
         "samples": samples, "functions": functions, "readers": options.readers,
         "reading_beside_matching": readers,
         "submissions": submissions,
-        "resident_bytes": {"before": before, "after_reading": between, "after_submissions": resident(&remote)?},
+        "resident_bytes": {"before": before, "after_reading": between, "after_submissions": resident(&server)?},
     });
-    output::json_indented(&figures)?;
-    Ok(ExitCode::SUCCESS)
+    figures::print(&figures);
+    Ok(())
 }
 
-fn remote(options: &Options) -> Result<Remote, Failure> {
-    Remote::new(&options.server, options.token.clone())
+fn client(options: &Options) -> Client {
+    Client::new(&options.server, options.token.clone())
 }
 
 /// Resident memory of the server, as it reports.
-fn resident(remote: &Remote) -> Result<Option<u64>, Failure> {
-    let text = remote.get_text("/metrics")?;
+fn resident(server: &Client) -> Result<Option<u64>, Failure> {
+    let text = server.get_text("/metrics")?;
     let line = text.lines().find_map(|line| line.strip_prefix("process_resident_memory_bytes "));
     Ok(line.and_then(|value| value.trim().parse().ok()))
 }
@@ -118,7 +116,7 @@ fn read(
     [samples, functions]: [u64; 2],
     (stop, gone): (&AtomicBool, &AtomicUsize),
 ) -> Result<Vec<f64>, Failure> {
-    let remote = remote(options)?;
+    let server = client(options);
     let mut times = Vec::new();
     let mut number = reader.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     while !stop.load(Ordering::Relaxed) {
@@ -130,7 +128,7 @@ fn read(
             format!("/functions/{}", of(functions))
         };
         let started = Instant::now();
-        if unless_gone(remote.get_text(&path))?.is_none() {
+        if unless_gone(server.get_text(&path))?.is_none() {
             gone.fetch_add(1, Ordering::Relaxed);
         }
         times.push(started.elapsed().as_secs_f64() * 1e3);
@@ -145,12 +143,12 @@ fn match_all(
     (stop, gone): (&AtomicBool, &AtomicUsize),
     matches: &AtomicUsize,
 ) -> Result<(), Failure> {
-    let remote = remote(options)?;
+    let server = client(options);
     for sample in (0..samples).cycle() {
         if stop.load(Ordering::Relaxed) {
             break;
         }
-        match unless_gone(match_one(&remote, sample))? {
+        match unless_gone(match_one(&server, sample))? {
             Some(()) => matches.fetch_add(1, Ordering::Relaxed),
             None => gone.fetch_add(1, Ordering::Relaxed),
         };
@@ -159,14 +157,14 @@ fn match_all(
 }
 
 /// Matches one sample and reads the result.
-fn match_one(remote: &Remote, sample: u64) -> Result<(), Failure> {
-    let job = remote.get(&format!("/matches/sample/{sample}?force_recalculation=true"))?;
-    let result = match remote.await_job(job.as_str().unwrap_or_default(), Duration::from_millis(2)) {
+fn match_one(server: &Client, sample: u64) -> Result<(), Failure> {
+    let job = server.get(&format!("/matches/sample/{sample}?force_recalculation=true"))?;
+    let result = match server.await_job(job.as_str().unwrap_or_default(), Duration::from_millis(2)) {
         Ok(result) => result,
         // The sample may have been deleted while the job waited.
-        Err(failure) => return remote.get(&format!("/samples/{sample}")).and(Err(failure)),
+        Err(failure) => return server.get(&format!("/samples/{sample}")).and(Err(failure)),
     };
-    remote.get_text(&format!("/results/{result}")).map(|_| ())
+    server.get_text(&format!("/results/{result}")).map(|_| ())
 }
 
 /// `None` for what somebody else deleted meanwhile: a server under load is no less under load for that.
@@ -178,14 +176,14 @@ fn unless_gone<T>(answer: Result<T, Failure>) -> Result<Option<T>, Failure> {
     }
 }
 
-fn submit(options: &Options, remote: &Remote) -> Result<Value, Failure> {
+fn submit(options: &Options, server: &Client) -> Result<Value, Failure> {
     let started = Instant::now();
     let mut hashes = Vec::new();
     let mut times = Vec::new();
     for number in 0..options.submissions {
         let (sha256, report) = load_report(options.seed, number);
         let sent = Instant::now();
-        let answer = remote.post("/samples", report.as_bytes())?;
+        let answer = server.post("/samples", report.as_bytes())?;
         times.push(sent.elapsed().as_secs_f64() * 1e3);
         if answer["sample_info"]["sha256"] != sha256 {
             return Err(Failure::Remote(format!("the answer to report {number} is about another sample")));
@@ -193,7 +191,7 @@ fn submit(options: &Options, remote: &Remote) -> Result<Value, Failure> {
         hashes.push(sha256);
     }
     let seconds = started.elapsed().as_secs_f64();
-    let is_lost = |hash: &&String| remote.get(&format!("/samples/sha256/{hash}")).is_err();
+    let is_lost = |hash: &&String| server.get(&format!("/samples/sha256/{hash}")).is_err();
     let lost = hashes.iter().filter(is_lost).count();
     Ok(json!({
         "submitted": hashes.len(), "lost": lost, "per_second": hashes.len() as f64 / seconds, "milliseconds": spread(times),

@@ -1,7 +1,6 @@
-//! `malkin bench answers`: start, look-ups and matching on a data directory, each measured as a user of it meets it.
+//! `malkin-bench answers`: start, look-ups and matching on a data directory, each measured as a user of it meets it.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Args;
@@ -11,10 +10,9 @@ use malkin_service::{App, BlockArguments, IndexReader, MatchArguments, Scratch};
 use malkin_store::{Filter, FunctionQuery, Noun, Order, Page, Search, SearchError};
 use serde_json::{Value, json};
 
-use super::{processor_seconds, resident, spread};
+use crate::data;
 use crate::failure::Failure;
-use crate::output;
-use crate::place;
+use crate::figures::{self, processor_seconds, resident, spread};
 
 /// Stored signatures that are looked up.
 const LOOK_UPS: usize = 20_000;
@@ -37,7 +35,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "DIR", env = "MALKIN_DATA", default_value = "malkin-data")]
     data: PathBuf,
 
-    /// Samples to match with everything [default: the first four, which `bench corpus` makes with 150, 550, 650 and 7,000
+    /// Samples to match with everything [default: the first four, which `corpus` makes with 150, 550, 650 and 7,000
     /// functions]
     #[arg(long, value_name = "ID,...", value_delimiter = ',', default_values_t = [0, 1, 2, 3])]
     samples: Vec<i64>,
@@ -52,12 +50,9 @@ pub(crate) struct Options {
 }
 
 /// Measures.
-pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
-    if !options.data.is_dir() {
-        return Err(Failure::refused(&options.data, "no such data directory".to_owned()));
-    }
+pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let started = Instant::now();
-    let (app, _store) = place::open_local(&options.data, "malkin bench answers")?;
+    let app = data::open_existing(&options.data, "malkin-bench answers")?;
     let opened = started.elapsed().as_secs_f64();
     let first = options.samples.first().copied().unwrap_or_default();
     questions::match_sample(&app.corpus, SampleId::new(first), None, &MatchArguments::none())?;
@@ -90,8 +85,8 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     figures["concurrent"] = concurrent(&app, options)?;
     figures["processor_seconds"] = processor_seconds().into();
     figures["resident_peak_bytes"] = resident().0.into();
-    output::json_indented(&figures)?;
-    Ok(ExitCode::SUCCESS)
+    figures::print(&figures);
+    Ok(())
 }
 
 /// A stored function that has a signature.

@@ -6,7 +6,7 @@
 //! the old one; unrelated functions resemble a few archetypes; Go-like families share a large runtime whose functions resemble
 //! each other. Figures it was set against: `docs/benchmarks.md`.
 //!
-//! Pure: no file, clock or thread. Not here: storing what is made (`command::bench::corpus`).
+//! Pure: no file, clock or thread. Not here: storing what is made (`corpus`).
 
 mod body;
 mod draw;
