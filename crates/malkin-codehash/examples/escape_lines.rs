@@ -1,5 +1,5 @@
-//! Escapes instructions given line by line and prints the escapes: the native half of `tests/differential_fuzz.py` and
-//! `tests/differential_fuzz_other.py`, which `cargo xtask compare-escapers` runs.
+//! Escapes instructions given line by line and prints the escapes: the native half of `conformance/compare_escapers_*.py`, which
+//! `cargo xtask compare-escapers` runs.
 //!
 //! A line is either JSON, then it is Intel, `[bytes, mnemonic, operands, low, high, bitness, intra, decoder]`, answered by
 //! `[text, binary]`; or fields between tabs, `architecture path bitness thumb low high intra bytes mnemonic operands`, answered

@@ -1,7 +1,7 @@
 //! The escapers of AArch64, ARM, CIL and Dalvik against recorded answers of SMDA, and on arbitrary text.
 //!
 //! The fixture holds every mnemonic and operand shape that SMDA's decoder prints for AArch64, and samples of the others. More
-//! is compared by `differential_fuzz_other.py`, which needs SMDA.
+//! is compared by `conformance/compare_escapers_other.py`, which needs SMDA.
 
 use malkin_codehash::{BinaryContext, Escaper, HashPath};
 use malkin_report::{Architecture, ImageRange, Instruction, Va};

@@ -53,13 +53,7 @@ fn play(
     let mut corpus = Command::new(process::bench_tool()?);
     corpus.args(["corpus", "--seed", "1", "--functions", functions, "--data"]).arg(data);
     process::run(&mut corpus)?;
-    let mut run = Command::new(python);
-    run.arg(python_env::scripts().join(script)).arg("--malkin").arg(malkin);
-    run.arg("--data").arg(data).args(arguments).env("PYTHONDONTWRITEBYTECODE", "1");
-    let (output, success) = process::run_and_read(&mut run)?;
-    let mut tally = tally::read(&output).unwrap_or_default();
-    if !success && tally.failed == 0 {
-        tally.add(Tally::one(false));
-    }
-    Ok(tally)
+    let mut run = python_env::script(python, script);
+    run.arg("--malkin").arg(malkin).arg("--data").arg(data).args(arguments);
+    tally::of(&mut run)
 }

@@ -1,7 +1,5 @@
 //! How fast real exports are imported and matched, against MCRIT in the same run, and whether as many matches are found.
 
-use std::process::Command;
-
 use crate::{process, python_env};
 
 /// `cargo xtask bench-matching [FOLDER] [--samples N]`; the default are the public exports.
@@ -22,13 +20,12 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     let folder = folder.ok_or("../shared is absent: name a folder of .mcrit files")?;
     process::run(process::cargo().args(["build", "--release", "--quiet", "--package", "malkin"]))?;
     let scratch = crate::target_dir().join(format!("bench-matching-{}", std::process::id()));
-    let mut script = Command::new(python_env::ensure()?);
-    script.arg(python_env::scripts().join("bench_matching.py"));
+    let mut script = python_env::script(&python_env::ensure()?, "bench_matching.py");
     script.arg("--malkin").arg(crate::target_dir().join("release/malkin"));
     script.arg("--bench").arg(process::bench_tool()?);
     script.arg("--exports").arg(folder).arg("--scratch").arg(&scratch).args(["--samples", samples]);
     // The reference runs on one thread; numeric libraries would otherwise take what they find.
-    script.env("OMP_NUM_THREADS", "1").env("OPENBLAS_NUM_THREADS", "1").env("PYTHONDONTWRITEBYTECODE", "1");
+    script.env("OMP_NUM_THREADS", "1").env("OPENBLAS_NUM_THREADS", "1");
     let outcome = process::run(&mut script);
     // Only disk space is at stake, and only below the target folder.
     let _ = std::fs::remove_dir_all(&scratch);

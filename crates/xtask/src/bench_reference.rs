@@ -82,8 +82,8 @@ fn hash_by_reference(
     architecture: Option<&str>,
     rows: &Path,
 ) -> Result<Value, String> {
-    let mut script = Command::new(python);
-    script.arg(python_env::scripts().join("reference_hash.py")).arg("--rows").arg(rows);
+    let mut script = python_env::script(python, "reference_hash.py");
+    script.arg("--rows").arg(rows);
     if let Some(architecture) = architecture {
         script.args(["--architecture", architecture]);
     }

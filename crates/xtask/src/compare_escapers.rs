@@ -1,8 +1,6 @@
 //! Whether our escapers equal SMDA's on generated instructions: our scripts make them, ask SMDA in its own Python and ours through the example
 //! `escape_lines`, and compare every answer. The same seed makes the same instructions.
 
-use std::process::Command;
-
 use crate::{process, python_env};
 
 /// Operand texts and as many byte strings an architecture, unless asked otherwise.
@@ -43,16 +41,10 @@ fn compare(cases: u64, seed: Option<u64>) -> Result<(), String> {
     process::run(&mut build)?;
     let native = crate::target_dir().join("debug/examples/escape_lines");
     let python = python_env::ensure()?;
-    let script = |name: &str| {
-        let mut script = Command::new(&python);
-        script.arg(crate::workspace_root().join("crates/malkin-codehash/tests").join(name));
-        script.env("PYTHONDONTWRITEBYTECODE", "1");
-        script
-    };
-    let mut intel = script("differential_fuzz.py");
+    let mut intel = python_env::script(&python, "compare_escapers_intel.py");
     intel.arg(&native).arg(shared.join("codehash/golden/public/smda")).arg(cases.to_string());
     intel.args(seed.map(|seed| seed.to_string()));
-    let mut other = script("differential_fuzz_other.py");
+    let mut other = python_env::script(&python, "compare_escapers_other.py");
     other.arg("--binary").arg(&native).args(["--count", &cases.to_string()]);
     if let Some(seed) = seed {
         other.args(["--seed", &seed.to_string()]);

@@ -2,11 +2,10 @@
 //! package and into a server of ours, and a script compares what they answer field by field.
 
 use std::path::Path;
-use std::process::Command;
 
-use crate::process;
-use crate::python_env;
+use crate::server::Server;
 use crate::tally::{self, Tally};
+use crate::{process, python_env};
 
 /// `cargo xtask compare-matching [--seeds N] [--first N] [--functions N] [-v]`
 pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
@@ -36,18 +35,13 @@ pub(crate) fn compare(
         "--example",
         "read_results",
     ]))?;
-    let server = crate::conformance::malkin(data, None)?;
-    let mut script = Command::new(python);
-    script.arg(python_env::scripts().join("compare_matching.py")).args(["--candidate", &server.url]);
+    let server = Server::malkin(data, None, &[])?;
+    let mut script = python_env::script(python, "compare_matching.py");
+    script.args(["--candidate", &server.url]);
     script.arg("--reader").arg(crate::target_dir().join("debug/examples/read_results"));
     script.arg("--pool").arg(shared.join("codehash/golden/public/smda/true.smda.gz"));
-    script.args(arguments).env("PYTHONDONTWRITEBYTECODE", "1");
-    let (output, success) = process::run_and_read(&mut script)?;
-    let mut tally = tally::read(&output).unwrap_or_default();
-    if !success && tally.failed == 0 {
-        tally.add(Tally::one(false));
-    }
-    Ok(tally)
+    script.args(arguments);
+    tally::of(&mut script)
 }
 
 fn check(arguments: &[String]) -> Result<(), String> {

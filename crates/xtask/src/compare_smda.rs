@@ -2,7 +2,6 @@
 //! compared by a script.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use crate::{process, python_env};
 
@@ -17,12 +16,12 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         collect(&path, &mut files)?;
     }
     process::run(process::cargo().args(["build", "--release", "--quiet", "--package", "malkin"]))?;
-    let mut script = Command::new(python_env::ensure()?);
     let patched = options.iter().any(|option| option == "--patched");
-    script.arg(python_env::scripts().join(if patched { "compare_patched.py" } else { "compare_smda.py" }));
+    let name = if patched { "compare_patched.py" } else { "compare_smda.py" };
+    let mut script = python_env::script(&python_env::ensure()?, name);
     script.arg("--malkin").arg(crate::target_dir().join("release/malkin")).args(options).args(files);
     // One thread each.
-    script.env("RAYON_NUM_THREADS", "1").env("PYTHONDONTWRITEBYTECODE", "1");
+    script.env("RAYON_NUM_THREADS", "1");
     process::run(&mut script)
 }
 

@@ -4,7 +4,7 @@
 //! Everything is started here with an empty data folder and stopped here. Absent golden data or an absent product are counted as skipped.
 
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use crate::server::Server;
@@ -90,8 +90,8 @@ fn play(chosen: impl Fn(&str) -> bool) -> Result<Tally, String> {
 
 /// All recorded transcripts, against two servers: an open one and one with a token.
 fn replay_transcripts(bench: &Bench) -> Result<Tally, String> {
-    let open = malkin(&bench.scratch.0.join("open"), None)?;
-    let guarded = malkin(&bench.scratch.0.join("guarded"), Some(TOKEN))?;
+    let open = Server::malkin(&bench.scratch.0.join("open"), None, &[])?;
+    let guarded = Server::malkin(&bench.scratch.0.join("guarded"), Some(TOKEN), &[])?;
     let mut script = Command::new(&bench.python);
     script.arg(bench.shared.join("mcrit-api/replay.py"));
     script.args(["--base-url", &open.url, "--auth-base-url", &guarded.url, "--token", TOKEN]);
@@ -100,8 +100,8 @@ fn replay_transcripts(bench: &Bench) -> Result<Tally, String> {
 
 /// The same with one worker, while a second client reads from the server: what it does must neither show nor fail.
 fn replay_under_load(bench: &Bench) -> Result<Tally, String> {
-    let open = malkin_with(&bench.scratch.0.join("busy"), None, &["--workers", "1"])?;
-    let guarded = malkin_with(&bench.scratch.0.join("busy-guarded"), Some(TOKEN), &["--workers", "1"])?;
+    let open = Server::malkin(&bench.scratch.0.join("busy"), None, &["--workers", "1"])?;
+    let guarded = Server::malkin(&bench.scratch.0.join("busy-guarded"), Some(TOKEN), &["--workers", "1"])?;
     let mut script = bench.script("replay_under_load.py");
     script.arg("--replay").arg(bench.shared.join("mcrit-api/replay.py")).args(["--load", &open.url]);
     script.args(["--base-url", &open.url, "--auth-base-url", &guarded.url, "--token", TOKEN]);
@@ -110,7 +110,7 @@ fn replay_under_load(bench: &Bench) -> Result<Tally, String> {
 
 /// The published client library does the same with the reference server and with ours; the answers must agree.
 fn drive_genuine_client(bench: &Bench) -> Result<Tally, String> {
-    let ours = malkin(&bench.scratch.0.join("client"), None)?;
+    let ours = Server::malkin(&bench.scratch.0.join("client"), None, &[])?;
     let reference = bench.reference("mongomock")?;
     let mut script = bench.script("client_first_light.py");
     script.args(["--reference", &reference.url, "--candidate", &ours.url]);
@@ -120,7 +120,7 @@ fn drive_genuine_client(bench: &Bench) -> Result<Tally, String> {
 
 /// Every public method of the published client library, on the reference server and on ours.
 fn call_every_method(bench: &Bench) -> Result<Tally, String> {
-    let ours = malkin(&bench.scratch.0.join("methods"), None)?;
+    let ours = Server::malkin(&bench.scratch.0.join("methods"), None, &[])?;
     let reference = bench.reference("mongomock")?;
     let mut script = bench.script("client_all_methods.py");
     script.args(["--reference", &reference.url, "--candidate", &ours.url]);
@@ -131,7 +131,7 @@ fn call_every_method(bench: &Bench) -> Result<Tally, String> {
 
 /// The endpoints and fields that MCRITweb and the IDA plugin depend on, on the reference server and on ours.
 fn check_contract(bench: &Bench) -> Result<Tally, String> {
-    let ours = malkin(&bench.scratch.0.join("contract"), None)?;
+    let ours = Server::malkin(&bench.scratch.0.join("contract"), None, &[])?;
     let reference = bench.reference("mongomock")?;
     let mut script = bench.script("contract_clients.py");
     script.args(["--reference", &reference.url, "--candidate", &ours.url]);
@@ -141,7 +141,7 @@ fn check_contract(bench: &Bench) -> Result<Tally, String> {
 
 /// The published command line `mcrit client`, on the reference server and on ours.
 fn run_client_commands(bench: &Bench) -> Result<Tally, String> {
-    let ours = malkin(&bench.scratch.0.join("commands"), None)?;
+    let ours = Server::malkin(&bench.scratch.0.join("commands"), None, &[])?;
     let reference = bench.reference("mongomock")?;
     let mut script = bench.script("client_commands.py");
     script.args(["--reference", &reference.url, "--candidate", &ours.url]);
@@ -154,7 +154,7 @@ fn run_client_commands(bench: &Bench) -> Result<Tally, String> {
 
 /// What either program exports, the other imports, without losing a field.
 fn exchange_exports(bench: &Bench) -> Result<Tally, String> {
-    let ours = malkin(&bench.scratch.0.join("exports"), None)?;
+    let ours = Server::malkin(&bench.scratch.0.join("exports"), None, &[])?;
     // Its memory storage imports many times as fast as the emulation of MongoDB and keeps the same fields.
     let reference = bench.reference("memory")?;
     let mut script = bench.script("compare_exports.py");
@@ -202,11 +202,7 @@ fn replay_triage(bench: &Bench) -> Result<Tally, String> {
 
 /// Runs a scenario's script and reads its closing line. After a failure the servers' last words are shown.
 fn judge(script: &mut Command, servers: &[&Server]) -> Result<Tally, String> {
-    let (output, success) = process::run_and_read(script)?;
-    let mut tally = tally::read(&output).unwrap_or_default();
-    if !success && tally.failed == 0 {
-        tally.add(Tally::one(false));
-    }
+    let tally = tally::of(script)?;
     if tally.failed > 0 {
         for line in servers.iter().flat_map(|server| server.last_lines(10)) {
             println!("  server: {line}");
@@ -227,30 +223,8 @@ impl Bench {
     }
 
     fn script(&self, name: &str) -> Command {
-        let mut command = Command::new(&self.python);
-        command.arg(python_env::scripts().join(name)).env("PYTHONDONTWRITEBYTECODE", "1");
-        command
+        python_env::script(&self.python, name)
     }
-}
-
-/// Starts our server on a port of its choice with its own data folder, free of settings from the environment.
-pub(crate) fn malkin(data: &Path, token: Option<&str>) -> Result<Server, String> {
-    malkin_with(data, token, &[])
-}
-
-/// The same with further options of `malkin serve`.
-fn malkin_with(data: &Path, token: Option<&str>, options: &[&str]) -> Result<Server, String> {
-    let mut command = Command::new(crate::target_dir().join("debug/malkin"));
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("MALKIN_") || name.to_string_lossy().starts_with("MCRIT_") {
-            command.env_remove(name);
-        }
-    }
-    command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data).args(options);
-    if let Some(token) = token {
-        command.args(["--token", token]);
-    }
-    Server::start(&mut command)
 }
 
 /// A loopback port that was free a moment ago, for the reference server, which cannot choose one itself.

@@ -1,7 +1,6 @@
 //! Whether a server keeps what it acknowledged when it is killed under load, again and again.
 
 use std::path::Path;
-use std::process::Command;
 
 use crate::tally::{self, Tally};
 use crate::{process, python_env};
@@ -34,14 +33,9 @@ fn play(
     data: &Path,
     arguments: &[String],
 ) -> Result<Tally, String> {
-    let mut script = Command::new(python);
-    script.arg(python_env::scripts().join("kill_server.py")).arg("--malkin").arg(malkin);
+    let mut script = python_env::script(python, "kill_server.py");
+    script.arg("--malkin").arg(malkin);
     script.arg("--report").arg(shared.join("codehash/golden/public/smda/prog1_gcc_m32_O2.smda.gz"));
-    script.arg("--data").arg(data).args(arguments).env("PYTHONDONTWRITEBYTECODE", "1");
-    let (output, success) = process::run_and_read(&mut script)?;
-    let mut tally = tally::read(&output).unwrap_or_default();
-    if !success && tally.failed == 0 {
-        tally.add(Tally::one(false));
-    }
-    Ok(tally)
+    script.arg("--data").arg(data).args(arguments);
+    tally::of(&mut script)
 }

@@ -1,4 +1,4 @@
-//! The reference environment: a Python venv below the target folder with the pinned packages of `python/requirements.txt`.
+//! The reference environment: a Python venv below the target folder with the pinned packages of `conformance/requirements.txt`.
 //!
 //! Uses the machine's own pip configuration and says nothing about it. An environment that is complete for the same requirements is reused.
 
@@ -39,8 +39,15 @@ pub(crate) fn ensure() -> Result<PathBuf, String> {
 }
 
 /// The folder of our own Python scripts.
-pub(crate) fn scripts() -> PathBuf {
-    crate::workspace_root().join("crates/xtask/python")
+fn scripts() -> PathBuf {
+    crate::workspace_root().join("conformance")
+}
+
+/// A script of that folder, to be run by this interpreter.
+pub(crate) fn script(python: &Path, name: &str) -> Command {
+    let mut command = Command::new(python);
+    command.arg(scripts().join(name)).env("PYTHONDONTWRITEBYTECODE", "1");
+    command
 }
 
 /// Some systems ship `venv` without the bundled pip; then the environment is made without one and filled by the system's pip.

@@ -1,6 +1,7 @@
 //! Servers under test: started as child processes on loopback, known by the address they print, killed when dropped.
 
 use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
@@ -26,6 +27,22 @@ impl Server {
     /// The same for a program whose address we chose: the first line holding `mark` says that it is up.
     pub(crate) fn start_at(command: &mut Command, url: &str, mark: &str) -> Result<Self, String> {
         Self::start_by(command, |line| line.contains(mark).then(|| url.to_owned()))
+    }
+
+    /// Starts the development build of Malkin over a data folder, free of settings from the environment, with further options of
+    /// `malkin serve`.
+    pub(crate) fn malkin(data: &Path, token: Option<&str>, options: &[&str]) -> Result<Self, String> {
+        let mut command = Command::new(crate::target_dir().join("debug/malkin"));
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("MALKIN_") || name.to_string_lossy().starts_with("MCRIT_") {
+                command.env_remove(name);
+            }
+        }
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data).args(options);
+        if let Some(token) = token {
+            command.args(["--token", token]);
+        }
+        Self::start(&mut command)
     }
 
     fn start_by(command: &mut Command, address: impl Fn(&str) -> Option<String>) -> Result<Self, String> {

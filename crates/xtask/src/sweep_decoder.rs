@@ -19,8 +19,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     native.args([cases.to_string(), seed.to_string()]).stdout(Stdio::piped());
     let mut native = native.spawn().map_err(|e| format!("cannot start sweep_lines: {e}"))?;
     let lines = native.stdout.take().ok_or("sweep_lines has no output")?;
-    let mut script = Command::new(python);
-    script.arg(python_env::scripts().join("sweep_decoder.py")).stdin(lines);
+    let mut script = python_env::script(&python, "sweep_decoder.py");
+    script.stdin(lines);
     let outcome = process::run(&mut script);
     let status = native.wait().map_err(|e| format!("cannot wait for sweep_lines: {e}"))?;
     outcome?;

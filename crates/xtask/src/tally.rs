@@ -1,5 +1,9 @@
 //! Counting: what nextest, the doc test harness and our Python scenarios print, read back as numbers.
 
+use std::process::Command;
+
+use crate::process;
+
 /// How many checks passed, failed and were left out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
@@ -45,6 +49,17 @@ pub(crate) fn read_triage(line: &str) -> Option<Tally> {
         }
     }
     Some(tally)
+}
+
+/// Runs a program that closes with such a line and counts. One that fails without a failed check, as when it does not start, counts as
+/// one failure.
+pub(crate) fn of(command: &mut Command) -> Result<Tally, String> {
+    let (output, success) = process::run_and_read(command)?;
+    let mut tally = read(&output).unwrap_or_default();
+    if !success && tally.failed == 0 {
+        tally.add(Tally::one(false));
+    }
+    Ok(tally)
 }
 
 /// Reads every summary line in the output of a test run: nextest's `Summary [...] 3 tests run: 2 passed (1 slow), 1 timed out, 0 skipped`, the

@@ -4,7 +4,8 @@ use super::Problem;
 use super::house::{House, has_extension};
 
 /// Folders of the house, whether they have content yet or not: a path below them is a claim.
-const FOLDERS: &[&str] = &["crates", "data", "docs", "fixtures", "fuzz", ".cargo", ".ci", ".config"];
+const FOLDERS: &[&str] =
+    &["conformance", "crates", "data", "docs", "fixtures", "fuzz", ".cargo", ".ci", ".config"];
 
 /// Every named path is there.
 pub(super) fn paths_exist(house: &House) -> Vec<Problem> {

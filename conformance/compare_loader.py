@@ -1,6 +1,6 @@
 """Compares what the loader says about files with what SMDA 5.0.1 says, field by field, mapped bytes included (as SHA-256).
 
-Usage: python compare_smda.py FACTS FILE[@BASE[@BITNESS]]...   FACTS: the built example `facts` of this crate.
+Usage: python compare_loader.py FACTS FILE[@BASE[@BITNESS]]...   FACTS: the built example `facts` of malkin-loader.
 SHOW=n prints n differing rows of each table. Run by hand; no test needs it.
 """
 import sys, json, subprocess, hashlib, os, contextlib, io, pickle

@@ -14,7 +14,8 @@ import sys
 import threading
 import time
 
-from attack_server import MATCH, PATIENCE, SECOND, Server
+from attack_server import MATCH
+from server import PATIENCE, SECOND, Server
 
 
 def fill(server, count):

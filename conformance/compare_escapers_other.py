@@ -3,8 +3,8 @@
 `cargo xtask compare-escapers` does this with the rest. By hand, with a Python that has smda 5.0.1, and the example built:
 
     cargo build -p malkin-codehash --example escape_lines
-    python crates/malkin-codehash/tests/differential_fuzz_other.py [--count N] [--seed S] [--arch A ...] [--reports FILE ...]
-    python crates/malkin-codehash/tests/differential_fuzz_other.py --record FIXTURE WORDS
+    python conformance/compare_escapers_other.py [--count N] [--seed S] [--arch A ...] [--reports FILE ...]
+    python conformance/compare_escapers_other.py --record FIXTURE WORDS
 
 Per architecture, N texts (operands and mnemonics put together from fragments, among them what Python and Unicode treat in
 special ways) and N byte strings; for AArch64, ARM and Thumb also N random words decoded by capstone, on both paths. Each
@@ -289,7 +289,7 @@ def compare(name, cases, binary, show):
 
 
 def main():
-    root = pathlib.Path(__file__).resolve().parents[3]
+    root = pathlib.Path(__file__).resolve().parents[1]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=200_000)
     parser.add_argument("--seed", type=int, default=20_260_101)

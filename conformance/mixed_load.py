@@ -26,7 +26,8 @@ import sys
 import threading
 import time
 
-from attack_server import PATIENCE, SECOND, Server, at
+from attack_server import at
+from server import PATIENCE, SECOND, Server
 
 EVERY = 10  # seconds
 # Results younger than 30 seconds are never deleted, and what expires is looked for now and then.

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares the Intel escaper with SMDA's on generated instructions.
 
-usage: differential_fuzz.py NATIVE GOLDEN_SMDA_DIR [CASES [SEED]]
+usage: compare_escapers_intel.py NATIVE GOLDEN_SMDA_DIR [CASES [SEED]]
 
 NATIVE is the built example `escape_lines`; GOLDEN_SMDA_DIR holds reports (*.smda.gz) whose instructions are taken apart and
 put together anew. Makes CASES (default 200,000) operand texts and as many byte strings, escapes both with SMDA 5.0.1
