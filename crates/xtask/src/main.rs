@@ -47,7 +47,11 @@ const COMMANDS: &[Command] = &[
         run: tidy::run,
         help: "the rules of the house: floors, purity, heads, paths in Markdown, names, data",
     },
-    Command { name: "deny", run: deny::run, help: "licences, sources and banned crates, by deny.toml" },
+    Command {
+        name: "deny",
+        run: deny::run,
+        help: "licences, sources and banned crates, by cargo-deny and deny.toml",
+    },
     Command {
         name: "conformance",
         run: conformance::run,

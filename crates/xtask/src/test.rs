@@ -19,7 +19,7 @@ struct Step {
 const STEPS: &[Step] = &[
     Step { name: "fmt", heading: "formatting", run: format_check },
     Step { name: "tidy", heading: "rules of the house", run: || check(tidy::run(&[])) },
-    Step { name: "deny", heading: "licences and sources of dependencies", run: || check(deny::run(&[])) },
+    Step { name: "deny", heading: "licences and sources of dependencies", run: deny::check },
     Step { name: "clippy", heading: "clippy, warnings are errors", run: clippy },
     Step { name: "doc", heading: "documentation, private items too", run: documentation },
     Step { name: "unit", heading: "unit, golden, property and black-box tests", run: tests },
@@ -103,21 +103,11 @@ fn tests() -> Result<Tally, String> {
     } else {
         command.args(["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"]);
     }
-    count(&mut command)
+    tally::of(&mut command)
 }
 
 fn documentation_tests() -> Result<Tally, String> {
-    count(cargo().args(["test", "--quiet", "--workspace", "--doc", "--no-fail-fast"]))
-}
-
-/// Runs tests and counts them. A run that fails without a failed test, as when something does not build, counts as one failure.
-fn count(command: &mut std::process::Command) -> Result<Tally, String> {
-    let (output, success) = process::run_and_read(command)?;
-    let mut tally = tally::read(&output).unwrap_or_default();
-    if !success && tally.failed == 0 {
-        tally.add(Tally::one(false));
-    }
-    Ok(tally)
+    tally::of(cargo().args(["test", "--quiet", "--workspace", "--doc", "--no-fail-fast"]))
 }
 
 /// cargo-nextest runs tests side by side and limits their time; without it and without a way to install it, `cargo test` does.
