@@ -1,6 +1,7 @@
 //! Addresses of Bitcoin and Ethereum wallets: only those whose checksum is right.
 
 use sha2::Digest;
+use sha3::Keccak256;
 
 /// Whether a text is a Bitcoin address: Base58Check of versions 0 and 5, or Bech32 and Bech32m (BIP 173, BIP 350).
 pub(super) fn is_bitcoin(text: &str) -> bool {
@@ -76,66 +77,12 @@ pub(super) fn is_ethereum(text: &str) -> bool {
     if !has(u8::is_ascii_lowercase) || !has(u8::is_ascii_uppercase) {
         return false;
     }
-    let hash = keccak256(digits.to_ascii_lowercase().as_bytes());
+    // Ethereum hashes with the padding of the original Keccak submission, not with that of the later standard SHA-3.
+    let hash = Keccak256::digest(digits.to_ascii_lowercase());
     digits.bytes().enumerate().all(|(place, byte)| {
         let nibble = hash[place / 2] >> (4 * (1 - place % 2)) & 15;
         !byte.is_ascii_alphabetic() || byte.is_ascii_uppercase() == (nibble >= 8)
     })
-}
-
-/// Keccak-256 of a message shorter than one block (136 bytes), with the padding of the original submission, as Ethereum uses it.
-fn keccak256(message: &[u8]) -> [u8; 32] {
-    const RATE: usize = 136;
-    const ROTATIONS: [[u32; 5]; 5] = [
-        [0, 36, 3, 41, 18],
-        [1, 44, 10, 45, 2],
-        [62, 6, 43, 15, 61],
-        [28, 55, 25, 21, 56],
-        [27, 20, 39, 8, 14],
-    ];
-    let mut block = [0_u8; RATE];
-    let length = message.len().min(RATE - 1);
-    block[..length].copy_from_slice(&message[..length]);
-    block[length] ^= 1;
-    block[RATE - 1] ^= 0x80;
-    let mut state = [[0_u64; 5]; 5];
-    for (lane, bytes) in block.chunks_exact(8).enumerate() {
-        let mut word = [0; 8];
-        word.copy_from_slice(bytes);
-        state[lane % 5][lane / 5] ^= u64::from_le_bytes(word);
-    }
-    let mut register = 1_u8;
-    for _ in 0..24 {
-        let columns: Vec<u64> =
-            state.iter().map(|column| column.iter().fold(0, |sum, lane| sum ^ lane)).collect();
-        for x in 0..5 {
-            let mix = columns[(x + 4) % 5] ^ columns[(x + 1) % 5].rotate_left(1);
-            state[x].iter_mut().for_each(|lane| *lane ^= mix);
-        }
-        let mut moved = [[0_u64; 5]; 5];
-        for x in 0..5 {
-            for y in 0..5 {
-                moved[y][(2 * x + 3 * y) % 5] = state[x][y].rotate_left(ROTATIONS[x][y]);
-            }
-        }
-        for x in 0..5 {
-            for y in 0..5 {
-                state[x][y] = moved[x][y] ^ (!moved[(x + 1) % 5][y] & moved[(x + 2) % 5][y]);
-            }
-        }
-        // The constants of the rounds come out of a shift register.
-        for bit in 0..7 {
-            if register & 1 == 1 {
-                state[0][0] ^= 1 << ((1_u32 << bit) - 1);
-            }
-            register = if register & 0x80 == 0 { register << 1 } else { register << 1 ^ 0x71 };
-        }
-    }
-    let mut digest = [0; 32];
-    for (lane, bytes) in digest.chunks_exact_mut(8).enumerate() {
-        bytes.copy_from_slice(&state[lane % 5][lane / 5].to_le_bytes());
-    }
-    digest
 }
 
 #[cfg(test)]
@@ -145,7 +92,7 @@ mod tests {
     #[test]
     fn the_published_test_vectors_hold() {
         // The empty message, from the Keccak submission.
-        let empty = crate::hashes::hex(&keccak256(b""));
+        let empty = crate::hashes::hex(&Keccak256::digest(b""));
         assert_eq!(empty, "c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470");
         // EIP-55.
         assert!(is_ethereum("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"));
