@@ -16,6 +16,7 @@ type Failure = Box<dyn std::error::Error>;
 type IntelCase = (String, String, String, u64, u64, u64, bool, bool);
 
 fn main() -> Result<(), Failure> {
+    #[expect(clippy::disallowed_methods, reason = "a script reads the lines")]
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     for line in std::io::stdin().lock().split(b'\n') {
         let line = String::from_utf8(line?)?;

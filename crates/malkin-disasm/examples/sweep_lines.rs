@@ -15,6 +15,7 @@ fn main() -> std::io::Result<()> {
     let mut arguments = std::env::args().skip(1).map(|argument| argument.parse().unwrap_or(0));
     let count = arguments.next().unwrap_or(1000);
     let seed = arguments.next().unwrap_or(0);
+    #[expect(clippy::disallowed_methods, reason = "a script reads the lines")]
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     for bits in [32, 64] {
         let (decoder, writer) = (Decoder::new(bits), TextWriter::new(bits));

@@ -20,6 +20,7 @@ type Answer = Result<Value, Box<dyn Error>>;
 type Entry = (Va, Vec<(Va, Vec<Va>)>);
 
 fn main() -> Result<(), Box<dyn Error>> {
+    #[expect(clippy::disallowed_methods, reason = "a script reads the lines")]
     let mut out = std::io::stdout().lock();
     for line in std::io::stdin().lock().lines() {
         let question: Value = serde_json::from_str(&line?)?;

@@ -1,7 +1,8 @@
 //! The only place that writes to stdout and stderr: data on stdout, everything else on stderr, colours only on a terminal.
 //!
 //! What is written is a page, one line, or JSON, each made safe on its way (`document`, `shown`); there is no way to write text as it
-//! comes. `cargo xtask tidy` keeps the two streams out of every other file.
+//! comes. Clippy keeps the two streams out of every other file (`clippy.toml`).
+#![expect(clippy::disallowed_methods, reason = "the only place that writes to the terminal")]
 
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};

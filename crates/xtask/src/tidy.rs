@@ -1,13 +1,12 @@
 //! `cargo xtask tidy`: the rules of the house that neither the compiler nor clippy keep, each as a pure function over the tracked files.
 //!
-//! A rule returns problems and its tests plant violations to see it fire. Not a linter for taste: what is here is an invariant that
+//! Paths in code are read by `syn`. A rule returns problems and its tests plant violations to see it fire. Not a linter for taste: what is here is an invariant that
 //! ARCHITECTURE.md or CONTRIBUTING.md states. At the end the figures of the house are printed, which are targets and never fail.
 
 mod circles;
 mod data;
 mod figures;
 mod house;
-mod lexer;
 mod manifests;
 mod markdown;
 mod purity;
@@ -46,10 +45,9 @@ type Rule = fn(&House) -> Vec<Problem>;
 const RULES: &[Rule] = &[
     manifests::floors,
     manifests::inheritance,
-    manifests::forbidden_unsafe,
+    manifests::fences,
     purity::pure_crates,
-    purity::fences,
-    purity::terminal,
+    purity::unsafe_code,
     circles::no_circles,
     shape::head_docs,
     shape::lengths,
@@ -67,9 +65,6 @@ pub(crate) fn run(_arguments: &[String]) -> Result<(), String> {
     problems.sort();
     for problem in &problems {
         println!("tidy: {problem}");
-    }
-    for warning in shape::long_files(&house) {
-        println!("tidy: note: {warning}");
     }
     for line in figures::of(&house) {
         println!("tidy: {line}");

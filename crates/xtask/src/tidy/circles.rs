@@ -1,8 +1,7 @@
 //! No circles of files inside a crate: a file that imports another is not imported by it, directly or through others.
 //!
 //! A parent names its children and a child may use what its parent declares; that pair is no circle. So paths from a child to one of
-//! its ancestors do not count, all others do. A name that a file re-exports leads to the file that defines it. Macros that make paths
-//! are not looked into.
+//! its ancestors do not count, all others do. A name that a file re-exports leads to the file that defines it.
 //!
 //! Crates with circles are listed in the root manifest (`workspace.metadata.tidy.circles`) with the number of files in them. The
 //! number may only fall.
@@ -11,8 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Problem;
 use super::house::{House, lookup};
-use super::lexer::Kind;
-use super::source::{Code, Source};
+use super::source::Source;
 
 /// A module by its path inside of a crate; the root is empty.
 type Module = Vec<String>;
@@ -117,11 +115,9 @@ struct Files {
 impl Files {
     /// Modules that a file uses, its ancestors and itself left out.
     fn imports(&self, module: &Module, source: &Source) -> BTreeSet<Module> {
-        let code = source.production();
         let mut found: BTreeSet<Module> = BTreeSet::new();
-        let paths = use_trees(&code).into_iter().map(|(_, path)| path).chain(inline_paths(&code));
-        for path in paths {
-            found.extend(self.resolve(module, &path, MOST_STEPS));
+        for path in &source.paths {
+            found.extend(self.resolve(module, &path.segments, MOST_STEPS));
         }
         found.retain(|used| !module.starts_with(used));
         found
@@ -172,97 +168,8 @@ impl Files {
 
 /// Names that a file re-exports, with their paths.
 fn exports(source: &Source) -> BTreeMap<String, Vec<String>> {
-    let trees = use_trees(&source.production()).into_iter();
-    let public = trees.filter_map(|(name, path)| Some((name?, path)));
-    public.collect()
-}
-
-/// Every path of every `use`; with its name if it is re-exported.
-fn use_trees(code: &[&Code]) -> Vec<(Option<String>, Vec<String>)> {
-    let mut found = Vec::new();
-    for (at, token) in code.iter().enumerate() {
-        if !token.is_word("use") {
-            continue;
-        }
-        let before = at.checked_sub(1).map(|at| code[at]);
-        let is_public = before.is_some_and(|token| token.is_word("pub") || token.is_mark(")"));
-        let mut paths = Vec::new();
-        tree(code, at + 1, &mut Vec::new(), &mut paths);
-        for (name, path) in paths {
-            found.push((is_public.then_some(name), path));
-        }
-    }
-    found
-}
-
-/// Reads one branch of a `use` that begins at `at`; returns where it ends. Each path comes with the name it is known by.
-fn tree(
-    code: &[&Code],
-    mut at: usize,
-    prefix: &mut Vec<String>,
-    found: &mut Vec<(String, Vec<String>)>,
-) -> usize {
-    let length = prefix.len();
-    while let Some(token) = code.get(at) {
-        if token.kind == Kind::Word && token.text != "as" {
-            prefix.push(token.text.clone());
-            at += 1;
-        } else if token.is_mark(":") || token.is_mark("*") {
-            at += 1;
-        } else if token.is_mark("{") {
-            at += 1;
-            while code.get(at).is_some_and(|token| !token.is_mark("}")) {
-                at = tree(code, at, prefix, found);
-                if code.get(at).is_some_and(|token| token.is_mark(",")) {
-                    at += 1;
-                } else {
-                    break;
-                }
-            }
-            prefix.truncate(length);
-            return at + 1;
-        } else {
-            break;
-        }
-    }
-    if prefix.len() > length || prefix.last().is_some() {
-        let mut path = prefix.clone();
-        if path.last().is_some_and(|name| name == "self") && path.len() > 1 {
-            path.pop();
-        }
-        let mut name = path.last().cloned().unwrap_or_default();
-        if code.get(at).is_some_and(|token| token.is_word("as")) {
-            name = code.get(at + 1).map(|token| token.text.clone()).unwrap_or_default();
-            at += 2;
-        }
-        found.push((name, path));
-    }
-    prefix.truncate(length);
-    at
-}
-
-/// Paths in code outside of `use`: words with `::` between them.
-fn inline_paths(code: &[&Code]) -> Vec<Vec<String>> {
-    let is_joint = |at: usize| {
-        code.get(at).is_some_and(|token| token.is_mark(":"))
-            && code.get(at + 1).is_some_and(|token| token.is_mark(":"))
-    };
-    let mut found = Vec::new();
-    let mut at = 0;
-    while at < code.len() {
-        if code[at].kind != Kind::Word || !is_joint(at + 1) || (at >= 2 && is_joint(at - 2)) {
-            at += 1;
-            continue;
-        }
-        let mut path = vec![code[at].text.clone()];
-        at += 1;
-        while is_joint(at) && code.get(at + 2).is_some_and(|token| token.kind == Kind::Word) {
-            path.push(code[at + 2].text.clone());
-            at += 3;
-        }
-        found.push(path);
-    }
-    found
+    let paths = source.paths.iter();
+    paths.filter_map(|path| Some((path.exported_as.clone()?, path.segments.clone()))).collect()
 }
 
 #[cfg(test)]

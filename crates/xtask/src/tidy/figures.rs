@@ -3,11 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use super::house::{House, has_extension};
+use super::house::House;
 use super::manifests;
 use super::source::{LineCounts, Source};
 
-/// Highest floor of the libraries that comment a lot and unwrap little.
+/// Highest floor of the libraries, where comments carry the knowledge.
 const LIBRARY_FLOORS: i64 = 3;
 
 /// One line for each figure, with its target.
@@ -16,15 +16,17 @@ pub(super) fn of(house: &House) -> Vec<String> {
     let mut files: Vec<usize> = production.iter().map(|source| all_lines(house, &source.path)).collect();
     let mut functions: Vec<usize> =
         production.iter().flat_map(|source| source.function_lengths.iter().copied()).collect();
-    let libraries = |source: &&Source| floor_of(house, source).is_some_and(|floor| floor <= LIBRARY_FLOORS);
-    let above = |source: &&Source| floor_of(house, source).is_some_and(|floor| floor > LIBRARY_FLOORS);
-    let low = sum(house.sources.iter().filter(libraries));
-    let high = sum(house.sources.iter().filter(above));
+    let share_on = |floors: std::ops::RangeInclusive<i64>| {
+        let on = |source: &&Source| floor_of(house, source).is_some_and(|floor| floors.contains(&floor));
+        comment_share(sum(house.sources.iter().filter(on)))
+    };
     let all = sum(house.sources.iter());
-    let headed = house.files.iter().filter(|file| has_extension(&file.path, "rs"));
-    let (with, without): (Vec<_>, Vec<_>) =
-        headed.partition(|file| file.text.as_deref().is_some_and(|text| text.starts_with("//! ")));
-    let unwraps: usize = house.sources.iter().filter(libraries).map(unwraps).sum();
+    let each = house.crates.iter().filter(|member| member.floor.is_some_and(|floor| floor <= LIBRARY_FLOORS));
+    let each = each.map(|member| {
+        let of = |source: &&Source| house.crate_of(&source.path).is_some_and(|own| own.name == member.name);
+        let counts = sum(house.sources.iter().filter(of));
+        format!("{} {:.0}", member.name.trim_start_matches("malkin-"), comment_share(counts))
+    });
     vec![
         format!(
             "lines a file: median {} (<= 200), p90 {} (<= 500)",
@@ -37,17 +39,12 @@ pub(super) fn of(house: &House) -> Vec<String> {
             percentile(&mut functions, 90)
         ),
         format!(
-            "comments: {} on floors 0-3 (15-25 %), {} above (about 10 %)",
-            comment_share(low),
-            comment_share(high)
+            "comments: {:.1} % on floors 0-3 (15-25 %), {:.1} above (about 10)",
+            share_on(0..=3),
+            share_on(4..=6)
         ),
-        format!("files with a head doc: {} of {} (all)", with.len(), with.len() + without.len()),
+        format!("comments by crate, %: {}", each.collect::<Vec<_>>().join(", ")),
         format!("lines of tests a line of code: {:.2} (>= 0.7)", ratio(all.tests, all.code)),
-        format!("unwraps per 1000 lines on floors 0-3: {:.1} (<= 1)", 1000.0 * ratio(unwraps, low.code)),
-        format!(
-            "files with unsafe code: {} (<= 4)",
-            house.sources.iter().filter(|source| has_unsafe(source)).count()
-        ),
         format!(
             "direct outside dependencies: {} (<= 60), on floors 0-2 {} (<= 15)",
             outside(house, 6).len(),
@@ -70,27 +67,20 @@ fn all_lines(house: &House, path: &str) -> usize {
 }
 
 fn sum<'a>(sources: impl Iterator<Item = &'a Source>) -> LineCounts {
-    sources.map(Source::line_counts).fold(LineCounts::default(), |total, counts| LineCounts {
+    sources.map(|source| source.lines).fold(LineCounts::default(), |total, counts| LineCounts {
         code: total.code + counts.code,
         comments: total.comments + counts.comments,
         tests: total.tests + counts.tests,
     })
 }
 
-fn comment_share(counts: LineCounts) -> String {
-    format!("{:.0} %", 100.0 * ratio(counts.comments, counts.comments + counts.code))
+/// In percent of the lines of production code and comments.
+fn comment_share(counts: LineCounts) -> f64 {
+    100.0 * ratio(counts.comments, counts.comments + counts.code)
 }
 
 fn ratio(part: usize, whole: usize) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
-}
-
-fn unwraps(source: &Source) -> usize {
-    source.production().windows(2).filter(|pair| pair[0].is_mark(".") && pair[1].is_word("unwrap")).count()
-}
-
-fn has_unsafe(source: &Source) -> bool {
-    source.code.iter().any(|token| token.is_word("unsafe"))
 }
 
 /// Names of the outside packages that crates up to a floor depend on, tests left out.
@@ -126,10 +116,7 @@ mod tests {
         let code = "//! A.\nfn f() { x.unwrap(); }\n#[cfg(test)]\nmod tests { fn g() { y.unwrap(); } }\n";
         let manifest = "[package]\nname = \"a\"\nmetadata.house.floor = 1\n[dependencies]\nserde.workspace = true\n[dev-dependencies]\nproptest.workspace = true";
         let lines = of(&House::of(&[("crates/a/Cargo.toml", manifest), ("crates/a/src/lib.rs", code)]));
-        assert!(
-            lines.contains(&"unwraps per 1000 lines on floors 0-3: 1000.0 (<= 1)".to_owned()),
-            "{lines:?}"
-        );
+        assert!(lines.contains(&"comments by crate, %: a 50".to_owned()), "{lines:?}");
         assert!(lines.contains(&"lines of tests a line of code: 2.00 (>= 0.7)".to_owned()), "{lines:?}");
         assert!(
             lines.contains(&"direct outside dependencies: 1 (<= 60), on floors 0-2 1 (<= 15)".to_owned()),

@@ -39,8 +39,6 @@ pub(super) struct House {
     pub(super) files: Vec<File>,
     pub(super) crates: Vec<Crate>,
     pub(super) sources: Vec<Source>,
-    /// Source files that are tables and may be long: `workspace.metadata.tidy.tables` of the root manifest.
-    pub(super) tables: Vec<String>,
 }
 
 impl House {
@@ -85,26 +83,14 @@ impl House {
     fn of_files(mut files: Vec<File>) -> Result<Self, String> {
         files.sort_by(|a, b| a.path.cmp(&b.path));
         let mut crates = Vec::new();
-        let mut tables = Vec::new();
-        for file in
-            files.iter().filter(|file| file.path == "Cargo.toml" || file.path.ends_with("/Cargo.toml"))
-        {
+        for file in &files {
+            let Some(folder) = file.path.strip_suffix("/Cargo.toml") else { continue };
             let text = file.text.as_deref().ok_or_else(|| format!("{} is no text", file.path))?;
             let manifest: Table = text.parse().map_err(|e| format!("{}: {e}", file.path))?;
-            if let Some(folder) = file.path.strip_suffix("/Cargo.toml") {
-                crates.extend(Crate::read(folder, manifest));
-            } else {
-                let listed = lookup(&manifest, &["workspace", "metadata", "tidy", "tables"])
-                    .and_then(toml::Value::as_array);
-                tables = listed
-                    .into_iter()
-                    .flatten()
-                    .filter_map(|entry| entry.as_str().map(str::to_owned))
-                    .collect();
-            }
+            crates.extend(Crate::read(folder, manifest));
         }
-        let sources = Source::read_all(&files);
-        Ok(Self { files, crates, sources, tables })
+        let sources = Source::read_all(&files)?;
+        Ok(Self { files, crates, sources })
     }
 
     /// The crate in whose folder a file lies.
@@ -183,12 +169,10 @@ mod tests {
     #[test]
     fn crates_and_floors_are_read() {
         let house = House::of(&[
-            ("Cargo.toml", "[workspace.metadata.tidy]\ntables = [\"crates/a/src/table.rs\"]"),
             ("crates/a/Cargo.toml", "[package]\nname = \"a\"\nmetadata.house.floor = 3"),
             ("crates/a/src/lib.rs", "//! Head."),
             ("fuzz/Cargo.toml", "[package]\nname = \"fuzz\""),
         ]);
-        assert_eq!(house.tables, ["crates/a/src/table.rs"]);
         assert_eq!(house.crates.len(), 1);
         assert_eq!(house.crate_of("crates/a/src/lib.rs").and_then(|member| member.floor), Some(3));
         assert!(house.crate_of("crates/ab/src/lib.rs").is_none());

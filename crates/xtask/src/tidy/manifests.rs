@@ -1,19 +1,15 @@
-//! Rules over the manifests: a crate imports lower floors only, and takes versions, lints and package fields from the workspace.
+//! Rules over the manifests: a crate imports lower floors only, and takes lints and versions from the workspace.
 
 use toml::{Table, Value};
 
-use super::Problem;
 use super::house::{Crate, House, lookup};
+use super::{Problem, purity};
 
 /// Crates outside the floors. They import nothing of ours, and only tests may import the first.
 const TESTKIT: &str = "malkin-testkit";
 const OUTSIDE: &[&str] = &[TESTKIT, "xtask"];
 /// The highest floor, that of the binary.
 const TOP_FLOOR: i64 = 6;
-/// Package fields that come from the workspace.
-const INHERITED: &[&str] = &["version", "edition", "rust-version", "license", "publish"];
-/// The crate that holds the only unsafe code, and so cannot forbid it.
-const UNSAFE_CRATE: &str = "malkin-codehash";
 
 /// A crate imports only crates on lower floors, its build script too. Tests may also import the crates of their own floor (which
 /// Cargo refuses if those import the crate back) and the test kit.
@@ -69,7 +65,7 @@ fn refusal(member: &Crate, imported: &Crate, for_tests: bool) -> Option<String> 
     }
 }
 
-/// Versions, lints and package fields are written once, in the root manifest.
+/// Lints and versions of dependencies are written once, in the root manifest.
 pub(super) fn inheritance(house: &House) -> Vec<Problem> {
     let mut problems = Vec::new();
     for member in &house.crates {
@@ -82,15 +78,6 @@ pub(super) fn inheritance(house: &House) -> Vec<Problem> {
                 0,
                 "lints are not those of the workspace ([lints] workspace = true)",
             ));
-        }
-        for field in INHERITED {
-            if !inherits(&["package", field, "workspace"]) {
-                problems.push(Problem::new(
-                    &path,
-                    0,
-                    format!("package.{field} is not that of the workspace"),
-                ));
-            }
         }
         for dependency in dependencies(member) {
             if !dependency.inherited && dependency.name != member.name {
@@ -105,19 +92,31 @@ pub(super) fn inheritance(house: &House) -> Vec<Problem> {
     problems
 }
 
-/// Every crate root forbids unsafe code, the one with the fence around it excepted.
-pub(super) fn forbidden_unsafe(house: &House) -> Vec<Problem> {
+/// Packages that only one crate may use: whoever depends on them knows what only that crate is to know.
+const FENCES: &[(&str, &[&str])] = &[
+    ("malkin-store", &["rusqlite", "sqlx", "tokio-postgres", "postgres"]),
+    ("malkin-server", &["axum", "hyper", "tower-http"]),
+];
+/// Packages that reach the world, for crates that are pure.
+const WORLDLY: &[&str] = &["rayon", "reqwest", "tokio", "ureq"];
+
+/// Only the store depends on SQL, only the server on HTTP answers, and pure crates on nothing that reaches the world.
+pub(super) fn fences(house: &House) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for member in house.crates.iter().filter(|member| member.name != UNSAFE_CRATE) {
-        for root in ["lib.rs", "main.rs"] {
-            let path = format!("{}/src/{root}", member.folder);
-            let Some(source) = house.sources.iter().find(|source| source.path == path) else { continue };
-            let forbids = source
-                .code
-                .windows(3)
-                .any(|three| three[0].is_word("forbid") && three[2].is_word("unsafe_code"));
-            if !forbids {
-                problems.push(Problem::new(&path, 0, "does not say #![forbid(unsafe_code)]"));
+    for member in &house.crates {
+        for dependency in dependencies(member).iter().filter(|dependency| !dependency.for_tests) {
+            let name = dependency.name.as_str();
+            let fence = FENCES.iter().find(|(_, packages)| packages.contains(&name));
+            if let Some((owner, _)) = fence.filter(|(owner, _)| *owner != member.name) {
+                let why = format!("depends on {name}, which only {owner} may");
+                problems.push(Problem::new(&member.manifest_path(), 0, why));
+            }
+            if WORLDLY.contains(&name) && purity::is_pure(member) {
+                problems.push(Problem::new(
+                    &member.manifest_path(),
+                    0,
+                    format!("is pure, but depends on {name}"),
+                ));
             }
         }
     }
@@ -259,21 +258,17 @@ mod tests {
         }
         let own =
             [("crates/a/Cargo.toml".to_owned(), "[package]\nname = \"a\"\nversion = \"1.0.0\"".to_owned())];
-        assert_eq!(inheritance(&house(&own)).len(), 6);
+        assert_eq!(inheritance(&house(&own)).len(), 1);
     }
 
     #[test]
-    fn a_root_that_allows_unsafe_code_is_found() {
-        let manifest = "[package]\nname = \"a\"";
-        let with = House::of(&[
-            ("crates/a/Cargo.toml", manifest),
-            ("crates/a/src/lib.rs", "//! A.\n#![forbid(unsafe_code)]"),
-        ]);
-        assert_eq!(forbidden_unsafe(&with), []);
-        let without = House::of(&[
-            ("crates/a/Cargo.toml", manifest),
-            ("crates/a/src/lib.rs", "//! #![forbid(unsafe_code)]"),
-        ]);
-        assert_eq!(forbidden_unsafe(&without).len(), 1);
+    fn a_fenced_dependency_is_found() {
+        let problems =
+            |name: &str, floor: i64, rest: &str| fences(&house(&[manifest(name, Some(floor), rest)])).len();
+        let axum = "[dependencies]\naxum.workspace = true";
+        assert_eq!((problems("a", 4, axum), problems("malkin-server", 5, axum)), (1, 0));
+        assert_eq!(problems("a", 4, "[dev-dependencies]\naxum.workspace = true"), 0);
+        let tokio = "[dependencies]\ntokio.workspace = true";
+        assert_eq!((problems("a", 2, tokio), problems("a", 4, tokio)), (1, 0));
     }
 }

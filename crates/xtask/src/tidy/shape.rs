@@ -3,9 +3,8 @@
 use super::Problem;
 use super::house::{House, has_extension};
 
-/// Lines from which a file is too long, and from which it is worth a word.
+/// Lines above which a file is too long.
 const LIMIT: usize = 1000;
-const WORTH_A_WORD: usize = 700;
 /// Names that say nothing about what is inside.
 const EMPTY_NAMES: &[&str] = &["common", "helper", "helpers", "manager", "misc", "util", "utils"];
 /// What a code file's name ends with.
@@ -18,38 +17,17 @@ pub(super) fn head_docs(house: &House) -> Vec<Problem> {
     headless.map(|file| Problem::new(&file.path, 1, "does not open with a head doc (//!)")).collect()
 }
 
-/// No code file is longer than a thousand lines, except tables named in the root manifest.
+/// No code file is longer than a thousand lines.
 pub(super) fn lengths(house: &House) -> Vec<Problem> {
-    let mut problems: Vec<Problem> = code_lengths(house)
-        .filter(|(path, lines)| *lines > LIMIT && !house.tables.iter().any(|table| table == path))
-        .map(|(path, lines)| {
-            Problem::new(
-                path,
-                0,
-                format!("has {lines} lines; tables are exempt by name in the root manifest"),
-            )
-        })
-        .collect();
-    let gone = house.tables.iter().filter(|table| !house.has(table));
-    problems.extend(
-        gone.map(|table| Problem::new("Cargo.toml", 0, format!("names a table {table} that does not exist"))),
-    );
-    problems
-}
-
-/// Remarks about files that approach the limit.
-pub(super) fn long_files(house: &House) -> Vec<String> {
-    let long = code_lengths(house)
-        .filter(|(path, lines)| *lines > WORTH_A_WORD && !house.tables.iter().any(|table| table == path));
-    long.map(|(path, lines)| format!("{path} has {lines} lines")).collect()
-}
-
-fn code_lengths(house: &House) -> impl Iterator<Item = (&str, usize)> {
     let code = house.files.iter().filter(|file| is_code(&file.path));
-    code.filter_map(|file| Some((file.path.as_str(), file.text.as_deref()?.lines().count())))
+    let lengths = code.filter_map(|file| Some((&file.path, file.text.as_deref()?.lines().count())));
+    lengths
+        .filter(|(_, lines)| *lines > LIMIT)
+        .map(|(path, lines)| Problem::new(path, 0, format!("has {lines} lines, more than {LIMIT}")))
+        .collect()
 }
 
-/// No file and no folder of code is called util, helper or the like, and no module is a `mod.rs`.
+/// No file and no folder of code is called util, helper or the like.
 pub(super) fn names(house: &House) -> Vec<Problem> {
     let mut problems = Vec::new();
     for file in house.files.iter().filter(|file| is_code(&file.path)) {
@@ -61,9 +39,6 @@ pub(super) fn names(house: &House) -> Vec<Problem> {
                     0,
                     format!("the name {stem} says nothing about its content"),
                 ));
-            }
-            if part == "mod.rs" {
-                problems.push(Problem::new(&file.path, 0, "modules are foo.rs beside foo/, not mod.rs"));
             }
         }
     }
@@ -97,37 +72,17 @@ mod tests {
     }
 
     #[test]
-    fn long_files_fail_and_longish_ones_are_remarked() {
-        let text = |lines: usize| "x\n".repeat(lines);
-        let house = House::of(&[
-            ("a.rs", &text(700)),
-            ("b.rs", &text(701)),
-            ("c.rs", &text(1001)),
-            ("d.txt", &text(5000)),
-        ]);
-        assert_eq!(
-            lengths(&house),
-            [Problem::new("c.rs", 0, "has 1001 lines; tables are exempt by name in the root manifest")]
-        );
-        assert_eq!(long_files(&house), ["b.rs has 701 lines", "c.rs has 1001 lines"]);
-    }
-
-    #[test]
-    fn tables_are_exempt_while_they_exist() {
-        let root = "[workspace.metadata.tidy]\ntables = [\"c.rs\", \"gone.rs\"]";
-        let problems = lengths(&House::of(&[("Cargo.toml", root), ("c.rs", &"x\n".repeat(2000))]));
-        assert_eq!(problems, [Problem::new("Cargo.toml", 0, "names a table gone.rs that does not exist")]);
+    fn long_files_fail() {
+        let text = |lines: usize| "//\n".repeat(lines);
+        let house = House::of(&[("b.rs", &text(1000)), ("c.py", &text(1001)), ("d.txt", &text(5000))]);
+        assert_eq!(lengths(&house), [Problem::new("c.py", 0, "has 1001 lines, more than 1000")]);
     }
 
     #[test]
     fn empty_names_are_found() {
-        for path in [
-            "crates/a/src/util.rs",
-            "crates/a/src/helpers/x.rs",
-            "x/common.py",
-            "crates/a/src/b/mod.rs",
-            "crates/manager/src/lib.rs",
-        ] {
+        for path in
+            ["crates/a/src/util.rs", "crates/a/src/helpers/x.rs", "x/common.py", "crates/manager/src/lib.rs"]
+        {
             assert_eq!(names(&House::of(&[(path, "")])).len(), 1, "{path}");
         }
         for path in ["crates/a/src/utility_bill.rs", "crates/a/src/b.rs", "docs/common.md"] {

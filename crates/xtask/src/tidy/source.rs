@@ -1,116 +1,22 @@
-//! A Rust file as the rules see it: its tokens, which lines are test code, and how long its functions are.
+//! A Rust file as the rules see it, read by `syn`: the paths its production code names, how long its functions are, and how many lines
+//! hold code, comments and tests.
 
 use std::collections::BTreeSet;
 
+use proc_macro2::{TokenStream, TokenTree};
+use syn::spanned::Spanned;
+use syn::visit::{self, Visit};
+use syn::{Attribute, Item, UseTree, Visibility};
+
 use super::house::{File, has_extension};
-use super::lexer::{self, Kind, Token};
 
-/// What one Rust file holds.
-#[derive(Debug)]
-pub(super) struct Source {
-    pub(super) path: String,
-    /// The whole file is test code: it lies in `tests/`, `benches/` or `examples/`, or its module is declared under `#[cfg(test)]`.
-    pub(super) is_test: bool,
-    pub(super) code: Vec<Code>,
-    /// Comments with their slashes, and the line they begin in.
-    pub(super) comments: Vec<(usize, String)>,
-    /// Lines from first to last, both included, of items under `#[cfg(test)]` or `#[test]`.
-    test_lines: Vec<(usize, usize)>,
-    /// Lines of each function that has a body, tests left out.
-    pub(super) function_lengths: Vec<usize>,
-}
-
-/// A token that owns its text.
+/// A path in code: of a `use`, of a type or an expression, or inside of a macro.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Code {
-    pub(super) kind: Kind,
-    pub(super) text: String,
+pub(super) struct PathUse {
     pub(super) line: usize,
-}
-
-impl Code {
-    pub(super) fn is_word(&self, word: &str) -> bool {
-        self.kind == Kind::Word && self.text == word
-    }
-
-    pub(super) fn is_mark(&self, mark: &str) -> bool {
-        self.kind == Kind::Mark && self.text == mark
-    }
-}
-
-impl Source {
-    /// All Rust files, with the knowledge which of them are modules of tests.
-    pub(super) fn read_all(files: &[File]) -> Vec<Self> {
-        let rust = files.iter().filter(|file| has_extension(&file.path, "rs"));
-        let read: Vec<(Self, Vec<String>)> =
-            rust.filter_map(|file| Some(Self::read(&file.path, file.text.as_deref()?))).collect();
-        let test_modules: BTreeSet<String> = read.iter().flat_map(|(_, modules)| modules.clone()).collect();
-        let mut sources: Vec<Self> = read.into_iter().map(|(source, _)| source).collect();
-        for source in &mut sources {
-            let within = |module: &String| {
-                source
-                    .path
-                    .strip_prefix(module.as_str())
-                    .is_some_and(|rest| rest == ".rs" || rest.starts_with('/'))
-            };
-            source.is_test |= test_modules.iter().any(within);
-        }
-        sources
-    }
-
-    /// One file and the paths, without `.rs`, of the modules it declares for tests only.
-    fn read(path: &str, text: &str) -> (Self, Vec<String>) {
-        let (tokens, comments) = lexer::split(text);
-        let regions = test_regions(&tokens);
-        let modules =
-            regions.iter().filter_map(|region| region.module).map(|name| module_path(path, name)).collect();
-        let test_lines: Vec<_> = regions.iter().map(|region| (region.first, region.last)).collect();
-        let outside = |line: usize| test_lines.iter().all(|(first, last)| !(*first..=*last).contains(&line));
-        let source = Self {
-            path: path.to_owned(),
-            is_test: ["tests", "benches", "examples"]
-                .iter()
-                .any(|folder| path.split('/').any(|part| part == *folder)),
-            function_lengths: functions(&tokens)
-                .filter(|(first, _)| outside(*first))
-                .map(|(first, last)| last - first + 1)
-                .collect(),
-            code: tokens
-                .iter()
-                .map(|token| Code { kind: token.kind, text: token.text.to_owned(), line: token.line })
-                .collect(),
-            comments: comments.iter().map(|comment| (comment.line, comment.text.to_owned())).collect(),
-            test_lines,
-        };
-        (source, modules)
-    }
-
-    /// Whether a line is test code.
-    pub(super) fn is_test_line(&self, line: usize) -> bool {
-        self.is_test || self.test_lines.iter().any(|(first, last)| (*first..=*last).contains(&line))
-    }
-
-    /// The code outside of tests.
-    pub(super) fn production(&self) -> Vec<&Code> {
-        self.code.iter().filter(|token| !self.is_test_line(token.line)).collect()
-    }
-
-    /// How many lines hold code, and how many only comments: production and tests apart.
-    pub(super) fn line_counts(&self) -> LineCounts {
-        let code: BTreeSet<usize> = self
-            .code
-            .iter()
-            .flat_map(|token| token.line..=token.line + token.text.matches('\n').count())
-            .collect();
-        let commented =
-            self.comments.iter().flat_map(|(line, text)| *line..=*line + text.matches('\n').count());
-        let comments: BTreeSet<usize> = commented.filter(|line| !code.contains(line)).collect();
-        LineCounts {
-            code: code.iter().filter(|line| !self.is_test_line(**line)).count(),
-            comments: comments.iter().filter(|line| !self.is_test_line(**line)).count(),
-            tests: code.iter().filter(|line| self.is_test_line(**line)).count(),
-        }
-    }
+    pub(super) segments: Vec<String>,
+    /// The name under which a `pub use` gives it on.
+    pub(super) exported_as: Option<String>,
 }
 
 /// Lines of a file by what they hold.
@@ -121,104 +27,236 @@ pub(super) struct LineCounts {
     pub(super) tests: usize,
 }
 
-/// An item that exists for tests only.
-struct Region<'a> {
-    first: usize,
-    last: usize,
-    /// Name of a module whose body is another file.
-    module: Option<&'a str>,
+/// What one Rust file holds.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) path: String,
+    /// The whole file is test code: it lies in `tests/`, `benches/` or `examples/`, or its module is declared under `#[cfg(test)]`.
+    pub(super) is_test: bool,
+    /// Paths of two or more segments and all of `use`, tests left out.
+    pub(super) paths: Vec<PathUse>,
+    /// Lines of each function that has a body, tests left out.
+    pub(super) function_lengths: Vec<usize>,
+    pub(super) lines: LineCounts,
 }
 
-/// Items under `#[test]`, `#[cfg(test)]` or another `cfg` that asks for `test` without `not`.
-fn test_regions<'a>(tokens: &[Token<'a>]) -> Vec<Region<'a>> {
-    let mut regions = Vec::new();
-    let mut at = 0;
-    while at < tokens.len() {
-        let Some(end) = attribute_end(tokens, at) else {
-            at += 1;
-            continue;
-        };
-        let attribute = &tokens[at..end];
-        let is = |word: &str| attribute.iter().any(|token| token.is_word(word));
-        let asks_for_tests = (is("cfg") && is("test") && !is("not")) || (attribute.len() == 4 && is("test"));
-        if !asks_for_tests {
-            at = end;
-            continue;
+impl Source {
+    /// All Rust files, with the knowledge which of them are modules of tests. A file that is no Rust is an error.
+    pub(super) fn read_all(files: &[File]) -> Result<Vec<Self>, String> {
+        let mut sources = Vec::new();
+        let mut test_modules = BTreeSet::new();
+        for file in files.iter().filter(|file| has_extension(&file.path, "rs")) {
+            let Some(text) = &file.text else { continue };
+            let (source, modules) =
+                Self::read(&file.path, text).map_err(|error| format!("{}: {error}", file.path))?;
+            sources.push(source);
+            test_modules.extend(modules);
         }
-        let mut item = end;
-        while let Some(next) = attribute_end(tokens, item) {
-            item = next;
-        }
-        let last = item_end(tokens, item);
-        let is_file = last > item && tokens.get(last - 1).is_some_and(|token| token.is_mark(";"));
-        let named =
-            tokens[item..last].windows(2).find(|pair| pair[0].is_word("mod")).map(|pair| pair[1].text);
-        regions.push(Region {
-            first: tokens[at].line,
-            last: tokens.get(last.saturating_sub(1)).map_or(tokens[at].line, |token| token.line),
-            module: named.filter(|_| is_file),
-        });
-        at = last.max(end);
-    }
-    regions
-}
-
-/// The index behind an attribute `#[...]` that begins at `at`.
-fn attribute_end(tokens: &[Token<'_>], at: usize) -> Option<usize> {
-    let opens = tokens.get(at)?.is_mark("#") && tokens.get(at + 1)?.is_mark("[");
-    opens.then(|| closing(tokens, at + 1))
-}
-
-/// The index behind the bracket that closes the one at `open`.
-fn closing(tokens: &[Token<'_>], open: usize) -> usize {
-    let mut depth = 0_usize;
-    for (index, token) in tokens.iter().enumerate().skip(open) {
-        match token.text {
-            "(" | "[" | "{" if token.kind == Kind::Mark => depth += 1,
-            ")" | "]" | "}" if token.kind == Kind::Mark => {
-                depth = depth.saturating_sub(1);
-                if depth == 0 {
-                    return index + 1;
-                }
+        for source in &mut sources {
+            let folders = ["tests", "benches", "examples"];
+            let within = |module: &String| {
+                let rest = source.path.strip_prefix(module.as_str());
+                rest.is_some_and(|rest| rest == ".rs" || rest.starts_with('/'))
+            };
+            source.is_test =
+                source.path.split('/').any(|part| folders.contains(&part)) || test_modules.iter().any(within);
+            if source.is_test {
+                source.paths.clear();
+                source.function_lengths.clear();
+                let LineCounts { code, tests, .. } = source.lines;
+                source.lines = LineCounts { tests: code + tests, ..LineCounts::default() };
             }
-            _ => {}
         }
+        Ok(sources)
     }
-    tokens.len()
-}
 
-/// The index behind an item: its semicolon, or the brace that closes its body.
-fn item_end(tokens: &[Token<'_>], start: usize) -> usize {
-    let mut at = start;
-    while let Some(token) = tokens.get(at) {
-        match token.text {
-            ";" if token.kind == Kind::Mark => return at + 1,
-            "{" if token.kind == Kind::Mark => return closing(tokens, at),
-            "(" | "[" if token.kind == Kind::Mark => at = closing(tokens, at),
-            _ => at += 1,
+    /// One file and the paths, without `.rs`, of the modules it declares for tests only.
+    fn read(path: &str, text: &str) -> Result<(Self, Vec<String>), syn::Error> {
+        let mut reader = Reader::default();
+        reader.visit_file(&syn::parse_file(text)?);
+        // Each lookup of a line would otherwise search the texts of all files before.
+        proc_macro2::extra::invalidate_current_thread_spans();
+        let mut lines = LineCounts::default();
+        for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+            let is_test = reader.tests.iter().any(|(first, last)| (*first..=*last).contains(&(index + 1)));
+            match (line.trim_start().starts_with("//"), is_test) {
+                (false, false) => lines.code += 1,
+                (false, true) => lines.tests += 1,
+                (true, false) => lines.comments += 1,
+                (true, true) => {}
+            }
         }
+        let modules = reader.test_modules.iter().map(|name| module_path(path, name)).collect();
+        let (paths, function_lengths) = (reader.paths, reader.functions);
+        Ok((Self { path: path.to_owned(), is_test: false, paths, function_lengths, lines }, modules))
     }
-    tokens.len()
-}
-
-/// First and last line of each function with a body.
-fn functions<'a>(tokens: &'a [Token<'a>]) -> impl Iterator<Item = (usize, usize)> + 'a {
-    let starts =
-        tokens.windows(2).enumerate().filter(|(_, pair)| pair[0].is_word("fn") && pair[1].kind == Kind::Word);
-    starts.filter_map(|(index, pair)| {
-        let end = item_end(tokens, index);
-        let last = tokens.get(end.checked_sub(1)?)?;
-        last.is_mark("}").then_some((pair[0].line, last.line))
-    })
 }
 
 /// Where the body of a module declared in `path` lies, without `.rs`.
 fn module_path(path: &str, name: &str) -> String {
     let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
     match file {
-        "lib.rs" | "main.rs" | "mod.rs" => format!("{folder}/{name}"),
+        "lib.rs" | "main.rs" => format!("{folder}/{name}"),
         _ => format!("{}/{name}", path.trim_end_matches(".rs")),
     }
+}
+
+/// Gathers what a [`Source`] holds.
+#[derive(Default)]
+struct Reader {
+    paths: Vec<PathUse>,
+    functions: Vec<usize>,
+    /// First and last line of items for tests only.
+    tests: Vec<(usize, usize)>,
+    /// Modules for tests whose body is another file.
+    test_modules: Vec<String>,
+}
+
+impl Reader {
+    // A brace and a keyword have their lines at hand; those of a whole item are found by writing it out.
+    fn function(&mut self, signature: &syn::Signature, body: &syn::Block) {
+        let last = body.brace_token.span.close().end().line;
+        self.functions.push(last - signature.fn_token.span.start().line + 1);
+    }
+
+    /// Whether an item is for tests only; it is noted and not looked into.
+    fn is_test(&mut self, attributes: &[Attribute], item: &impl Spanned) -> bool {
+        let asks_for_tests = attributes.iter().any(|attribute| {
+            let cfg = attribute.meta.require_list().ok().filter(|list| list.path.is_ident("cfg"));
+            let names = cfg.map(|list| words(list.tokens.clone())).unwrap_or_default();
+            attribute.path().is_ident("test") || (names.contains("test") && !names.contains("not"))
+        });
+        if asks_for_tests {
+            self.tests.push((item.span().start().line, item.span().end().line));
+        }
+        asks_for_tests
+    }
+
+    fn tree(&mut self, tree: &UseTree, prefix: &[String], is_public: bool) {
+        let mut segments = prefix.to_vec();
+        let name = match tree {
+            UseTree::Path(path) => {
+                segments.push(path.ident.to_string());
+                return self.tree(&path.tree, &segments, is_public);
+            }
+            UseTree::Group(group) => {
+                return group.items.iter().for_each(|tree| self.tree(tree, prefix, is_public));
+            }
+            UseTree::Name(name) if name.ident == "self" => segments.last().cloned(),
+            UseTree::Name(name) => {
+                segments.push(name.ident.to_string());
+                segments.last().cloned()
+            }
+            UseTree::Rename(rename) => {
+                segments.extend((rename.ident != "self").then(|| rename.ident.to_string()));
+                Some(rename.rename.to_string())
+            }
+            UseTree::Glob(_) => None,
+        };
+        let exported_as = name.filter(|_| is_public);
+        self.paths.push(PathUse { line: tree.span().start().line, segments, exported_as });
+    }
+
+    /// Paths among the tokens of a macro: words with `::` between them.
+    fn tokens(&mut self, tokens: TokenStream) {
+        let mut segments: Vec<String> = Vec::new();
+        let (mut line, mut colons) = (0, 0);
+        for token in tokens {
+            match &token {
+                TokenTree::Punct(mark) if mark.as_char() == ':' => colons += 1,
+                TokenTree::Ident(word) if colons == 2 && !segments.is_empty() => {
+                    segments.push(word.to_string());
+                    colons = 0;
+                }
+                _ => {
+                    self.inline(line, std::mem::take(&mut segments));
+                    colons = 0;
+                    match token {
+                        TokenTree::Ident(word) => {
+                            line = word.span().start().line;
+                            segments.push(word.to_string());
+                        }
+                        TokenTree::Group(group) => self.tokens(group.stream()),
+                        _ => {}
+                    }
+                }
+            }
+        }
+        self.inline(line, segments);
+    }
+
+    fn inline(&mut self, line: usize, segments: Vec<String>) {
+        if segments.len() > 1 {
+            self.paths.push(PathUse { line, segments, exported_as: None });
+        }
+    }
+}
+
+impl<'ast> Visit<'ast> for Reader {
+    fn visit_item(&mut self, item: &'ast Item) {
+        let attributes: &[Attribute] = match item {
+            Item::Const(item) => &item.attrs,
+            Item::Enum(item) => &item.attrs,
+            Item::Fn(item) => &item.attrs,
+            Item::Impl(item) => &item.attrs,
+            Item::Macro(item) => &item.attrs,
+            Item::Mod(item) => &item.attrs,
+            Item::Static(item) => &item.attrs,
+            Item::Struct(item) => &item.attrs,
+            Item::Trait(item) => &item.attrs,
+            Item::Type(item) => &item.attrs,
+            Item::Use(item) => &item.attrs,
+            _ => &[],
+        };
+        if !self.is_test(attributes, item) {
+            visit::visit_item(self, item);
+        } else if let Item::Mod(module) = item
+            && module.content.is_none()
+        {
+            self.test_modules.push(module.ident.to_string());
+        }
+    }
+
+    fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
+        self.tree(&item.tree, &[], !matches!(item.vis, Visibility::Inherited));
+    }
+
+    fn visit_item_fn(&mut self, item: &'ast syn::ItemFn) {
+        self.function(&item.sig, &item.block);
+        visit::visit_item_fn(self, item);
+    }
+
+    fn visit_impl_item_fn(&mut self, item: &'ast syn::ImplItemFn) {
+        if !self.is_test(&item.attrs, item) {
+            self.function(&item.sig, &item.block);
+            visit::visit_impl_item_fn(self, item);
+        }
+    }
+
+    fn visit_path(&mut self, path: &'ast syn::Path) {
+        if let Some(first) = path.segments.first().filter(|_| path.segments.len() > 1) {
+            let segments = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+            self.inline(first.ident.span().start().line, segments);
+        }
+        visit::visit_path(self, path);
+    }
+
+    fn visit_macro(&mut self, item: &'ast syn::Macro) {
+        self.tokens(item.tokens.clone());
+    }
+}
+
+/// All words among tokens, however deep.
+fn words(tokens: TokenStream) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for token in tokens {
+        match token {
+            TokenTree::Ident(word) => drop(found.insert(word.to_string())),
+            TokenTree::Group(group) => found.extend(words(group.stream())),
+            _ => {}
+        }
+    }
+    found
 }
 
 #[cfg(test)]
@@ -226,38 +264,31 @@ mod tests {
     use super::*;
 
     fn sources(files: &[(&str, &str)]) -> Vec<Source> {
-        let files: Vec<File> = files
-            .iter()
-            .map(|(path, text)| File { path: (*path).to_owned(), text: Some((*text).to_owned()) })
-            .collect();
-        Source::read_all(&files)
-    }
-
-    fn production_words(source: &Source) -> Vec<&str> {
-        source
-            .production()
-            .into_iter()
-            .filter(|token| token.kind == Kind::Word)
-            .map(|token| token.text.as_str())
-            .collect()
+        let file =
+            |(path, text): &(&str, &str)| File { path: (*path).to_owned(), text: Some((*text).to_owned()) };
+        Source::read_all(&files.iter().map(file).collect::<Vec<_>>()).unwrap()
     }
 
     #[test]
-    fn items_of_tests_are_left_out() {
-        let text = "fn a() {}\n#[cfg(test)]\nmod tests {\n fn b() { { } }\n}\nfn c() {}\n#[test]\nfn d() {}\n#[cfg(not(test))]\nfn e() {}\n\
-                    #[cfg(test)]\n#[allow(x)]\nuse f::g;\nconst H: [u8; 1] = [0];";
+    fn paths_of_production_code_are_found_wherever_they_stand() {
+        let text = "//! a::comment\npub use a::{b, c as d, e::{self, f}};\nuse g::*;\nfn x(y: h::I<j::K>) { l::m!(\"n::o\", p::q::r(s::t)) }\n\
+                    #[cfg(test)]\nmod tests { use u::v; }\n#[cfg(not(test))]\nconst W: x::Y = 1;\nimpl Z { #[cfg(test)] fn aa() { bb::cc() } }";
         let read = sources(&[("crates/x/src/lib.rs", text)]);
+        let found: Vec<_> = read[0].paths.iter().map(|path| path.segments.join("::")).collect();
         assert_eq!(
-            production_words(&read[0]),
-            ["fn", "a", "fn", "c", "cfg", "not", "test", "fn", "e", "const", "H", "u8"]
+            found,
+            ["a::b", "a::c", "a::e", "a::e::f", "g", "h::I", "j::K", "p::q::r", "s::t", "x::Y"]
         );
+        let exported: Vec<_> = read[0].paths.iter().filter_map(|path| path.exported_as.as_deref()).collect();
+        assert_eq!(exported, ["b", "d", "e", "f"]);
+        assert_eq!(read[0].paths[8].line, 4);
     }
 
     #[test]
     fn a_module_of_tests_in_its_own_file_is_test_code() {
         let read = sources(&[
             ("crates/x/src/lib.rs", "mod deep; #[cfg(test)] mod tests;"),
-            ("crates/x/src/deep.rs", "#[cfg(test)]\nmod check;"),
+            ("crates/x/src/deep.rs", "#[cfg(all(test, unix))]\nmod check;"),
             ("crates/x/src/deep/check.rs", "fn a() {}"),
             ("crates/x/src/tests.rs", "fn a() {}"),
             ("crates/x/src/tests_of_time.rs", "fn a() {}"),
@@ -275,7 +306,7 @@ mod tests {
     fn lines_and_functions_are_measured() {
         let text = "//! Head.\n\n/// Doc.\nfn a(x: [u8; 2]) {\n    b();\n}\n\n#[cfg(test)]\nmod tests {\n    fn c() {}\n}\ntrait T { fn d(); }\n";
         let read = sources(&[("crates/x/src/lib.rs", text)]);
-        assert_eq!(read[0].line_counts(), LineCounts { code: 4, comments: 2, tests: 4 });
+        assert_eq!(read[0].lines, LineCounts { code: 4, comments: 2, tests: 4 });
         assert_eq!(read[0].function_lengths, [3]);
     }
 }
