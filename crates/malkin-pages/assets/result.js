@@ -116,7 +116,7 @@ const host = document.getElementById("rows");
 const PAGE = 200, KEPT = 60, ROW = 28, TALLEST = 8_000_000;
 if (host && Number(host.dataset.total) > 40) {
   const total = Number(host.dataset.total);
-  const head = [...host.querySelectorAll("thead th")].map((cell) => [cell.textContent, cell.className]);
+  const head = [...host.querySelectorAll("thead th")].map((cell) => [cell.textContent, cell.className, cell.querySelector(".vh") !== null]);
   const frame = document.createElement("div");
   frame.className = "window";
   frame.tabIndex = 0;
@@ -130,17 +130,20 @@ if (host && Number(host.dataset.total) > 40) {
   const table = document.createElement("table");
   table.setAttribute("aria-rowcount", String(total + 1));
   const top = table.createTHead().insertRow();
-  for (const [text, kind] of head) {
+  for (const [text, kind, hidden] of head) {
     const cell = document.createElement("th");
     cell.scope = "col";
-    cell.textContent = text;
+    const inner = document.createElement("span");
+    inner.textContent = text;
+    inner.className = hidden ? "vh" : "";
+    cell.append(inner);
     cell.className = kind;
     top.append(cell);
   }
   const body = table.createTBody();
   frame.append(table, spacer);
   host.replaceChildren(frame);
-  document.querySelectorAll('nav[aria-label="Pages of pairs"]').forEach((pager) => { pager.querySelectorAll("a").forEach((link) => link.remove()); pager.querySelector("span").textContent = `${total.toLocaleString("en")} pairs`; });
+  document.querySelectorAll('nav[data-of=pairs]').forEach((pager) => { pager.querySelectorAll("a").forEach((link) => link.remove()); pager.querySelector("span").textContent = `${total.toLocaleString("en")} pairs`; });
   const pages = new Map();
   const page = (number) => {
     if (!pages.has(number)) {
