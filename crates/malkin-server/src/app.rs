@@ -259,3 +259,6 @@ fn destination(
         Target::Nothing => Err(Answer::not_found()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,7 +26,7 @@ pub(crate) fn page(_: &App, _: &Call) -> Result<Answer, Answer> {
 }
 
 /// The description, as OpenAPI 3.1.
-fn document(requires_token: bool) -> Value {
+pub(crate) fn document(requires_token: bool) -> Value {
     let mut paths: Map<String, Value> = Map::new();
     for operation in OPERATIONS {
         let path = paths.entry(operation.path.to_owned()).or_insert_with(|| json!({}));
@@ -168,7 +168,7 @@ fn schema_of(name: &str) -> Value {
     }
 }
 
-fn html() -> String {
+pub(crate) fn html() -> String {
     let escape = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     let mut page = String::from(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Malkin API</title><style>\
