@@ -1,14 +1,15 @@
 //! What goes back to a client: MCRIT's envelope for whatever a handler decides, and its framework's plain bodies for what
 //! never reaches one (`docs/reference/mcrit-api.md` 1.2).
 
+mod pieces;
+
 use std::fmt;
 
-use axum::body::Body;
-use axum::http::StatusCode;
+use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::delivery::Later;
-use crate::stream::{Framed, FromFn, Pieces};
+use crate::body::Body;
+pub(crate) use pieces::{Framed, FromFn, Pieces};
 
 /// An answer: status, body, further headers. The content type is JSON unless it says otherwise.
 #[derive(Debug)]
@@ -36,6 +37,14 @@ pub(crate) enum Payload {
     Later(Later),
     /// What is told as it happens.
     Events(Box<dyn FnOnce() -> Body + Send>),
+}
+
+/// An answer whose size is known before it is made.
+pub(crate) struct Later {
+    /// Most memory that making it takes, in bytes.
+    pub(crate) size: usize,
+    /// Makes it, on a blocking thread.
+    pub(crate) make: Box<dyn FnOnce() -> Result<Answer, Answer> + Send>,
 }
 
 impl Default for Payload {

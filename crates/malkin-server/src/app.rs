@@ -1,35 +1,31 @@
-//! The server: reads a request within its limits, refuses what pages of other sites send, recognises who asks, finds the
-//! route and runs its handler on a blocking thread. Handlers are plain functions from a call to an answer.
+//! What all requests share, and what a handler is.
+//!
+//! Not here: how a request reaches its handler (`server`).
 
-use std::future::Future;
-use std::net::SocketAddr;
-use std::panic::AssertUnwindSafe;
+mod sessions;
+
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::Request;
-use axum::http::{HeaderValue, header};
-use axum::response::Response;
-use malkin_service::working_for;
-use tokio::sync::Semaphore;
+use malkin_service::ResultTables;
 
-use crate::access::{self, Caller};
 use crate::answer::Answer;
-use crate::api;
 use crate::call::Call;
-use crate::control::{self, Readiness};
 use crate::delivery::{Delivery, LIMITS};
-use crate::head;
 use crate::host::Host;
-use crate::intake::{self, Intake, Taken};
-use crate::listen::{self, Bounds, DEFAULT_CONNECTIONS_PER_ADDRESS};
-use crate::metrics::Requests;
-use crate::query::Query;
+use crate::listen::DEFAULT_CONNECTIONS_PER_ADDRESS;
+use crate::operation;
 use crate::rate::{Client, Limiter};
-use crate::route::{Segment, Target, find};
-use crate::site::Site;
-use crate::triage;
-use crate::ui::{self, Ui};
+use crate::readiness::Readiness;
+use crate::requests::Requests;
+use crate::router::Router;
+use sessions::Sessions;
+
+/// A handler: from a call to an answer; the error is an answer too, for early returns.
+pub(crate) type Handler = fn(&App, &Call) -> Result<Answer, Answer>;
+
+/// An operation of the server.
+pub(crate) type Operation = operation::Operation<Handler>;
 
 /// Largest body taken in unless configured otherwise, in bytes.
 pub const DEFAULT_BODY_LIMIT: usize = 256 << 20;
@@ -86,20 +82,38 @@ pub(crate) struct App {
     pub(crate) requests: Requests,
     /// Whether the store takes writes.
     pub(crate) readiness: Readiness,
-    settings: Settings,
-    site: Site,
-    intake: Intake,
-    limiter: Limiter,
-    /// What the pages keep.
-    pub(crate) ui: Ui,
     /// How answers are sent.
     pub(crate) delivery: Delivery,
-    /// Seats for handlers that take long and for all others.
-    slow_handlers: Arc<Semaphore>,
-    quick_handlers: Arc<Semaphore>,
+    /// All operations.
+    pub(crate) router: Router<Handler>,
+    /// Sessions of the pages.
+    pub(crate) sessions: Sessions,
+    /// Results as tables, for the pages.
+    pub(crate) tables: ResultTables,
+    limiter: Limiter,
+    settings: Settings,
 }
 
 impl App {
+    /// Serves this with these operations.
+    pub(crate) fn new(
+        service: Arc<malkin_service::App>,
+        router: Router<Handler>,
+        settings: Settings,
+    ) -> Self {
+        Self {
+            service,
+            requests: Requests::default(),
+            readiness: Readiness::default(),
+            delivery: Delivery::new(LIMITS),
+            router,
+            sessions: Sessions::default(),
+            tables: ResultTables::default(),
+            limiter: Limiter::new(settings.rate_limit),
+            settings,
+        }
+    }
+
     /// What the server was started with.
     pub(crate) fn settings(&self) -> &Settings {
         &self.settings
@@ -120,145 +134,3 @@ impl App {
         self.configured_token().is_some() || self.service.tokens.are_required()
     }
 }
-
-/// A handler: from a call to an answer; the error is an answer too, for early returns.
-pub(crate) type Handler = fn(&App, &Call) -> Result<Answer, Answer>;
-
-/// Serves until `shutdown` completes, then lets running requests end.
-pub async fn serve(
-    listener: tokio::net::TcpListener,
-    service: Arc<malkin_service::App>,
-    settings: Settings,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
-    let intake = Intake::new(settings.body_limit);
-    let limiter = Limiter::new(settings.rate_limit);
-    let delivery = Delivery::new(LIMITS);
-    let site = Site::new(listener.local_addr()?, &settings.host_names);
-    let bounds = Bounds::new(settings.connections_per_address);
-    let (requests, readiness) = (Requests::default(), Readiness::default());
-    let app = Arc::new(App {
-        service,
-        requests,
-        readiness,
-        settings,
-        site,
-        intake,
-        limiter,
-        ui: Ui::default(),
-        delivery,
-        slow_handlers: Arc::new(Semaphore::new(control::SLOW_HANDLERS)),
-        quick_handlers: Arc::new(Semaphore::new(control::QUICK_HANDLERS)),
-    });
-    listen::run(bounds, listener, move |request, peer| respond(Arc::clone(&app), request, peer), shutdown)
-        .await;
-    Ok(())
-}
-
-async fn respond(app: Arc<App>, request: Request, peer: SocketAddr) -> Response {
-    let started = Instant::now();
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let answer = match handle(Arc::clone(&app), request, peer).await {
-        Ok(answer) | Err(answer) => answer,
-    };
-    let (answer, body) = app.delivery.deliver(answer, peer.ip()).await;
-    let took = started.elapsed();
-    app.requests.note(answer.status, took);
-    tracing::debug!(%method, path, status = answer.status.as_u16(), took_us = took.as_micros() as u64, "answered");
-    let mut response = Response::new(body);
-    *response.status_mut() = answer.status;
-    for (name, value) in answer.headers {
-        if let Ok(value) = HeaderValue::from_str(&value) {
-            response.headers_mut().insert(name, value);
-        }
-    }
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.media_type));
-    // What clients sent in is part of answers: no browser is to guess that it is a page.
-    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    response
-}
-
-async fn handle(app: Arc<App>, request: Request, peer: SocketAddr) -> Result<Answer, Answer> {
-    let (parts, body) = request.into_parts();
-    let waits = head::waits_to_send(&parts.headers);
-    let (caller, (handler, path)) = match destination(&app, &parts, peer) {
-        Ok(destination) => destination,
-        Err(answer) => {
-            intake::refuse(body, waits);
-            return Err(answer);
-        }
-    };
-    let Taken { bytes: body, room } = app.intake.take(body, waits).await?;
-    let query = Query::parse(parts.uri.query().unwrap_or_default());
-    let call = Call { path, query, headers: parts.headers, body, caller, peer: peer.ip() };
-    let is_slow = control::is_slow(parts.uri.path());
-    let seats = Arc::clone(if is_slow { &app.slow_handlers } else { &app.quick_handlers });
-    let run = move || {
-        // A client that goes away does not end the handler: the room is taken until the body is free.
-        let _room = room;
-        let author = call.caller.name.as_deref().unwrap_or_default();
-        std::panic::catch_unwind(AssertUnwindSafe(|| {
-            working_for(author, Some(peer.ip()), || handler(&app, &call))
-        }))
-        .unwrap_or_else(|_| Err(Answer::crashed()))
-    };
-    if control::is_light(parts.uri.path()) {
-        return run();
-    }
-    // Held until the handler ends. A semaphore that is never closed always gives its seat.
-    let _seat = seats.acquire_owned().await.ok();
-    tokio::task::spawn_blocking(run).await.unwrap_or_else(|_| Err(Answer::crashed()))
-}
-
-/// Who asks, and where the request is to go; or the answer it gets without its body being looked at.
-fn destination(
-    app: &App,
-    parts: &axum::http::request::Parts,
-    peer: SocketAddr,
-) -> Result<(Caller, (Handler, Vec<Segment>)), Answer> {
-    let path = parts.uri.path();
-    head::check_encoding(&parts.headers)?;
-    app.site.check(parts).map_err(|refusal| refusal.into_answer(path))?;
-    if app.settings.has_pages {
-        if ui::wants_pages(&parts.method, &parts.uri, &parts.headers) {
-            return Err(ui::to_pages());
-        }
-        if ui::is_own(path) {
-            app.limit(Client::Address(peer.ip()), Instant::now())?;
-            return match ui::find(app, &parts.method, &parts.uri, &parts.headers) {
-                ui::Target::Found(handler, path, caller) => Ok((caller, (handler, path))),
-                ui::Target::Answered(answer) => Err(answer),
-            };
-        }
-    }
-    let caller = if control::is_open(&parts.method, path) {
-        Caller::anybody()
-    } else {
-        let caller = access::caller(app, &parts.headers);
-        // Requests without a valid token count as well, so that tokens cannot be guessed at any speed.
-        let client = Caller::counted_as(caller.as_ref(), peer.ip());
-        app.limiter.count(client, Instant::now()).map_err(Answer::too_many)?;
-        caller?
-    };
-    let method = control::verb(&parts.method, path);
-    match triage::find(&method, &parts.uri, app.settings.stands_in_for_triage) {
-        Some(triage::Target::Found(handler, path, role)) => {
-            access::check(&caller, role, true)?;
-            return Ok((caller, (handler, path)));
-        }
-        Some(triage::Target::Answered(answer)) => return Err(answer),
-        None => {}
-    }
-    match find(api::ROUTES, &method, path) {
-        Target::Found(route, handler, path) => {
-            access::check(&caller, access::required_for(method.as_str(), route.pattern), false)?;
-            Ok((caller, (*handler, path)))
-        }
-        Target::Options(allow) => Err(Answer::options(&allow)),
-        Target::WrongVerb(allow) => Err(Answer::method_not_allowed(&allow)),
-        Target::Nothing => Err(Answer::not_found()),
-    }
-}
-
-#[cfg(test)]
-mod tests;

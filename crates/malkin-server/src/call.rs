@@ -2,15 +2,15 @@
 
 use std::net::IpAddr;
 
-use axum::body::Bytes;
-use axum::http::{HeaderMap, header};
+use bytes::Bytes;
+use http::{HeaderMap, header};
 use malkin_report::{FamilyId, FunctionId, SampleId};
 use serde_json::{Map, Value};
 
-use crate::access::Caller;
 use crate::answer::Answer;
+use crate::caller::Caller;
+use crate::path::Segment;
 use crate::query::Query;
-use crate::route::Segment;
 
 /// Author of labels when the client names none.
 const ANONYMOUS: &str = "anonymous";
@@ -26,7 +26,7 @@ pub(crate) struct Call {
     pub(crate) headers: HeaderMap,
     /// The body, whole.
     pub(crate) body: Bytes,
-    /// Whoever asks.
+    /// Who asks.
     pub(crate) caller: Caller,
     /// Address it comes from.
     pub(crate) peer: IpAddr,
@@ -74,7 +74,7 @@ impl Call {
     pub(crate) fn require_body(&self, verb: &str) -> Result<(), Answer> {
         if self.body.is_empty() {
             let message = format!("{verb} request without body can't be processed.");
-            return Err(Answer::failed(axum::http::StatusCode::BAD_REQUEST, &message));
+            return Err(Answer::failed(http::StatusCode::BAD_REQUEST, &message));
         }
         Ok(())
     }

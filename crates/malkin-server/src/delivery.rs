@@ -12,15 +12,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::http::StatusCode;
 use bytes::Bytes;
+use http::StatusCode;
 use malkin_service::{Budget, note_ended};
 use tokio::sync::{Notify, Semaphore};
 
-use crate::answer::{Answer, Payload};
+use crate::answer::{Answer, Later, Payload, Pieces};
+use crate::body::{Body, full};
 use crate::share::{Share, Shares};
-use crate::stream::{self, Pieces};
+use crate::stream;
 
 /// Amounts that all answers share.
 #[derive(Clone, Copy, Debug)]
@@ -65,14 +65,6 @@ pub(crate) struct Delivery {
     makers: Arc<Semaphore>,
     /// Rings when bytes are given back.
     freed: Arc<Notify>,
-}
-
-/// An answer whose size is known before it is made.
-pub(crate) struct Later {
-    /// Most memory that making it takes, in bytes.
-    pub(crate) size: usize,
-    /// Makes it, on a blocking thread.
-    pub(crate) make: Box<dyn FnOnce() -> Result<Answer, Answer> + Send>,
 }
 
 /// Bytes of an answer with the room they take, which is given back when the connection has handed on the last of them.
@@ -141,7 +133,7 @@ impl Delivery {
 
     fn whole(&self, bytes: Vec<u8>, peer: IpAddr) -> Result<Body, Answer> {
         if bytes.len() <= self.limits.small {
-            return Ok(Body::from(bytes));
+            return Ok(full(bytes));
         }
         let share = self.bytes.take(peer, bytes.len()).ok_or_else(|| refused(Budget::AnswerBytes))?;
         Ok(self.held(bytes, share))
@@ -149,7 +141,7 @@ impl Delivery {
 
     fn held(&self, bytes: Vec<u8>, share: Share) -> Body {
         let room = Room { share: Some(share), freed: Arc::clone(&self.freed) };
-        Body::from(Bytes::from_owner(Held { bytes, _room: room }))
+        full(Bytes::from_owner(Held { bytes, _room: room }))
     }
 
     async fn pieces(&self, pieces: Box<dyn Pieces>, peer: IpAddr) -> Result<Body, Answer> {
@@ -204,8 +196,8 @@ impl Delivery {
 /// A refusal with its body.
 fn plain(mut refusal: Answer) -> (Answer, Body) {
     let body = match std::mem::take(&mut refusal.body) {
-        Payload::Bytes(bytes) => Body::from(bytes),
-        _ => Body::empty(),
+        Payload::Bytes(bytes) => full(bytes),
+        _ => full(Bytes::new()),
     };
     (refusal, body)
 }

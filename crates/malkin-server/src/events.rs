@@ -6,7 +6,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::body::Body;
 use bytes::Bytes;
 use http_body_util::channel::Channel;
 use malkin_report::JobId;
@@ -14,6 +13,7 @@ use malkin_service::Corpus;
 use malkin_store::{Job, JobState};
 use serde_json::{Value, json};
 
+use crate::body::{Body, boxed};
 use crate::share::Share;
 
 /// How often a job is looked at.
@@ -55,7 +55,7 @@ pub(crate) fn body(corpus: Arc<Corpus>, id: JobId, seat: Share) -> Body {
             tokio::time::sleep(LOOK).await;
         }
     });
-    Body::new(channel)
+    boxed(channel)
 }
 
 /// What is told of a job, and whether it has ended.

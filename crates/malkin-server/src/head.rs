@@ -2,7 +2,7 @@
 //!
 //! hyper reads `Transfer-Encoding` as long as `chunked` stands at its end, and would hand on a compressed body as it is.
 
-use axum::http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 
 use crate::answer::Answer;
 

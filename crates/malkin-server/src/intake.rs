@@ -10,14 +10,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, HttpBody};
-use axum::http::StatusCode;
 use bytes::{Bytes, BytesMut};
+use http::StatusCode;
 use http_body_util::BodyExt;
+use hyper::body::Body as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::answer::Answer;
+use crate::body::Body;
 
 /// Room is taken in steps of this many bytes.
 const STEP: usize = 64 << 10;
@@ -227,6 +228,7 @@ mod tests {
     use http_body_util::channel::{Channel, Sender};
 
     use super::*;
+    use crate::body::{boxed, full};
 
     const LIMIT: usize = 4 * STEP;
     const HASTE: Patience = Patience {
@@ -237,12 +239,12 @@ mod tests {
     };
 
     fn sent(size: usize) -> Body {
-        Body::from(vec![7; size])
+        full(vec![7; size])
     }
 
     fn unfinished() -> (Sender<Bytes, io::Error>, Body) {
         let (sender, channel) = Channel::new(8);
-        (sender, Body::new(channel))
+        (sender, boxed(channel))
     }
 
     /// Shared steps and lanes that nobody has.
@@ -283,7 +285,10 @@ mod tests {
         let refusal = intake.take(sent(1), false).await.unwrap_err();
         assert_eq!(refusal.status, StatusCode::TOO_MANY_REQUESTS);
         assert!(refusal.headers.iter().any(|(name, _)| *name == "retry-after"));
-        assert!(intake.take(Body::empty(), false).await.unwrap().bytes.is_empty(), "nothing needs no room");
+        assert!(
+            intake.take(full(Bytes::new()), false).await.unwrap().bytes.is_empty(),
+            "nothing needs no room"
+        );
         drop(first);
         assert_eq!(intake.take(sent(LIMIT), false).await.unwrap().bytes.len(), LIMIT);
         drop(second);

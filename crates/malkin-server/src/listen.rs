@@ -1,7 +1,7 @@
 //! Connections: how long a request's head may take to arrive and how large it may be, and how they end. How many there
 //! may be is in `slots`.
 //!
-//! A loop of our own rather than axum's `serve`, which bounds none of these.
+//! A loop of our own, because the servers of web frameworks bound none of these.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -11,16 +11,16 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use axum::body::{Body, Bytes, HttpBody};
-use axum::http::Request;
-use axum::response::Response;
-use hyper::body::{Frame, SizeHint};
+use bytes::Bytes;
+use http::{Request, Response};
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 
+use crate::body::{Body, BoxError, boxed};
 use crate::patience::{PATIENCE, Patient};
 use crate::slots::{Running, Slot, Slots};
 
@@ -73,7 +73,7 @@ pub(crate) async fn run<F, R>(
     shutdown: impl Future<Output = ()>,
 ) where
     F: Fn(Request<Body>, SocketAddr) -> R + Clone + Send + 'static,
-    R: Future<Output = Response> + Send + 'static,
+    R: Future<Output = Response<Body>> + Send + 'static,
 {
     let (slots, graceful) = (Slots::new(bounds.total, bounds.per_address), GracefulShutdown::new());
     let mut protocol = http1::Builder::new();
@@ -107,8 +107,8 @@ pub(crate) async fn run<F, R>(
         let (respond, used) = (respond.clone(), Arc::clone(&slot));
         let service = service_fn(move |request: Request<hyper::body::Incoming>| {
             let running = used.begin();
-            let answer = respond(request.map(Body::new), peer);
-            async move { Ok::<_, Infallible>(answer.await.map(|body| Body::new(Answering { body, running }))) }
+            let answer = respond(request.map(boxed), peer);
+            async move { Ok::<_, Infallible>(answer.await.map(|body| Answering { body, running })) }
         });
         let stream = TokioIo::new(Patient::new(stream, PATIENCE));
         let connection = graceful.watch(protocol.serve_connection(stream, service));
@@ -153,12 +153,12 @@ struct Answering {
 
 impl HttpBody for Answering {
     type Data = Bytes;
-    type Error = axum::Error;
+    type Error = BoxError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let _ = &self.running;
         Pin::new(&mut self.body).poll_frame(context)
     }
@@ -179,6 +179,7 @@ mod tests {
     use tokio::sync::oneshot;
 
     use super::*;
+    use crate::body::full;
 
     /// A server that answers every request with its path, and what stops it.
     async fn start(bounds: Bounds) -> (SocketAddr, oneshot::Sender<()>, tokio::task::JoinHandle<()>) {
@@ -187,7 +188,7 @@ mod tests {
         let (stop, stopped) = oneshot::channel::<()>();
         let echo = |request: Request<Body>, _| async move {
             tokio::time::sleep(Duration::from_millis(300)).await;
-            Response::new(Body::from(request.uri().path().to_owned()))
+            Response::new(full(request.uri().path().to_owned()))
         };
         let server = tokio::spawn(run(bounds, listener, echo, async move {
             let _ = stopped.await;

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::route::{percent_decode, python_int};
+use crate::path::{percent_decode, python_int};
 
 /// Decoded parameters in their order.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

@@ -8,21 +8,19 @@
 //! - `Sec-Fetch-Site` and `Origin` must not name another site. Browsers set both and pages cannot change them. Other
 //!   clients send neither.
 //!
-//! Not here: who asks (`access`) and how often (`rate`). Specification: Fetch Metadata Request Headers (W3C), RFC 6454,
+//! Not here: what a request is for (`router`), who asks (`access`) and how often (`rate`). Specification: Fetch Metadata Request Headers (W3C), RFC 6454,
 //! RFC 9110 section 7.2, RFC 9112 section 3.2.
 
 use std::net::SocketAddr;
 
-use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, StatusCode, Version, header};
+use http::request::Parts;
+use http::{HeaderMap, StatusCode, Version, header};
 use serde_json::json;
 
-use crate::access;
 use crate::answer::Answer;
 use crate::host::Host;
-use crate::route::percent_decode;
-use crate::triage;
-use crate::ui;
+use crate::operation::Api;
+use crate::router::Purpose;
 
 /// Longest origin that a refusal repeats, in characters.
 const MAX_SHOWN: usize = 300;
@@ -50,7 +48,7 @@ pub(crate) enum Refusal {
 
 impl Refusal {
     /// The answer, in the shape of the API that the path belongs to.
-    pub(crate) fn into_answer(self, path: &str) -> Answer {
+    pub(crate) fn into_answer(self, api: Api) -> Answer {
         let (status, title, message) = match self {
             Self::Malformed(why) => (StatusCode::BAD_REQUEST, "400 Bad Request", why.to_owned()),
             Self::Host(host) => {
@@ -67,10 +65,9 @@ impl Refusal {
                 (StatusCode::FORBIDDEN, "403 Forbidden", message)
             }
         };
-        if triage::is_own(path) {
-            Answer::json(status, &json!({"detail": message}))
-        } else {
-            Answer::framework(status, title, Some(&message))
+        match api {
+            Api::Triage => Answer::json(status, &json!({"detail": message})),
+            Api::Mcrit => Answer::framework(status, title, Some(&message)),
         }
     }
 }
@@ -83,9 +80,9 @@ impl Site {
     }
 
     /// Refuses what a page of another site makes a browser send.
-    pub(crate) fn check(&self, request: &Parts) -> Result<(), Refusal> {
+    pub(crate) fn check(&self, request: &Parts, purpose: Purpose) -> Result<(), Refusal> {
         let host = self.host(request)?;
-        if is_visit(request) {
+        if purpose == Purpose::Page && is_visit(request) {
             return Ok(());
         }
         let origins = self.origins(&request.headers, host.as_ref())?;
@@ -100,7 +97,7 @@ impl Site {
         }
         // Browsers name no origin when a page asks for an image or follows a link. A neighbour within the same site may
         // look, but not have work done.
-        if !from_own_site && has_effects(&request.method, request.uri.path()) {
+        if !from_own_site && purpose == Purpose::Effects {
             return Err(Refusal::Page(None));
         }
         Ok(())
@@ -122,7 +119,7 @@ impl Site {
             }
             None => None,
         };
-        let target = request.uri.authority().map(axum::http::uri::Authority::as_str);
+        let target = request.uri.authority().map(http::uri::Authority::as_str);
         let mut host = None;
         for text in [header, target].into_iter().flatten() {
             let read =
@@ -170,37 +167,22 @@ fn host_of_origin(origin: &str) -> Option<Host> {
     Host::of_authority(authority)
 }
 
-fn text_of(value: Option<&axum::http::HeaderValue>) -> Option<String> {
+fn text_of(value: Option<&http::HeaderValue>) -> Option<String> {
     Some(String::from_utf8_lossy(value?.as_bytes()).chars().take(MAX_SHOWN).collect())
 }
 
-/// Whether somebody follows a link to a page for people. The page that holds the link learns nothing, and nothing happens.
+/// Whether somebody follows a link. The page that holds the link learns nothing, and nothing happens.
 fn is_visit(request: &Parts) -> bool {
     let is = |name: &str, expected: &str| {
         let mut values = request.headers.get_all(name).iter();
         values.next().is_some_and(|value| value == expected) && values.next().is_none()
     };
-    request.method == Method::GET
-        && is_page(&percent_decode(request.uri.path()))
-        && is("sec-fetch-mode", "navigate")
-        && is("sec-fetch-dest", "document")
-}
-
-/// Whether a path is a page for people; looking at one changes nothing.
-fn is_page(path: &str) -> bool {
-    matches!(path, "/" | "/docs") || (ui::is_own(path) && !path.starts_with("/ui/data/"))
-}
-
-/// Whether a request has work done or something changed.
-fn has_effects(method: &Method, path: &str) -> bool {
-    let path = percent_decode(path);
-    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
-    access::has_effects(method.as_str(), &parts)
+    is("sec-fetch-mode", "navigate") && is("sec-fetch-dest", "document")
 }
 
 #[cfg(test)]
 mod tests {
-    use axum::http::Request;
+    use http::Request;
 
     use super::*;
 
@@ -216,8 +198,8 @@ mod tests {
             request = request.header(*name, *value);
         }
         let (parts, ()) = request.body(()).unwrap().into_parts();
-        let path = parts.uri.path().to_owned();
-        site.check(&parts).map_err(|refusal| refusal.into_answer(&path).status.as_u16())
+        let asked = crate::operations::router().find(&parts.method, parts.uri.path());
+        site.check(&parts, asked.purpose).map_err(|refusal| refusal.into_answer(asked.api).status.as_u16())
     }
 
     #[test]
@@ -248,7 +230,7 @@ mod tests {
         ] {
             assert_eq!(check(site, "GET /samples", &[("host", host)]), expected, "{host}");
             let target = format!("GET http://{host}/samples");
-            if target.parse::<axum::http::Uri>().is_ok() && !matches!(host, "" | "a b") {
+            if target.parse::<http::Uri>().is_ok() && !matches!(host, "" | "a b") {
                 assert_eq!(check(site, &target, &[("host", "localhost")]), expected, "{target}");
             }
         }
@@ -338,10 +320,10 @@ mod tests {
 
     #[test]
     fn refusals_name_the_option() {
-        for (refusal, path) in
-            [(Refusal::Host("a.example".to_owned()), "/samples"), (Refusal::Page(None), "/analyses")]
+        for (refusal, api) in
+            [(Refusal::Host("a.example".to_owned()), Api::Mcrit), (Refusal::Page(None), Api::Triage)]
         {
-            let answer = refusal.into_answer(path);
+            let answer = refusal.into_answer(api);
             let crate::answer::Payload::Bytes(body) = answer.body else { panic!("a text") };
             assert!(String::from_utf8(body).unwrap().contains("--host-name"));
         }

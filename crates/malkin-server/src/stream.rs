@@ -11,72 +11,17 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use axum::body::Body;
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::sync::Semaphore;
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Pieces};
+use crate::body::{Body, boxed};
 use crate::share::Share;
 
 /// Bytes that are worth sending, and pieces that are put together at most to get there.
 const ENOUGH: usize = 64 << 10;
 const AT_ONCE: usize = 16;
-
-/// An answer in pieces.
-pub(crate) trait Pieces: Send + 'static {
-    /// Appends the next piece, some hundred kilobytes as a rule; false if it was the last one. The error is what a client is
-    /// answered when the first piece fails.
-    fn next(&mut self, out: &mut Vec<u8>) -> Result<bool, Answer>;
-
-    /// Bytes that this value holds between pieces, beyond a few kilobytes.
-    fn held(&self) -> usize {
-        0
-    }
-
-    /// Bytes of all pieces together, where that is known.
-    fn size(&self) -> Option<u64> {
-        None
-    }
-}
-
-/// Pieces that a function makes.
-pub(crate) struct FromFn<F>(pub(crate) F);
-
-impl<F: FnMut(&mut Vec<u8>) -> Result<bool, Answer> + Send + 'static> Pieces for FromFn<F> {
-    fn next(&mut self, out: &mut Vec<u8>) -> Result<bool, Answer> {
-        (self.0)(out)
-    }
-}
-
-/// Pieces between a beginning and an end.
-pub(crate) struct Framed<P> {
-    /// Before the first piece; empty from then on.
-    pub(crate) head: Vec<u8>,
-    /// The pieces.
-    pub(crate) pieces: P,
-    /// What follows the last one.
-    pub(crate) tail: Vec<u8>,
-}
-
-impl<P: Pieces> Pieces for Framed<P> {
-    fn next(&mut self, out: &mut Vec<u8>) -> Result<bool, Answer> {
-        out.append(&mut self.head);
-        let more = self.pieces.next(out)?;
-        if !more {
-            out.append(&mut self.tail);
-        }
-        Ok(more)
-    }
-
-    fn held(&self) -> usize {
-        self.pieces.held() + self.tail.len()
-    }
-
-    fn size(&self) -> Option<u64> {
-        Some(self.pieces.size()? + (self.head.len() + self.tail.len()) as u64)
-    }
-}
 
 /// A piece that was made, and what makes those that follow it.
 pub(crate) struct Made {
@@ -113,7 +58,7 @@ fn fill(pieces: &mut dyn Pieces, out: &mut Vec<u8>) -> Result<bool, Answer> {
 
 /// The body of an answer of which the first piece was made.
 pub(crate) fn body(first: Made, size: Option<u64>, makers: Arc<Semaphore>, shares: Vec<Share>) -> Body {
-    Body::new(Stream { state: State::Made(first), left: size, makers, _shares: shares })
+    boxed(Stream { state: State::Made(first), left: size, makers, _shares: shares })
 }
 
 type Making = Pin<Box<dyn Future<Output = Result<Made, Answer>> + Send>>;
@@ -192,6 +137,7 @@ mod tests {
     use http_body_util::BodyExt;
 
     use super::*;
+    use crate::answer::FromFn;
 
     fn numbers(pieces: u32) -> Box<dyn Pieces> {
         let mut at = 0;

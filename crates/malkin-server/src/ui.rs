@@ -18,31 +18,22 @@ mod jobs;
 mod listing;
 mod picture;
 mod results;
-mod session;
 mod triage;
 mod view;
 
-use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use http::{HeaderMap, Method, StatusCode, Uri, header};
 use malkin_pages::Template;
 use malkin_pages::asset;
 use malkin_pages::frame::{ErrorPage, Frame, Here};
-use malkin_service::{ResultTables, Role};
+use malkin_service::Role;
 use malkin_store::StoreError;
 
-use crate::access::Caller;
 use crate::answer::Answer;
 use crate::app::{App, Handler};
 use crate::call::Call;
-use crate::route::{Segment, percent_decode};
-use session::Sessions;
-
-/// What the pages keep between requests.
-#[derive(Debug, Default)]
-pub(crate) struct Ui {
-    sessions: Sessions,
-    /// Results as tables.
-    tables: ResultTables,
-}
+use crate::caller::Caller;
+use crate::path::{Segment, percent_decode};
+use crate::router::Purpose;
 
 /// Where a request for a page leads.
 pub(crate) enum Target {
@@ -60,6 +51,20 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 /// Whether a path belongs to the pages.
 pub(crate) fn is_own(path: &str) -> bool {
     path == "/ui" || path.starts_with("/ui/")
+}
+
+/// What a request is for, if it is for a page; `/` is one for people with a browser. Looking at a page changes nothing.
+pub(crate) fn purpose(method: &Method, path: &str) -> Option<Purpose> {
+    let path = percent_decode(path);
+    if !is_own(&path) && path != "/" {
+        return None;
+    }
+    Some(match *method {
+        Method::GET if path.starts_with("/ui/data/") => Purpose::Reading,
+        Method::GET => Purpose::Page,
+        Method::HEAD | Method::OPTIONS => Purpose::Reading,
+        _ => Purpose::Effects,
+    })
 }
 
 /// Whether a request for `/` comes from a person with a browser: the first media type it accepts is HTML. Clients of the API say
@@ -148,7 +153,7 @@ pub(crate) fn find(app: &App, method: &Method, uri: &Uri, headers: &HeaderMap) -
     if let (&Method::GET, ["a", version, name]) = (&verb, path.as_slice()) {
         return Target::Answered(file(version, name));
     }
-    let visitor = app.ui.sessions.visitor(app, headers);
+    let visitor = app.sessions.visitor(app, headers);
     if path == ["login"] {
         let handler: Handler = if verb == Method::POST { admin::login } else { admin::login_page };
         return Target::Found(handler, Vec::new(), visitor.caller());
@@ -192,7 +197,7 @@ fn file(version: &str, name: &str) -> Answer {
 
 /// What surrounds a page.
 fn frame(app: &App, headers: &HeaderMap, here: Here, title: impl Into<String>) -> Frame {
-    let visitor = app.ui.sessions.visitor(app, headers);
+    let visitor = app.sessions.visitor(app, headers);
     let role = visitor.role();
     Frame {
         title: title.into(),

@@ -1,23 +1,63 @@
 //! Executables and memory dumps: `/samples/binary` and `/query/binary`. Bodies are bytes of any media type; the work is
 //! done by jobs.
 
-use axum::http::StatusCode;
+use http::StatusCode;
 use malkin_service::BinaryArguments;
+use malkin_service::Role;
 use malkin_service::jobs::{Kind, kinds};
 use serde_json::json;
 
-use super::matches::{arguments, is_forced};
+use super::matches::{MATCHING, arguments, is_forced};
 use super::numbers::{self, NotAnAddress};
 use super::shape::store_failed;
 use crate::answer::Answer;
-use crate::app::App;
+use crate::app::{App, Operation};
 use crate::call::Call;
+use crate::operation::{Parameter, RequestBody};
 use crate::query::Query;
 
 /// Bitness of a dump when the client names neither 32 nor 64 (MCRIT).
 const DEFAULT_BITNESS: u32 = 32;
 /// What a client may name.
 const BITNESSES: [(&str, u32); 2] = [("32", 32), ("64", 64)];
+
+/// The operation of this file that stores a sample.
+pub(crate) const SUBMISSION: &[Operation] = &[Operation::post(
+    "/samples/binary",
+    Role::Contributor,
+    submit,
+    "A job: disassembles an executable or dump and stores it",
+)
+.query(&[
+    Parameter::text("filename"),
+    Parameter::text("family"),
+    Parameter::text("version"),
+    Parameter::flag("is_dump"),
+    Parameter::text("base_addr"),
+    Parameter::one_of("bitness", &[32, 64]),
+])
+.body(RequestBody::Bytes)
+.accepted()];
+
+/// The operations of this file that compare and store nothing.
+pub(crate) const OPERATIONS: &[Operation] = &[
+    Operation::post(
+        "/query/binary",
+        Role::Reader,
+        query,
+        "A job: an executable against all; the file is deleted when the job ends",
+    )
+    .query(MATCHING)
+    .body(RequestBody::Bytes),
+    Operation::post(
+        "/query/binary/mapped/{base}",
+        Role::Reader,
+        query_mapped,
+        "A job: a mapped dump against all",
+    )
+    .query(MATCHING)
+    .body(RequestBody::Bytes),
+];
 
 /// `POST /samples/binary?filename=&family=&version=&is_dump=&base_addr=&bitness=`
 pub(super) fn submit(app: &App, call: &Call) -> Result<Answer, Answer> {

@@ -3,17 +3,30 @@
 use std::io::Cursor;
 use std::sync::Arc;
 
-use axum::http::StatusCode;
+use http::StatusCode;
 use malkin_report::SampleId;
+use malkin_service::Role;
 use malkin_service::{Corpus, ExportError, ExportPieces, ImportError, Imported};
 use serde_json::{Value, json};
 
 use super::numbers;
 use super::shape::{sentence, store_failed};
 use crate::answer::Answer;
-use crate::app::App;
+use crate::answer::Pieces;
+use crate::app::{App, Operation};
 use crate::call::Call;
-use crate::stream::Pieces;
+use crate::operation::{Parameter, RequestBody};
+
+const QUERY: &[Parameter] = &[Parameter::flag("compress")];
+
+/// The operations of this file.
+pub(crate) const OPERATIONS: &[Operation] = &[
+    Operation::get("/export", Role::Reader, export_all, "All samples in MCRIT's portable format")
+        .query(QUERY),
+    Operation::get("/export/{ids}", Role::Reader, export_some, "Some samples in MCRIT's portable format")
+        .query(QUERY),
+    Operation::post("/import", Role::Contributor, import, "Imports a .mcrit file").body(RequestBody::Json),
+];
 
 /// `GET /export?compress=`
 pub(super) fn export_all(app: &App, call: &Call) -> Result<Answer, Answer> {

@@ -1,6 +1,7 @@
 //! `/families`: listing, single records, changes, deletion.
 
 use malkin_report::FamilyId;
+use malkin_service::Role;
 use malkin_service::jobs::kinds;
 use malkin_store::Page;
 use serde_json::json;
@@ -8,8 +9,30 @@ use serde_json::json;
 use super::shape::{store_failed, unknown};
 use super::{changes, listing, numbers};
 use crate::answer::Answer;
-use crate::app::App;
+use crate::app::{App, Operation};
 use crate::call::Call;
+use crate::operation::{LIMIT, Parameter, RequestBody, START};
+
+/// The operations of this file.
+pub(crate) const OPERATIONS: &[Operation] = &[
+    Operation::get("/families", Role::Reader, list, "Families with their counters").query(&[START, LIMIT]),
+    Operation::get("/families/{family_id:int}", Role::Reader, one, "One family")
+        .query(&[Parameter::flag("with_samples")]),
+    Operation::put(
+        "/families/{family_id:int}",
+        Role::Contributor,
+        modify,
+        "Renames a family or marks it as library",
+    )
+    .body(RequestBody::Json)
+    .accepted(),
+    Operation::delete("/families/{family_id:int}", Role::Admin, delete, "Deletes a family")
+        .query(&[Parameter::flag("keep_samples")])
+        .accepted(),
+    Operation::post("/families/ids", Role::Reader, by_ids, "Several families at once, by a list of numbers")
+        .body(RequestBody::Text)
+        .ours(),
+];
 
 /// `GET /families?start=&limit=`: negative values count as 0 here.
 #[expect(clippy::unnecessary_wraps, reason = "a handler")]

@@ -1,15 +1,27 @@
 //! `/functions`: listing, selection and single records.
 
-use axum::http::StatusCode;
+use http::StatusCode;
 use malkin_report::{FunctionEntry, FunctionId};
+use malkin_service::Role;
 use malkin_store::{FunctionQuery, Page};
 
 use super::listing::{self, FunctionPieces, Functions, Shown};
 use super::numbers;
 use super::shape::{function_json, function_json_with, page, store_failed, unknown};
 use crate::answer::Answer;
-use crate::app::App;
+use crate::app::{App, Operation};
 use crate::call::Call;
+use crate::operation::{LIMIT, Parameter, RequestBody, START};
+
+/// The operations of this file.
+pub(crate) const OPERATIONS: &[Operation] = &[
+    Operation::get("/functions", Role::Reader, list, "Functions").query(&[START, LIMIT]),
+    Operation::post("/functions", Role::Reader, by_ids, "Several functions at once, by a list of numbers")
+        .query(&[Parameter::flag("with_label_only")])
+        .body(RequestBody::Text),
+    Operation::get("/functions/{function_id:int}", Role::Reader, one, "One function")
+        .query(&[Parameter::flag("with_xcfg")]),
+];
 
 /// `GET /functions?start=&limit=`: with disassembly.
 pub(super) fn list(app: &App, call: &Call) -> Result<Answer, Answer> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use malkin_report::{BlockHash, PicHash, Va};
 use malkin_service::FunctionPlace;
+use malkin_service::Role;
 use malkin_service::questions;
 use serde_json::{Value, json};
 
@@ -12,8 +13,26 @@ use super::listing::Rows;
 use super::numbers::{self, HashText};
 use super::shape::store_failed;
 use crate::answer::Answer;
-use crate::app::App;
+use crate::app::{App, Operation};
 use crate::call::Call;
+
+/// The operations of this file.
+pub(crate) const OPERATIONS: &[Operation] = &[
+    Operation::get("/query/pichash/{hash}", Role::Reader, pichash, "Functions with a PicHash"),
+    Operation::get(
+        "/query/pichash/{hash}/summary",
+        Role::Reader,
+        pichash_summary,
+        "Number of families, samples and functions with a PicHash",
+    ),
+    Operation::get("/query/picblockhash/{hash}", Role::Reader, block, "Blocks with a hash"),
+    Operation::get(
+        "/query/picblockhash/{hash}/summary",
+        Role::Reader,
+        block_summary,
+        "Number of families, samples, functions and offsets with a block hash",
+    ),
+];
 
 /// `GET /query/pichash/{hash}`: `[family, sample, function]` for each function.
 pub(super) fn pichash(app: &App, call: &Call) -> Result<Answer, Answer> {

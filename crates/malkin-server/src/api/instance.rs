@@ -2,14 +2,28 @@
 
 use malkin_codehash::{ESCAPER_FINGERPRINT, SMDA_VERSION};
 use malkin_report::version_gate::MINHASH_COMPATIBILITY_THRESHOLD;
+use malkin_service::Role;
 use malkin_service::clock::second_time;
 use malkin_service::{ATTEMPTS, LEASE_MILLIS, MCRIT_VERSION, MatchParameters};
 use serde_json::json;
 
 use super::shape::store_failed;
 use crate::answer::Answer;
-use crate::app::App;
+use crate::app::{App, Operation};
 use crate::call::Call;
+use crate::lane::Lane;
+use crate::operation::Parameter;
+
+/// The operations of this file.
+pub(crate) const OPERATIONS: &[Operation] = &[
+    Operation::get("/", Role::Reader, welcome, "A greeting").lane(Lane::Light),
+    Operation::get("/version", Role::Reader, version, "The version of MCRIT whose API this is")
+        .lane(Lane::Light),
+    Operation::get("/status", Role::Reader, status, "Counts of the corpus and versions of the hashing")
+        .query(&[Parameter::flag("with_pichash")]),
+    Operation::get("/config", Role::Reader, config, "The effective configuration, without secrets").ours(),
+    Operation::post("/respawn", Role::Admin, respawn, "Deletes everything but tokens and statistics"),
+];
 
 /// `GET /`
 #[expect(clippy::unnecessary_wraps, reason = "every handler has this shape")]

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::http::StatusCode;
+use http::StatusCode;
+use malkin_service::Role;
 use malkin_service::clock::parse_moment;
 use malkin_service::questions;
 use malkin_service::{Budget, display_text, note_ended};
@@ -10,12 +11,13 @@ use malkin_store::{After, JobFilter, JobState};
 use serde_json::{Map, Value, json};
 
 use super::listing::Commas;
-use super::results::render;
+use super::results::{RESULT, render};
 use super::shape::{job_id, job_json, store_failed, unknown};
 use crate::answer::Answer;
-use crate::app::App;
+use crate::app::{App, Operation};
 use crate::call::Call;
 use crate::events::body as event_stream;
+use crate::operation::{LIMIT, Parameter, START, Success};
 
 const STATES: [(&str, JobState); 5] = [
     ("queued", JobState::Queued),
@@ -23,6 +25,44 @@ const STATES: [(&str, JobState); 5] = [
     ("finished", JobState::Finished),
     ("failed", JobState::Failed),
     ("terminated", JobState::Terminated),
+];
+
+/// The operations of this file.
+pub(crate) const OPERATIONS: &[Operation] = &[
+    Operation::get("/jobs", Role::Reader, list, "The queue").query(&[
+        START,
+        LIMIT,
+        Parameter::text("method"),
+        Parameter::text("state"),
+        Parameter::text("filter"),
+        Parameter::flag("ascending"),
+    ]),
+    Operation::delete("/jobs", Role::Admin, delete_all, "Deletes jobs").query(&[
+        Parameter::text("method"),
+        Parameter::text("created_before"),
+        Parameter::text("finished_before"),
+    ]),
+    Operation::get("/jobs/stats", Role::Reader, stats, "Counts of jobs by method and state")
+        .query(&[Parameter::flag("with_refresh")]),
+    Operation::get("/jobs/{job_id}", Role::Reader, one, "One job"),
+    Operation::delete("/jobs/{job_id}", Role::Contributor, delete, "Cancels and deletes a job"),
+    Operation::get(
+        "/jobs/{job_id}/attribution",
+        Role::Reader,
+        attribution,
+        "The result of a comparison read as evidence for families",
+    )
+    .ours(),
+    Operation::get("/jobs/{job_id}/result", Role::Reader, result, "The result of a job, whole or filtered")
+        .query(RESULT),
+    Operation::get(
+        "/jobs/{job_id}/events",
+        Role::Reader,
+        events,
+        "Progress of a job as server-sent events: `progress` on each change, `end` with the final state",
+    )
+    .success(Success::Events)
+    .ours(),
 ];
 
 /// `GET /jobs?start=&limit=&method=&state=&filter=&ascending=`

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::shape::{function_json, function_json_with, store_failed};
 use crate::answer::Answer;
-use crate::stream::Pieces;
+use crate::answer::Pieces;
 
 /// Bytes of a stored content that are sent at once.
 const CONTENT_PIECE: u64 = 128 << 10;

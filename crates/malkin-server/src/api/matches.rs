@@ -1,6 +1,7 @@
 //! `/matches`: comparisons of stored samples, answered by jobs, and of two functions, answered at once.
 
 use malkin_report::SampleId;
+use malkin_service::Role;
 use malkin_service::jobs::{Kind, kinds};
 use malkin_service::questions;
 use malkin_service::{FunctionPair, MatchArguments};
@@ -10,9 +11,69 @@ use super::numbers;
 use super::samples::known;
 use super::shape::{function_json_with, store_failed, unknown};
 use crate::answer::Answer;
-use crate::app::App;
+use crate::app::{App, Operation};
 use crate::call::Call;
+use crate::operation::Parameter;
 use crate::query::Query;
+
+const MINHASH_SCORE: Parameter = Parameter::integer("minhash_score");
+const PICHASH_SIZE: Parameter = Parameter::integer("pichash_size");
+/// Bands that two signatures have to share.
+pub(super) const BANDS: Parameter = Parameter::integer("band_matches_required");
+const FORCE: Parameter = Parameter::flag("force_recalculation");
+/// Compare with every distinct signature.
+pub(super) const EXACT: Parameter = Parameter::flag("exact");
+const TIME_LIMIT: Parameter = Parameter::count("time_limit").note("seconds the comparison may take");
+/// Parameters of a comparison with all samples, as [`arguments`] reads them.
+pub(super) const MATCHING: &[Parameter] =
+    &[MINHASH_SCORE, PICHASH_SIZE, BANDS, FORCE, EXACT, TIME_LIMIT, Parameter::flag("partial")];
+
+/// The operations of this file.
+pub(crate) const OPERATIONS: &[Operation] = &[
+    Operation::get("/matches/sample/{sample_id:int}", Role::Reader, sample, "A job: one sample against all")
+        .query(MATCHING)
+        .effects(),
+    Operation::get(
+        "/matches/sample/{sample_id:int}/{other_id:int}",
+        Role::Reader,
+        sample_vs,
+        "A job: one sample against another",
+    )
+    .query(MATCHING)
+    .effects(),
+    Operation::get(
+        "/matches/sample/cross/{ids}",
+        Role::Reader,
+        cross,
+        "A job: several samples against each other",
+    )
+    .query(&[
+        MINHASH_SCORE,
+        PICHASH_SIZE,
+        BANDS,
+        FORCE,
+        Parameter::flag("sample_group_only"),
+        EXACT,
+        TIME_LIMIT,
+    ])
+    .effects(),
+    Operation::get(
+        "/matches/function/{function_id:int}",
+        Role::Reader,
+        function,
+        "A job: one function against all",
+    )
+    .query(MATCHING)
+    .effects()
+    .ours(),
+    Operation::get(
+        "/matches/function/{function_id:int}/{other_id:int}",
+        Role::Reader,
+        function_vs,
+        "Two functions side by side, at once",
+    )
+    .effects(),
+];
 
 /// `GET /matches/sample/{id}`
 pub(super) fn sample(app: &App, call: &Call) -> Result<Answer, Answer> {

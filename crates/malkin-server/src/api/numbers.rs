@@ -2,7 +2,7 @@
 
 use crate::answer::Answer;
 use crate::call::Call;
-use crate::route::python_int;
+use crate::path::python_int;
 
 /// Decimal numbers separated by commas: blanks around commas and one newline at the end are tolerated, anything else is
 /// nothing. Numbers beyond 64 bits are numbers of nothing and become the largest one.

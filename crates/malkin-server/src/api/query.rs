@@ -1,13 +1,35 @@
 //! `/query`: matching without storing.
 
+use malkin_service::Role;
 use malkin_service::questions;
 use serde_json::json;
 
-use super::matches::{arguments, is_forced};
+use super::matches::{BANDS, EXACT, MATCHING, arguments, is_forced};
 use super::shape::service_failed;
 use crate::answer::Answer;
-use crate::app::App;
+use crate::app::{App, Operation};
 use crate::call::Call;
+use crate::operation::{Parameter, RequestBody};
+
+/// The operations of this file.
+pub(crate) const OPERATIONS: &[Operation] = &[
+    Operation::post(
+        "/query",
+        Role::Reader,
+        report,
+        "A job: a report against all; the report is deleted when the job ends",
+    )
+    .query(MATCHING)
+    .body(RequestBody::Json),
+    Operation::post(
+        "/query/function",
+        Role::Reader,
+        function,
+        "The only function of a report against all, at once",
+    )
+    .query(&[BANDS, EXACT, Parameter::flag("leave_out_self")])
+    .body(RequestBody::Json),
+];
 
 /// `POST /query`: an SMDA report. JSON that is no report makes a failing job, as in the reference.
 pub(super) fn report(app: &App, call: &Call) -> Result<Answer, Answer> {

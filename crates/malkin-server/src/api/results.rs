@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::http::StatusCode;
+use http::StatusCode;
 use malkin_report::{ResultId, UploadId, Va};
+use malkin_service::Role;
 use malkin_service::jobs::kinds;
 use malkin_service::{ResultFilter, filtered_result};
 use malkin_store::{Content, Job};
@@ -12,14 +13,44 @@ use serde_json::{Value, json};
 use super::listing::ContentPieces;
 use super::shape::{job_json, result_id, store_failed};
 use crate::answer::Answer;
-use crate::app::App;
+use crate::app::{App, Operation};
 use crate::call::Call;
+use crate::operation::Parameter;
 use crate::query::Query;
 
 /// Memory that a result takes in other forms, in multiples of its size: itself, its compact form and the answer; the same with what
 /// filters read of it.
 const COPIES_TO_COMPACT: usize = 3;
 const COPIES_TO_NARROW: usize = 8;
+
+/// Parameters of results: those of MCRIT's reading of them, and the number of samples.
+pub(super) const RESULT: &[Parameter] = &[
+    Parameter::flag("compact"),
+    Parameter::count("top"),
+    Parameter::flag("unique_only"),
+    Parameter::score("direct_min_score"),
+    Parameter::score("direct_nonlib_min_score"),
+    Parameter::score("frequency_min_score"),
+    Parameter::score("frequency_nonlib_min_score"),
+    Parameter::flag("exclude_own_family"),
+    Parameter::text("family_name"),
+    Parameter::flag("exclude_library"),
+    Parameter::score("library_min_score"),
+    Parameter::count("max_num_families"),
+    Parameter::count("min_num_samples"),
+    Parameter::count("max_num_samples"),
+    Parameter::score("function_min_score"),
+    Parameter::score("function_max_score"),
+    Parameter::count("function_offset"),
+    Parameter::flag("exclude_pic"),
+    Parameter::flag("func_unique"),
+];
+
+/// The operations of this file.
+pub(crate) const OPERATIONS: &[Operation] = &[
+    Operation::get("/results/{result_id}", Role::Reader, one, "A result, whole or filtered").query(RESULT),
+    Operation::get("/results/{result_id}/job", Role::Reader, job, "The job of a result"),
+];
 
 /// `GET /results/{id}?compact=`
 pub(super) fn one(app: &App, call: &Call) -> Result<Answer, Answer> {

@@ -1,7 +1,8 @@
 //! `/samples`: submission, listing, single records and their functions, changes, deletion.
 
-use axum::http::StatusCode;
+use http::StatusCode;
 use malkin_report::{SampleEntry, SampleId};
+use malkin_service::Role;
 use malkin_service::jobs::kinds;
 use serde_json::json;
 
@@ -9,8 +10,37 @@ use super::listing::{self, FunctionPieces, Functions, Shown};
 use super::shape::{function_json, page, service_failed, store_failed, unknown};
 use super::{changes, numbers};
 use crate::answer::Answer;
-use crate::app::App;
+use crate::app::{App, Operation};
 use crate::call::Call;
+use crate::operation::{LIMIT, RequestBody, START};
+
+/// The operations of this file.
+pub(crate) const OPERATIONS: &[Operation] = &[
+    Operation::get("/samples", Role::Reader, list, "Samples").query(&[START, LIMIT]),
+    Operation::post("/samples", Role::Contributor, submit, "Stores a sample: an SMDA report")
+        .body(RequestBody::Json),
+    Operation::post("/samples/ids", Role::Reader, by_ids, "Several samples at once, by a list of numbers")
+        .body(RequestBody::Text)
+        .ours(),
+    Operation::get("/samples/sha256/{sha256}", Role::Reader, by_sha256, "A sample by its hash"),
+    Operation::get("/samples/{sample_id:int}", Role::Reader, one, "One sample"),
+    Operation::put("/samples/{sample_id:int}", Role::Contributor, modify, "Changes a sample")
+        .body(RequestBody::Json)
+        .accepted(),
+    Operation::delete("/samples/{sample_id:int}", Role::Admin, delete, "A job: deletes a sample").accepted(),
+    Operation::get(
+        "/samples/{sample_id:int}/functions",
+        Role::Reader,
+        functions,
+        "The functions of a sample, with disassembly",
+    ),
+    Operation::get(
+        "/samples/{sample_id:int}/functions/{function_id:int}",
+        Role::Reader,
+        function,
+        "One function of a sample",
+    ),
+];
 
 /// `GET /samples?start=&limit=`
 pub(super) fn list(app: &App, call: &Call) -> Result<Answer, Answer> {

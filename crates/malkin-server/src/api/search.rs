@@ -5,9 +5,10 @@ mod cursor;
 
 use std::sync::Arc;
 
-use axum::http::StatusCode;
+use http::StatusCode;
 use malkin_report::{FamilyEntry, FamilyId, FunctionEntry, FunctionId, SampleEntry, SampleId};
 use malkin_service::Corpus;
+use malkin_service::Role;
 use malkin_service::questions;
 use malkin_store::search::{MAX_PAGE, Record, read_id};
 use malkin_store::{Filter, Found, FunctionQuery, Noun, Order, Search, SearchError, StoreError};
@@ -15,14 +16,32 @@ use serde_json::{Map, Value, json};
 
 use super::shape::store_failed;
 use crate::answer::Answer;
-use crate::app::App;
+use crate::app::{App, Operation};
 use crate::call::Call;
+use crate::operation::{LIMIT, Parameter};
 use crate::query::Query;
 
 /// Records of a page unless the client says otherwise.
 const DEFAULT_LIMIT: i64 = 100;
 /// Numbers beyond this are not looked up.
 const MAX_ID: i128 = 0xffff_ffff;
+
+const SEARCH: &[Parameter] = &[
+    Parameter::text("query").required(),
+    Parameter::text("sort_by"),
+    Parameter::flag("is_ascending"),
+    LIMIT,
+    Parameter::text("cursor"),
+];
+
+/// The operations of this file.
+pub(crate) const OPERATIONS: &[Operation] = &[
+    Operation::get("/search/families", Role::Reader, families, "Families by name and conditions")
+        .query(SEARCH),
+    Operation::get("/search/samples", Role::Reader, samples, "Samples by name and conditions").query(SEARCH),
+    Operation::get("/search/functions", Role::Reader, functions, "Functions by name and conditions")
+        .query(SEARCH),
+];
 
 /// `GET /search/families?query=&sort_by=&is_ascending=&limit=&cursor=`
 pub(super) fn families(app: &App, call: &Call) -> Result<Answer, Answer> {

@@ -1,7 +1,7 @@
 //! Shapes that several routes share: failures of the services as answers, listings as objects keyed by number, job
 //! documents, paging.
 
-use axum::http::StatusCode;
+use http::StatusCode;
 use malkin_report::{FunctionEntry, JobId, ResultId};
 use malkin_service::clock::job_time;
 use malkin_service::{Budget, IngestError, ServiceError, note_ended};

@@ -1,14 +1,24 @@
 //! `/tokens`: named tokens. MCRIT has nothing of the kind; envelopes and failures are in its style.
 
-use axum::http::StatusCode;
+use http::StatusCode;
 use malkin_service::clock::second_time;
 use malkin_service::{Revoked, Role};
 use serde_json::{Value, json};
 
 use super::shape::{service_failed, store_failed};
 use crate::answer::Answer;
-use crate::app::App;
+use crate::app::{App, Operation};
 use crate::call::Call;
+use crate::operation::RequestBody;
+
+/// The operations of this file.
+pub(crate) const OPERATIONS: &[Operation] = &[
+    Operation::get("/tokens", Role::Admin, list, "Names and roles of the tokens").ours(),
+    Operation::post("/tokens", Role::Admin, add, "Creates a token with a name and a role, and shows it once")
+        .body(RequestBody::Json)
+        .ours(),
+    Operation::delete("/tokens/{name:rest}", Role::Admin, revoke, "Revokes a token at once").ours(),
+];
 
 /// `GET /tokens`: names, roles and times; nothing that opens a door.
 #[expect(clippy::unnecessary_wraps, reason = "a handler")]

@@ -1,6 +1,7 @@
 //! `/uniqueblocks`: blocks that a set of samples has and no other sample, answered by jobs.
 
 use malkin_report::SampleId;
+use malkin_service::Role;
 use malkin_service::jobs::kinds;
 use malkin_service::{BlockArguments, rules_to_body};
 use serde_json::json;
@@ -8,14 +9,46 @@ use serde_json::json;
 use super::numbers;
 use super::shape::{store_failed, unknown};
 use crate::answer::Answer;
-use crate::app::App;
+use crate::app::{App, Operation};
 use crate::call::Call;
+use crate::operation::{Parameter, RequestBody};
 use crate::query::Query;
 
 /// Longest text of rules to check, in bytes.
 const MAX_RULES: usize = 4 << 20;
 /// Most samples that are to be tried first.
 const MAX_FIRST: usize = 10_000;
+
+const BLOCKS: &[Parameter] = &[Parameter::integer("min_instructions"), Parameter::integer("covers_required")];
+
+/// The operations of this file.
+pub(crate) const OPERATIONS: &[Operation] = &[
+    Operation::get(
+        "/uniqueblocks/samples/{ids}",
+        Role::Reader,
+        samples,
+        "A job: code blocks unique to some samples, and a YARA rule for them",
+    )
+    .query(BLOCKS)
+    .effects(),
+    Operation::get(
+        "/uniqueblocks/family/{family_id:int}",
+        Role::Reader,
+        family,
+        "A job: code blocks unique to a family, and a YARA rule for them",
+    )
+    .query(BLOCKS)
+    .effects(),
+    Operation::post(
+        "/uniqueblocks/check",
+        Role::Reader,
+        check,
+        "A job: which stored executables YARA rules hit, those of the listed samples first",
+    )
+    .query(&[Parameter::text("samples")])
+    .body(RequestBody::Text)
+    .ours(),
+];
 
 /// `GET /uniqueblocks/samples/{ids}`: whether the samples exist is left to the job. What is no list of numbers answers an
 /// empty object, as in the reference.

@@ -1,24 +1,60 @@
 //! `/analyses`: stored records, listed, read and deleted.
 
-use axum::http::StatusCode;
+use http::StatusCode;
+use malkin_service::Role;
 use malkin_service::triage::instant;
 use malkin_store::{Analysis, AnalysisEntry, AnalysisFilter, Page};
 use serde_json::{Value, json};
 
 use super::refusal::{fault, invalid, missing, not_found, store_failed};
 use crate::answer::Answer;
-use crate::app::App;
+use crate::app::{App, Operation};
 use crate::call::Call;
+use crate::operation::Parameter;
 
 /// Records a page has unless the client says otherwise, and at most (the original's).
-const PAGE_SIZE: u64 = 20;
-const MAX_PAGE_SIZE: u64 = 200;
+const PAGE_SIZE: u32 = 20;
+const MAX_PAGE_SIZE: u32 = 200;
+
+/// The operations of this file.
+pub(crate) const OPERATIONS: &[Operation] = &[
+    Operation::get("/analyses", Role::Reader, list, "Stored records, newest first")
+        .query(&[
+            Parameter::from_1("page", None, 1),
+            Parameter::from_1("page_size", Some(MAX_PAGE_SIZE), PAGE_SIZE),
+            Parameter::text("sha256"),
+            Parameter::text("sha1"),
+            Parameter::text("md5"),
+            Parameter::text("date_from"),
+            Parameter::text("date_to"),
+            Parameter::text("family"),
+            Parameter::text("q"),
+        ])
+        .triage()
+        .original_id("list_analyses_analyses_get"),
+    Operation::get("/analyses/sha256/{hash}", Role::Reader, by_sha256, "The newest record of a file")
+        .triage()
+        .original_id("fetch_by_sha256_analyses_sha256__hash__get"),
+    Operation::get("/analyses/sha1/{hash}", Role::Reader, by_sha1, "The newest record of a file, by SHA-1")
+        .triage()
+        .ours(),
+    Operation::get("/analyses/{rec_id}", Role::Reader, by_id, "One record")
+        .triage()
+        .original_id("fetch_by_id_analyses__rec_id__get"),
+    Operation::delete("/analyses/{rec_id}", Role::Admin, delete, "Deletes a record")
+        .triage()
+        .original_id("delete_by_id_analyses__rec_id__delete"),
+    Operation::post("/analyses/purge", Role::Admin, purge, "Deletes all records of a file")
+        .query(&[Parameter::text("sha256").required()])
+        .triage()
+        .original_id("purge_by_sha256_analyses_purge_post"),
+];
 
 /// `GET /analyses?page=&page_size=&sha256=&sha1=&md5=&date_from=&date_to=`; ours: `family`, `q`.
 pub(super) fn list(app: &App, call: &Call) -> Result<Answer, Answer> {
     let mut faults = Vec::new();
     let page = number(call, "page", 1, None, &mut faults);
-    let page_size = number(call, "page_size", PAGE_SIZE, Some(MAX_PAGE_SIZE), &mut faults);
+    let page_size = number(call, "page_size", PAGE_SIZE.into(), Some(MAX_PAGE_SIZE.into()), &mut faults);
     let from = moment(call, "date_from", &mut faults);
     let to = moment(call, "date_to", &mut faults);
     if !faults.is_empty() {

@@ -1,13 +1,24 @@
 //! `POST /ti/hash`: what providers know about a hash.
 
-use axum::http::{StatusCode, header};
+use http::{StatusCode, header};
+use malkin_service::Role;
 use malkin_service::triage::hash_kind;
 use serde_json::{Value, json};
 
 use super::refusal::{bad_request, fault, invalid, missing};
 use crate::answer::Answer;
-use crate::app::App;
+use crate::app::{App, Operation};
 use crate::call::Call;
+use crate::lane::Lane;
+use crate::operation::RequestBody;
+
+/// The operations of this file.
+pub(crate) const OPERATIONS: &[Operation] =
+    &[Operation::post("/ti/hash", Role::Reader, hash, "Looks up a hash at threat-intelligence providers")
+        .body(RequestBody::Hash)
+        .triage()
+        .lane(Lane::Slow)
+        .original_id("ti_lookup_ti_hash_post")];
 
 /// Answers 200 whatever the providers did; they are asked only for hashes of files.
 pub(super) fn hash(app: &App, call: &Call) -> Result<Answer, Answer> {

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use axum::body::Bytes;
-use axum::http::header::CONTENT_DISPOSITION;
+use bytes::Bytes;
+use http::header::CONTENT_DISPOSITION;
 
 use super::disposition;
 

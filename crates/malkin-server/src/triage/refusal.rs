@@ -1,6 +1,6 @@
 //! Refusals: everything stands under `detail`, as a sentence or as the list of what is wrong with the request.
 
-use axum::http::StatusCode;
+use http::StatusCode;
 use malkin_service::ServiceError;
 use malkin_store::StoreError;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::answer::Answer;
 
 /// A refusal.
-pub(super) fn detail(status: StatusCode, detail: &Value) -> Answer {
+pub(crate) fn detail(status: StatusCode, detail: &Value) -> Answer {
     Answer::json(status, &json!({"detail": detail}))
 }
 

@@ -1,15 +1,31 @@
-//! `POST /analyze/upload`: a file is looked at, or the record it has is answered.
+//! `POST /analyze/upload`: analyses a file, or returns its existing record.
 
-use axum::http::{StatusCode, header};
+use http::{StatusCode, header};
+use malkin_service::Role;
 use malkin_service::triage::{DEFAULT_MODEL, Uploaded};
 use serde_json::{Value, json};
 
 use super::multipart::{self, Field};
 use super::refusal::{bad_request, fault, invalid, missing, service_failed};
 use crate::answer::Answer;
-use crate::app::App;
+use crate::app::{App, Operation};
 use crate::call::Call;
+use crate::lane::Lane;
+use crate::operation::{Parameter, RequestBody};
 use crate::query::Query;
+
+/// The operations of this file.
+pub(crate) const OPERATIONS: &[Operation] = &[Operation::post(
+    "/analyze/upload",
+    Role::Contributor,
+    upload,
+    "Analyses a file, or returns its existing record",
+)
+.query(&[Parameter::flag("afresh"), Parameter::flag("similarity")])
+.body(RequestBody::Upload)
+.triage()
+.lane(Lane::Slow)
+.original_id("analyze_upload_analyze_upload_post")];
 
 /// The answer is the record alone, as in the original; its id and whether it was known stand in headers. `?afresh=true` looks
 /// again, `?similarity=false` leaves the code alone.

@@ -3,7 +3,7 @@
 use std::io::Cursor;
 use std::time::Instant;
 
-use axum::http::StatusCode;
+use http::StatusCode;
 use malkin_pages::admin::{ExchangePage, SettingsPage, TokenRow};
 use malkin_pages::frame::{Frame, Here, LoginPage};
 use malkin_service::clock::second_time;
@@ -45,7 +45,7 @@ pub(super) fn login(app: &App, call: &Call) -> Result<Answer, Answer> {
     if !app.requires_token() {
         return Ok(see_other(next));
     }
-    if let Some(cookie) = app.ui.sessions.begin(app, form.text("token"), is_encrypted(call)) {
+    if let Some(cookie) = app.sessions.begin(app, form.text("token"), is_encrypted(call)) {
         return Ok(see_other(next).with_header("set-cookie", cookie));
     }
     app.limit(Client::Stranger(call.peer), Instant::now())?;
@@ -57,7 +57,7 @@ pub(super) fn login(app: &App, call: &Call) -> Result<Answer, Answer> {
 /// `POST /ui/logout`
 pub(super) fn logout(app: &App, call: &Call) -> Result<Answer, Answer> {
     forms::read(app, call)?;
-    Ok(see_other("/ui/login").with_header("set-cookie", app.ui.sessions.end(&call.headers)))
+    Ok(see_other("/ui/login").with_header("set-cookie", app.sessions.end(&call.headers)))
 }
 
 /// `GET /ui/settings`
@@ -113,7 +113,7 @@ pub(super) fn add_token(app: &App, call: &Call) -> Result<Answer, Answer> {
             let was_open = frame(app, &call.headers, Here::Settings, "").is_stranger();
             let answer = show_settings(app, call, Some((name.to_owned(), text.clone())), None)?;
             // Whoever closes the server by its first token stays inside.
-            let cookie = was_open.then(|| app.ui.sessions.begin(app, &text, is_encrypted(call))).flatten();
+            let cookie = was_open.then(|| app.sessions.begin(app, &text, is_encrypted(call))).flatten();
             Ok(match cookie {
                 Some(cookie) => answer.with_header("set-cookie", cookie),
                 None => answer,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use axum::http::StatusCode;
+use http::StatusCode;
 use malkin_pages::corpus::{
     Bar, FamiliesPage, FamilyPage, SamplePage, SamplesPage, SearchPage, StatisticsPage,
 };

@@ -1,7 +1,6 @@
 //! `/ui/data/`: what scripts of the pages read.
 
-use axum::http::StatusCode;
-use malkin_pages::result::PairLine;
+use http::StatusCode;
 use malkin_service::{Budget, note_ended};
 use serde_json::{Value, json};
 
@@ -66,24 +65,9 @@ pub(super) fn pairs(app: &App, call: &Call) -> Result<Answer, Answer> {
         .skip(start)
         .take(limit)
         .filter_map(|at| kept.table.pairs.get(*at as usize))
-        .map(|pair| pair_json(&results::pair_line(&kept.table, pair)))
+        .map(|pair| results::pair_json(&results::pair_line(&kept.table, pair)))
         .collect();
     Ok(no_store(Answer::json(StatusCode::OK, &json!({"total": positions.len(), "rows": rows}))))
-}
-
-/// A pair as an array: own function or null, entry in hexadecimal, bytes, foreign function, sample, family, score, families, why.
-pub(super) fn pair_json(line: &PairLine) -> Value {
-    json!([
-        line.own,
-        format!("{:#x}", line.offset),
-        line.bytes,
-        line.function,
-        line.sample,
-        malkin_pages::shown::shown(&line.family, malkin_pages::shown::MAX_SHOWN),
-        line.score,
-        line.families,
-        line.why
-    ])
 }
 
 fn no_store(answer: Answer) -> Answer {

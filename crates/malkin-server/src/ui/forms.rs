@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 
-use axum::body::Bytes;
-use axum::http::{HeaderMap, StatusCode, header};
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, header};
 
 use super::{failed, see_other};
 use crate::answer::Answer;
@@ -40,7 +40,7 @@ impl Form {
 /// Reads a form of our pages. One without the token of its session is refused.
 pub(super) fn read(app: &App, call: &Call) -> Result<Form, Answer> {
     let form = read_any(app, call)?;
-    if app.ui.sessions.is_genuine(app, &call.headers, form.text("csrf")) {
+    if app.sessions.is_genuine(app, &call.headers, form.text("csrf")) {
         return Ok(form);
     }
     Err(failed(

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use axum::http::StatusCode;
+use http::StatusCode;
 use malkin_pages::frame::Here;
 use malkin_pages::function::{
     CodeBlock, CodeLine, DiffLine, DiffPage, DiffSide, FunctionPage, PlaceRow, Side,

@@ -1,6 +1,6 @@
 //! The start page, and what becomes of a file that is dropped there.
 
-use axum::http::StatusCode;
+use http::StatusCode;
 use malkin_pages::corpus::{AnalysisLine, HomePage};
 use malkin_pages::frame::Here;
 use malkin_service::jobs::kinds;

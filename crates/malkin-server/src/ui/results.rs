@@ -3,11 +3,12 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use axum::http::StatusCode;
+use http::StatusCode;
 use malkin_pages::frame::Here;
 use malkin_pages::result::{FamilyLine, FilterForm, PairLine, ResultPage, SampleLine, Sentence};
 use malkin_report::{MatchFlags, MatcherKind, ResultId};
 use malkin_service::{KeptTable, Pair, PairOrder, ReadTable, ResultFilter, ResultTable};
+use serde_json::{Value, json};
 
 use super::listing::{pager, start};
 use super::{forms, frame, missing, page as render, store_failed};
@@ -42,7 +43,6 @@ pub(super) fn table(app: &App, call: &Call, position: usize) -> Result<(ResultId
     let id = ResultId::parse(call.text(position)).ok_or_else(|| missing(app, call, "result"))?;
     let filter = filter(&call.query);
     match app
-        .ui
         .tables
         .read(&app.service.corpus, id, &filter)
         .map_err(|error| store_failed(app, call, &error))?
@@ -297,7 +297,7 @@ pub(super) fn pairs_file(app: &App, call: &Call) -> Result<Answer, Answer> {
             "text/markdown; charset=utf-8"
         }
         _ => {
-            let rows: Vec<_> = lines.map(|line| super::data::pair_json(&line)).collect();
+            let rows: Vec<_> = lines.map(|line| pair_json(&line)).collect();
             text = serde_json::json!({"result": id.to_string(), "pairs": rows}).to_string();
             "application/json"
         }
@@ -305,6 +305,21 @@ pub(super) fn pairs_file(app: &App, call: &Call) -> Result<Answer, Answer> {
     Ok(Answer { media_type, ..Answer::json_text(StatusCode::OK, text.into_bytes()) }
         .with_header("content-disposition", format!("attachment; filename=\"{id}.{kind}\""))
         .with_header("cache-control", "no-store".to_owned()))
+}
+
+/// A pair as an array: own function or null, entry in hexadecimal, bytes, foreign function, sample, family, score, families, why.
+pub(super) fn pair_json(line: &PairLine) -> Value {
+    json!([
+        line.own,
+        format!("{:#x}", line.offset),
+        line.bytes,
+        line.function,
+        line.sample,
+        malkin_pages::shown::shown(&line.family, malkin_pages::shown::MAX_SHOWN),
+        line.score,
+        line.families,
+        line.why
+    ])
 }
 
 /// A text as a field of CSV. A spreadsheet takes what begins with one of these signs for a formula: it gets a quote in front.

@@ -8,15 +8,15 @@ use std::fmt::Write;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use axum::http::{HeaderMap, header};
+use http::{HeaderMap, header};
 use malkin_service::Role;
 use malkin_store::Timestamp;
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::access::Caller;
-use crate::app::App;
+use super::App;
+use crate::caller::Caller;
 
 /// Name of the cookie.
 const COOKIE: &str = "malkin_session";
@@ -32,7 +32,7 @@ static OPEN_CSRF: LazyLock<String> = LazyLock::new(|| random().unwrap_or_default
 
 /// All sessions.
 #[derive(Debug, Default)]
-pub(super) struct Sessions {
+pub(crate) struct Sessions {
     by_hash: Mutex<HashMap<[u8; 32], Session>>,
 }
 
@@ -54,34 +54,34 @@ enum Holder {
 
 /// Who looks at a page.
 #[derive(Clone, Debug)]
-pub(super) struct Visitor {
+pub(crate) struct Visitor {
     caller: Option<Caller>,
     csrf: String,
 }
 
 impl Visitor {
     /// Whether nobody is logged in.
-    pub(super) fn is_stranger(&self) -> bool {
+    pub(crate) fn is_stranger(&self) -> bool {
         self.caller.is_none()
     }
 
     /// What they may do.
-    pub(super) fn role(&self) -> Option<Role> {
+    pub(crate) fn role(&self) -> Option<Role> {
         self.caller.as_ref().map(|caller| caller.role)
     }
 
     /// Name of their token.
-    pub(super) fn name(&self) -> Option<&str> {
+    pub(crate) fn name(&self) -> Option<&str> {
         self.caller.as_ref()?.name.as_deref()
     }
 
     /// What their forms carry.
-    pub(super) fn csrf(&self) -> &str {
+    pub(crate) fn csrf(&self) -> &str {
         &self.csrf
     }
 
     /// In whose name handlers work.
-    pub(super) fn caller(&self) -> Caller {
+    pub(crate) fn caller(&self) -> Caller {
         self.caller.clone().unwrap_or_else(Caller::anybody)
     }
 }
@@ -111,7 +111,7 @@ fn cookie(headers: &HeaderMap) -> Option<&str> {
 
 impl Sessions {
     /// Who sends a request.
-    pub(super) fn visitor(&self, app: &App, headers: &HeaderMap) -> Visitor {
+    pub(crate) fn visitor(&self, app: &App, headers: &HeaderMap) -> Visitor {
         if !app.requires_token() {
             let caller = Caller { name: None, role: Role::Admin, has_master: false };
             return Visitor { caller: Some(caller), csrf: OPEN_CSRF.clone() };
@@ -138,7 +138,7 @@ impl Sessions {
     }
 
     /// Begins a session for a token. Returns the value of the header `Set-Cookie`; none if the token is not valid.
-    pub(super) fn begin(&self, app: &App, token: &str, is_encrypted: bool) -> Option<String> {
+    pub(crate) fn begin(&self, app: &App, token: &str, is_encrypted: bool) -> Option<String> {
         let token = token.trim().as_bytes();
         let configured = app.configured_token().map(str::as_bytes);
         let holder = if configured.is_some_and(|expected| bool::from(token.ct_eq(expected))) {
@@ -165,7 +165,7 @@ impl Sessions {
     }
 
     /// Ends a session. Returns the value of the header `Set-Cookie`.
-    pub(super) fn end(&self, headers: &HeaderMap) -> String {
+    pub(crate) fn end(&self, headers: &HeaderMap) -> String {
         if let Some(value) = cookie(headers) {
             self.by_hash.lock().remove(&hash(value.as_bytes()));
         }
@@ -173,7 +173,7 @@ impl Sessions {
     }
 
     /// Whether a form carries the token of its session.
-    pub(super) fn is_genuine(&self, app: &App, headers: &HeaderMap, given: &str) -> bool {
+    pub(crate) fn is_genuine(&self, app: &App, headers: &HeaderMap, given: &str) -> bool {
         let expected = self.visitor(app, headers).csrf;
         !expected.is_empty() && bool::from(expected.as_bytes().ct_eq(given.as_bytes()))
     }
