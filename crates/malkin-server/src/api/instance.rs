@@ -4,6 +4,7 @@ use malkin_codehash::{ESCAPER_FINGERPRINT, SMDA_VERSION};
 use malkin_report::version_gate::MINHASH_COMPATIBILITY_THRESHOLD;
 use malkin_service::Role;
 use malkin_service::clock::second_time;
+use malkin_service::jobs::kinds::CorpusStatistics;
 use malkin_service::{ATTEMPTS, LEASE_MILLIS, MCRIT_VERSION, MatchParameters};
 use serde_json::json;
 
@@ -22,6 +23,14 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     Operation::get("/status", Role::Reader, status, "Counts of the corpus and versions of the hashing")
         .query(&[Parameter::flag("with_pichash")]),
     Operation::get("/config", Role::Reader, config, "The effective configuration, without secrets").ours(),
+    Operation::get(
+        "/corpus/statistics",
+        Role::Reader,
+        statistics,
+        "A job: samples and functions by family and architecture, and their sizes",
+    )
+    .effects()
+    .ours(),
     Operation::post("/respawn", Role::Admin, respawn, "Deletes everything but tokens and statistics"),
 ];
 
@@ -103,6 +112,13 @@ pub(super) fn status(app: &App, call: &Call) -> Result<Answer, Answer> {
         "num_samples_with_stale_minhashes": counts.samples_with_stale_minhashes,
     });
     Ok(Answer::data(&json!({"status": status})))
+}
+
+/// `GET /corpus/statistics`, ours: equal requests are one job as long as the corpus does not change.
+fn statistics(app: &App, _: &Call) -> Result<Answer, Answer> {
+    let request = CorpusStatistics::of(&app.service.corpus).map_err(store_failed)?;
+    let id = app.service.jobs.enqueue(&request, false).map_err(store_failed)?;
+    Ok(Answer::data(&json!(id.to_string())))
 }
 
 /// `POST /respawn`

@@ -94,3 +94,27 @@ fn the_token_is_asked_for_before_anything_else() {
     );
     assert_eq!(server.send("GET", "/version", &[("apitoken", "secret")], b"").status, 200);
 }
+
+#[test]
+fn the_corpus_is_counted_by_a_job() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    server.post_json("/samples", &report("a.exe", "alpha", 7, 3));
+    let ask = || server.get("/corpus/statistics").body["data"].as_str().unwrap().to_owned();
+    let id = ask();
+    server.await_job(&id);
+    assert_eq!(ask(), id, "nothing has changed");
+    let counted = server.get(&format!("/jobs/{id}/result")).body["data"].take();
+    assert_eq!((&counted["corpus"]["samples"], &counted["corpus"]["functions"]), (&json!(1), &json!(3)));
+    assert_eq!(counted["by_family"][0]["family"], "alpha");
+
+    let mut other = report("b.exe", "beta", 7, 5);
+    other["sha256"] = json!("b".repeat(64));
+    server.post_json("/samples", &other);
+    let later = ask();
+    assert_ne!(later, id, "the corpus has grown");
+    server.await_job(&later);
+    let counted = server.get(&format!("/jobs/{later}/result")).body["data"].take();
+    assert_eq!((&counted["corpus"]["functions"], &counted["families"]), (&json!(8), &json!(2)));
+    assert_eq!(server.send("POST", "/corpus/statistics", &[], b"").status, 405);
+}

@@ -1,5 +1,5 @@
 //! What the corpus consists of: samples and functions by family and architecture, and how large samples are. MCRIT has no such
-//! job. No route queues it yet: it is for the pages, which show its result.
+//! job. `GET /corpus/statistics` queues it.
 
 use std::collections::BTreeMap;
 
