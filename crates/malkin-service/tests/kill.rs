@@ -112,7 +112,7 @@ fn spawn(dir: &Path, limit: Option<u64>) -> Child {
             shell
         }
     };
-    let command = command.args(["--exact", "worker", "--nocapture"]).env(WORK_ON, dir);
+    let command = command.args(["--exact", "kill::worker", "--nocapture"]).env(WORK_ON, dir);
     command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
 }
 

@@ -5,14 +5,12 @@
 //! also holds each to 5 s of processor time and 512 MB (release build; Linux):
 //!
 //! ```text
-//! MALKIN_MULTIPLIED=10000 cargo test --release -p malkin-service --test multiplied -- --nocapture
+//! MALKIN_MULTIPLIED=10000 cargo test --release -p malkin-service --test all multiplied -- --nocapture
 //! ```
 //!
 //! A file is known by its number, which is the seed of all that is chosen for it. `MALKIN_MULTIPLIED_FROM` is the first number.
 
-#[path = "multiplied/base.rs"]
 mod base;
-#[path = "multiplied/fields.rs"]
 mod fields;
 
 use std::time::{Duration, Instant};

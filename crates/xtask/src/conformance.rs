@@ -6,7 +6,9 @@
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Instant;
 
+use crate::lanes::in_lanes;
 use crate::server::Server;
 use crate::tally::{self, Tally};
 use crate::{compare_escapers, compare_matching, kill_server, process, python_env};
@@ -27,6 +29,7 @@ struct Scenario {
     run: fn(&Bench) -> Result<Tally, String>,
 }
 
+/// The longest come first, so that none is left alone at the end.
 const SCENARIOS: &[Scenario] = &[
     Scenario { name: "escapers", run: |_| compare_escapers::short().map(|()| Tally::one(true)) },
     Scenario { name: "replay", run: replay_transcripts },
@@ -74,18 +77,17 @@ fn play(chosen: impl Fn(&str) -> bool) -> Result<Tally, String> {
     }
     process::run(process::cargo().args(["build", "--quiet", "--package", "malkin"]))?;
     let bench = Bench { python: python_env::ensure()?, shared, scratch: Scratch::new()? };
-    let mut total = Tally::default();
-    for scenario in SCENARIOS.iter().filter(|scenario| chosen(scenario.name)) {
+    let chosen: Vec<&Scenario> = SCENARIOS.iter().filter(|scenario| chosen(scenario.name)).collect();
+    Ok(in_lanes(&chosen, |scenario| {
         println!("scenario {}", scenario.name);
-        match (scenario.run)(&bench) {
-            Ok(tally) => total.add(tally),
-            Err(message) => {
-                println!("FAIL {}: {message}", scenario.name);
-                total.add(Tally::one(false));
-            }
-        }
-    }
-    Ok(total)
+        let started = Instant::now();
+        let tally = (scenario.run)(&bench).unwrap_or_else(|message| {
+            println!("FAIL {}: {message}", scenario.name);
+            Tally::one(false)
+        });
+        println!("scenario {}: {tally} in {:.0} s", scenario.name, started.elapsed().as_secs_f64());
+        tally
+    }))
 }
 
 /// All recorded transcripts, against two servers: an open one and one with a token.

@@ -14,6 +14,7 @@ mod conformance;
 mod deny;
 mod fuzz;
 mod kill_server;
+mod lanes;
 mod measure_memory;
 mod process;
 mod python_env;

@@ -99,7 +99,8 @@ fn documentation() -> Result<Tally, String> {
 fn tests() -> Result<Tally, String> {
     let mut command = cargo();
     if have_nextest() {
-        command.args(["nextest", "run", "--workspace", "--profile", "ci"]);
+        // Examples are checked by clippy; linking them would take their time and place again.
+        command.args(["nextest", "run", "--workspace", "--lib", "--bins", "--tests", "--profile", "ci"]);
     } else {
         command.args(["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"]);
     }

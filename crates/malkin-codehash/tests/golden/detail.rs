@@ -8,7 +8,7 @@ use malkin_report::{Architecture, Function, Va};
 use malkin_testkit::{json_gz, shared};
 use serde_json::{Value, json};
 
-use crate::load::{self, Sample};
+use super::load::{self, Sample};
 
 #[derive(Default, Debug)]
 struct Counts {

@@ -7,7 +7,7 @@ use malkin_report::{MinHash, PicHash, Va};
 use malkin_testkit::{json_gz, json_lines_gz, shared};
 use serde_json::Value;
 
-use crate::load;
+use super::load;
 
 /// What was compared.
 #[derive(Default, Debug)]

@@ -5,7 +5,7 @@ use malkin_report::{Architecture, ImageRange};
 use malkin_testkit::{json, shared};
 use serde_json::Value;
 
-use crate::load;
+use super::load;
 
 #[test]
 fn every_hand_made_instruction_escapes_as_in_the_reference() {

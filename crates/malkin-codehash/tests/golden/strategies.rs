@@ -8,7 +8,7 @@ use malkin_report::MinHash;
 use malkin_testkit::shared;
 use serde_json::Value;
 
-use crate::load;
+use super::load;
 
 fn recorded() -> Value {
     serde_json::from_str(include_str!("strategies.json")).unwrap()

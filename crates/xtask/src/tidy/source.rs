@@ -10,6 +10,9 @@ use syn::{Attribute, Item, UseTree, Visibility};
 
 use super::house::{File, has_extension};
 
+/// The feature, as tokens show it, under which the store has its suite for back ends: tests that other crates run too.
+const SUITE: &str = "\"conformance\"";
+
 /// A path in code: of a `use`, of a type or an expression, or inside of a macro.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct PathUse {
@@ -124,7 +127,10 @@ impl Reader {
         let asks_for_tests = attributes.iter().any(|attribute| {
             let cfg = attribute.meta.require_list().ok().filter(|list| list.path.is_ident("cfg"));
             let names = cfg.map(|list| words(list.tokens.clone())).unwrap_or_default();
-            attribute.path().is_ident("test") || (names.contains("test") && !names.contains("not"))
+            let is_suite = names.contains(SUITE);
+            attribute.path().is_ident("test")
+                || is_suite
+                || (names.contains("test") && !names.contains("not"))
         });
         if asks_for_tests {
             self.tests.push((item.span().start().line, item.span().end().line));
@@ -246,14 +252,13 @@ impl<'ast> Visit<'ast> for Reader {
     }
 }
 
-/// All words among tokens, however deep.
+/// All words, texts and marks among tokens, however deep.
 fn words(tokens: TokenStream) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for token in tokens {
         match token {
-            TokenTree::Ident(word) => drop(found.insert(word.to_string())),
             TokenTree::Group(group) => found.extend(words(group.stream())),
-            _ => {}
+            other => drop(found.insert(other.to_string())),
         }
     }
     found
@@ -287,7 +292,11 @@ mod tests {
     #[test]
     fn a_module_of_tests_in_its_own_file_is_test_code() {
         let read = sources(&[
-            ("crates/x/src/lib.rs", "mod deep; #[cfg(test)] mod tests;"),
+            (
+                "crates/x/src/lib.rs",
+                "mod deep; #[cfg(test)] mod tests; #[cfg(feature = \"conformance\")] mod suite;",
+            ),
+            ("crates/x/src/suite/queue.rs", "fn a() {}"),
             ("crates/x/src/deep.rs", "#[cfg(all(test, unix))]\nmod check;"),
             ("crates/x/src/deep/check.rs", "fn a() {}"),
             ("crates/x/src/tests.rs", "fn a() {}"),
@@ -298,7 +307,12 @@ mod tests {
             read.iter().filter(|source| source.is_test).map(|source| source.path.as_str()).collect();
         assert_eq!(
             tests,
-            ["crates/x/src/deep/check.rs", "crates/x/src/tests.rs", "crates/x/tests/golden.rs"]
+            [
+                "crates/x/src/suite/queue.rs",
+                "crates/x/src/deep/check.rs",
+                "crates/x/src/tests.rs",
+                "crates/x/tests/golden.rs"
+            ]
         );
     }
 

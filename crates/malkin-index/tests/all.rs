@@ -1,0 +1,4 @@
+//! All integration tests of the crate as one program: each more would be linked with everything once again.
+
+mod damage;
+mod model;

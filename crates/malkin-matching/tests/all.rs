@@ -1,0 +1,6 @@
+//! All integration tests of the crate as one program: each more would be linked with everything once again.
+
+mod control;
+mod golden;
+mod naive;
+mod reading;

@@ -1,0 +1,6 @@
+//! All integration tests of the crate as one program: each more would be linked with everything once again.
+
+mod golden;
+mod hostile;
+mod mcrit;
+mod properties;
