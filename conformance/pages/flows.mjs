@@ -379,9 +379,48 @@ const flows = {
   },
 };
 
+// The sample with most functions has long lists.
+const all = (await (await fetch(`${options.open}/samples`)).json()).data;
+const size = (sample) => sample.statistics.num_functions;
+options.large ??= Object.values(all).reduce((most, one) => (size(one) > size(most) ? one : most)).sample_id;
+
 let failed = 0;
 let passed = 0;
 const browser = await chromium.launch({ executablePath: options.chromium ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
+
+// Pictures for README and docs/pages.md instead of flows.
+if (options.pictures) {
+  const page = await browser.newPage({ viewport: { width: 1200, height: 800 } });
+  const take = async (name, height = 800) => {
+    await page.setViewportSize({ width: 1200, height });
+    await page.waitForTimeout(500);
+    await page.screenshot({ path: `${options.pictures}/${name}.png` });
+  };
+  await result(page, options.large);
+  await take("result", 1000);
+  await page.locator("#rows").getByRole("link", { name: "Compare" }).nth(4).click();
+  await take("diff");
+  await page.goto(`${options.open}/ui/samples/${options.large}`);
+  const rows = await page.locator("#functions ~ .scroll tbody tr").evaluateAll((rows) =>
+    rows.map((row) => [row.querySelector("a").href, Number(row.cells[2].textContent.replace(",", ""))]));
+  await page.goto(rows.filter(([, blocks]) => blocks > 6 && blocks < 25)[0][0]);
+  await page.locator("#picture img").waitFor();
+  await take("function", 1100);
+  await page.goto(`${options.open}/ui/compare?samples=1,2,3,4,5,6,7,8,9,10`);
+  await page.locator("main").getByRole("button", { name: "Compare" }).click();
+  await openResult(page);
+  await take("matrix", 620);
+  await page.goto(`${options.open}/ui/triage`);
+  await page.setInputFiles("#file", options.file);
+  await page.getByRole("button", { name: "Examine", exact: true }).click();
+  await page.waitForURL(/\/ui\/triage\/.+/);
+  await take("triage");
+  await page.goto(`${options.open}/ui/`);
+  await take("start");
+  await browser.close();
+  console.log("6 passed, 0 failed");
+  process.exit(0);
+}
 for (const [name, flow] of Object.entries(flows)) {
   if (wanted.length > 0 && !wanted.some((part) => name.includes(part))) continue;
   const problems = [];

@@ -16,6 +16,7 @@ mod fuzz;
 mod kill_server;
 mod lanes;
 mod measure_memory;
+mod pages;
 mod process;
 mod python_env;
 mod server;
@@ -57,6 +58,11 @@ const COMMANDS: &[Command] = &[
         name: "conformance",
         run: conformance::run,
         help: "black-box scenarios against target/debug/malkin",
+    },
+    Command {
+        name: "pages",
+        run: pages::run,
+        help: "what people do with the pages, in headless Chromium: [FLOW...]",
     },
     Command {
         name: "fuzz",

@@ -1,13 +1,13 @@
 //! `cargo xtask test`: everything that CI checks, in order of cost, closing with one line `N passed, N failed`.
 //!
 //! A failing step does not stop the later ones: one run shows all there is to mend. What a step needs and is not there is installed by its
-//! ordinary client (rustup, cargo, pip).
+//! ordinary client (rustup, cargo, pip, npm, apt).
 
 use std::time::Instant;
 
 use crate::process::{self, cargo};
 use crate::tally::{self, Tally};
-use crate::{conformance, deny, fuzz, tidy};
+use crate::{conformance, deny, fuzz, pages, tidy};
 
 /// A step: the name to ask for it, its heading, what runs it.
 struct Step {
@@ -25,6 +25,7 @@ const STEPS: &[Step] = &[
     Step { name: "unit", heading: "unit, golden, property and black-box tests", run: tests },
     Step { name: "fuzz", heading: "fuzz targets, a few seconds each", run: fuzz::short },
     Step { name: "doctest", heading: "examples in the documentation", run: documentation_tests },
+    Step { name: "pages", heading: "the pages in a real browser", run: pages::play_all },
     Step {
         name: "conformance",
         heading: "conformance with the reference, from outside",
