@@ -141,6 +141,16 @@ impl Tarjan {
     }
 }
 
+/// The blocks that can be reached from `entry`, each with its immediate dominator, in the order a depth-first walk meets them.
+/// The entry comes first and has itself. `blockrefs` is in normal form; empty if `entry` is not one of its keys.
+pub fn immediate_dominators(blockrefs: &[(Va, Vec<Va>)], entry: Va) -> Vec<(Va, Va)> {
+    let Ok(root) = blockrefs.binary_search_by_key(&entry, |edge| edge.0) else { return Vec::new() };
+    let graph = Graph::new(blockrefs);
+    let tree = dominators::tree(&graph, root);
+    let address = |entry: &dominators::Entry| graph.addresses[entry.node as usize];
+    tree.iter().map(|entry| (address(entry), address(&tree[entry.dominator as usize]))).collect()
+}
+
 /// Depth of nesting: the greatest number of significant blocks on a path down the dominator tree, a block being
 /// significant when a block with several successors leads to it. 0 when the entry lies in no block.
 pub fn nesting_depth(function: &Function) -> u64 {

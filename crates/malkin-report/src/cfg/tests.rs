@@ -21,6 +21,17 @@ fn function(offset: u64, blockrefs: Vec<(Va, Vec<Va>)>) -> Function {
 }
 
 #[test]
+fn dominators_of_a_branch_are_its_head_and_what_is_not_reached_has_none() {
+    let refs = edges(&[(1, &[2, 3]), (2, &[4]), (3, &[4]), (4, &[]), (5, &[4])]);
+    let dominators: BTreeSet<(u64, u64)> = immediate_dominators(&refs, Va::new(1))
+        .iter()
+        .map(|(block, above)| (block.get(), above.get()))
+        .collect();
+    assert_eq!(dominators, BTreeSet::from([(1, 1), (2, 1), (3, 1), (4, 1)]));
+    assert_eq!(immediate_dominators(&refs, Va::new(9)), []);
+}
+
+#[test]
 fn components_come_in_the_order_they_complete() {
     let components = |pairs| -> Vec<Vec<u64>> {
         let components = strongly_connected_components(&edges(pairs));
