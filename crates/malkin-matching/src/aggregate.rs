@@ -53,6 +53,8 @@ impl<'a> Hits<'a> {
                 since_checkpoint = 0;
             }
             since_checkpoint += 1 + self.hits(at).len();
+            // Hits are sorted within their function only, the order of the result: each list is short, all of them together are the
+            // largest thing in memory.
             foreign.order(self.hits_mut(at));
             tally.add(function, self.hits(at), &foreign, self.reader.num_positions());
             banding.add(foreign.known(self.hits(at)), |hit| foreign.rank(hit));

@@ -33,6 +33,8 @@ impl<'de> Visitor<'de> for Blocks<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Code, A::Error> {
         let context = self.context;
+        // One builder for the whole document: its arena grows to the largest function once, and each function is copied out of it in
+        // its exact size.
         let builder = &mut *context.builder.borrow_mut();
         builder.clear();
         while let Some(start) = map.next_key_seed(AddressKey)? {
@@ -113,6 +115,7 @@ impl<'de> Visitor<'de> for Row<'_, '_> {
             let seed = Text { context, builder, part };
             seq.next_element_seed(seed)?.ok_or_else(|| short(length + 1))?;
         }
+        // Further items are passed over like unknown fields.
         while seq.next_element_seed(Skim)?.is_some() {}
         builder.end_instruction().map_err(|error| code_error(context, error))
     }
@@ -151,6 +154,7 @@ impl Visitor<'_> for Text<'_, '_> {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
+        // Checked before the text is copied: spans into the arena have 32 bits.
         if self.builder.text_len() + text.len() > MAX_FUNCTION_TEXT {
             return Err(code_error(self.context, CodeError::FunctionTooLong));
         }

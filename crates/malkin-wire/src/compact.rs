@@ -7,6 +7,8 @@ use super::raw::{Members, raw_members};
 
 /// The bytes of a result without `matches.functions`; `None` if they are not a result with matches.
 pub fn compact_result(result: &[u8]) -> Option<Vec<u8>> {
+    // Results are stored whole, because most clients want them whole; `compact=true` is answered from the same bytes (docs/reference/mcrit-api.md
+    // section 7.1). The widest ones have 500 MB (docs/benchmarks.md), which as values would be several times as much.
     let members = raw_members(std::str::from_utf8(result).ok()?).ok()?;
     let (_, matches) = members.iter().find(|(key, _)| key == "matches")?;
     let matches: Members<'_> =
@@ -17,6 +19,7 @@ pub fn compact_result(result: &[u8]) -> Option<Vec<u8>> {
     Some(object(parts).into_bytes())
 }
 
+/// Puts an object together again. The keys were decoded and have to be escaped once more; the values were not.
 fn object<'a>(members: impl Iterator<Item = (&'a Cow<'a, str>, &'a str)>) -> String {
     let members: Vec<String> =
         members.map(|(key, value)| format!("{}: {value}", serde_json::Value::from(key.as_ref()))).collect();

@@ -33,6 +33,9 @@ pub(super) enum Step {
 
 /// State of one reading. Steps of the path are taken back on success only, so that after a failure the path still says
 /// where it happened.
+///
+/// Shared by reference among readers that call each other through the parser, which hands out no state of its own; hence the cells. A
+/// document is read on one thread.
 pub(super) struct Context<'b> {
     path: RefCell<Vec<Step>>,
     limit_hit: Cell<bool>,
@@ -165,6 +168,8 @@ impl<'b> Context<'b> {
         if kind == ReadErrorKind::Shape
             && let Err(syntax) = serde_json::from_str::<IgnoredAny>(text)
         {
+            // The reader stops at the first fault of shape, and the document may be broken further on. A broken file is named as that,
+            // wherever its faults are, so the rest is read for its syntax.
             return ReadError::new(
                 ReadErrorKind::Syntax,
                 offset(text, &syntax),
@@ -172,6 +177,8 @@ impl<'b> Context<'b> {
                 message(&syntax),
             );
         }
+        // A document of which only the start is there ends like this; see `check_report_start`. A limit that was reached is no reason
+        // to wait for more.
         let incomplete = error.classify() == Category::Eof && !self.limit_hit.get();
         ReadError {
             incomplete,

@@ -10,6 +10,8 @@ use super::refs::{ascending, parse_integer};
 use malkin_report::report::DataRefs;
 
 /// What the parser can hand out as an integer.
+///
+/// A value need not be an address, so negative ones are accepted as far as the parser has integers.
 const RANGE: RangeInclusive<i128> = i64::MIN as i128..=u64::MAX as i128;
 
 /// Reads `{integer: [integers]}`, all ascending afterwards.
@@ -42,6 +44,7 @@ impl<'de> Visitor<'de> for DataReferences<'_> {
                 Ok(step) => self.context.at(step, || map.next_value_seed(Values))?,
                 Err(_) => map.next_value_seed(Values)?,
             };
+            // Their order means nothing. Sorted, equal reports have equal bytes.
             values.sort_unstable();
             values.shrink_to_fit();
             pairs.push((key, values));

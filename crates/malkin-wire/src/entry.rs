@@ -21,6 +21,8 @@ pub struct EntryError {
     pub fault: &'static str,
 }
 
+// Addresses are signed in records and unsigned in reports: MongoDB has no unsigned numbers of 64 bits, and MCRIT shows what its database
+// holds (`docs/reference/mcrit-api.md` 2.1).
 /// A sample as clients see it.
 pub fn sample_entry_to_json(entry: &SampleEntry) -> Value {
     json!({
@@ -44,12 +46,15 @@ pub fn sample_entry_to_json(entry: &SampleEntry) -> Value {
 }
 
 /// Counts of a report as clients see them.
+///
+/// In the order of MCRIT, which is not that of report files: there keys are sorted.
 pub fn statistics_to_json(counts: &Statistics) -> Value {
     let mut value = Map::new();
     let mut add = |name: &str, count: Option<u64>| value.insert(name.to_owned(), count.into());
     add("num_functions", Some(counts.num_functions));
     add("num_recursive_functions", Some(counts.num_recursive_functions));
     add("num_leaf_functions", Some(counts.num_leaf_functions));
+    // Records of SMDA before version 2 lack the member and go on lacking it; a `null` of a later one stays `null`.
     if !counts.omits_thunks {
         add("num_thunk_functions", counts.num_thunk_functions);
     }
@@ -84,6 +89,7 @@ pub fn function_entry_to_json(entry: &FunctionEntry, xcfg: Value) -> Value {
         "function_id": entry.function_id.get(),
         "function_name": entry.function_name,
         "function_labels": labels,
+        // Members that MCRIT always writes and never fills for clients.
         "matches": {},
         "minhash": entry.minhash.to_hex(),
         "minhash_shingle_composition": {},
@@ -110,6 +116,8 @@ fn block_to_json(block: &BlockOccurrence) -> Value {
     })
 }
 
+// Readers of records are for exports and databases of other servers. What they hold of old versions is taken (see each reader); another type
+// than stated is refused, because a record that is stored half would be exported half.
 /// Reads a sample. Counts are the only part that may be short of keys: old exports lack `num_thunk_functions`.
 pub fn sample_entry_from_json(value: &Value) -> Result<SampleEntry, EntryError> {
     let record = Record { name: "sample", value };
@@ -136,6 +144,7 @@ pub fn sample_entry_from_json(value: &Value) -> Result<SampleEntry, EntryError> 
 /// Reads counts. A count that is missing or `null` is 0.
 pub fn statistics_from_json(value: &Value) -> Result<Statistics, EntryError> {
     let record = Record { name: "statistics", value };
+    // Missing, `null` and a number are three things, and all three have to come back as they were.
     let thunks = value.get("num_thunk_functions");
     Ok(Statistics {
         num_functions: record.unsigned("num_functions")?,

@@ -146,6 +146,7 @@ impl<'de> Visitor<'de> for Records<'_> {
             if records.len() == MAX_FUNCTIONS {
                 return Err(context.limit(format_args!("more than {MAX_FUNCTIONS} functions")));
             }
+            // The account is one of memory that is held at a time, and the tree of the last record has become an entry.
             context.renew_value_nodes();
             let (small, xcfg) =
                 context.at(Step::Index(records.len()), || map.next_value_seed(Record { context }))?;
@@ -203,6 +204,7 @@ impl<'de> Visitor<'de> for Record<'_> {
         let mut xcfg = None;
         fields(context, FIELDS, &mut map, |name, map| {
             if name == "xcfg" {
+                // Borrowed and copied as text: disassembly is nine tenths of a record, and most readers only store it.
                 xcfg = object_text(map.next_value::<&RawValue>()?)?;
             } else {
                 small.insert(name.to_owned(), map.next_value_seed(Strict { context })?);

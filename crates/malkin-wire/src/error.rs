@@ -69,6 +69,8 @@ impl fmt::Display for ReadError {
 
 impl std::error::Error for ReadError {}
 
+/// The parser quotes what it met, and a hostile document can make that as long as itself: it would be logged, answered and stored as the
+/// error of a job.
 /// Keeps messages that quote the input short.
 fn shortened(mut message: String) -> String {
     if message.len() > MAX_ERROR_TEXT {

@@ -20,6 +20,7 @@ pub(super) fn fields<'de, A: MapAccess<'de>>(
     mut read: impl FnMut(&'static str, &mut A) -> Result<(), A::Error>,
 ) -> Result<Present, A::Error> {
     let mut present = Present::none_of(known);
+    // Unknown fields are accepted: newer versions of SMDA add some, and MCRIT ignores what it does not know.
     let mut unknown: HashSet<Cow<'de, str>> = HashSet::new();
     while let Some(key) = map.next_key_seed(Key { known })? {
         match key {
@@ -48,6 +49,7 @@ pub(super) fn repeated<E: Error>(key: impl fmt::Display) -> E {
     E::custom(format_args!("the key `{key}` occurs twice in one object"))
 }
 
+/// One bit for each known field, so that an object costs no allocation: a report has several for each of its functions.
 /// Which fields an object had.
 pub(super) struct Present {
     known: &'static [&'static str],
@@ -161,11 +163,13 @@ impl Scalar {
             Self::Unsigned(number) => number.to_string(),
             Self::Signed(number) => number.to_string(),
             Self::Float(number) => super::text::python_float(number),
+            // As `str(True)` in Python, which is what a client of MCRIT would be shown.
             Self::Flag(flag) => (if flag { "True" } else { "False" }).to_owned(),
             Self::Null => String::new(),
         }
     }
 
+    /// MCRIT tests such fields as Python tests any value, so `"false"` is true and `0` is false.
     /// Whether Python takes the value for true.
     pub(super) fn is_true(&self) -> bool {
         match self {

@@ -28,6 +28,8 @@ pub(super) const FIELDS: &[&str] = &[
     "outrefs",
     "stringrefs",
 ];
+/// A function without one of these is refused (`docs/reference/similarity.md` 1.3). The others may be missing, as in reports of older
+/// versions.
 pub(super) const REQUIRED: &[&str] =
     &["offset", "blocks", "apirefs", "blockrefs", "inrefs", "outrefs", "metadata"];
 
@@ -41,6 +43,7 @@ pub(super) const METADATA_FIELDS: &[&str] = &[
     "strongly_connected_components",
     "tfidf",
 ];
+/// The same for the metadata. `pic_hash` and `nesting_depth` are computed where they are missing (`docs/reference/similarity.md` 1.4).
 pub(super) const METADATA_REQUIRED: &[&str] = &[
     "binweight",
     "characteristics",
@@ -112,17 +115,22 @@ pub(super) fn complete<E: Error>(
             function.offset.get()
         )));
     }
+    // `null` and a missing field mean the same. One form of it in memory makes equal functions equal, and what is written is what
+    // SMDA writes.
     for value in [&mut function.stringrefs, &mut function.architecture_metadata] {
         if value.is_null() {
             *value = Value::Object(Map::new());
         }
     }
+    // Every hash that looks at edges (shingles of blocks, nesting depth) needs all blocks named and successors ascending, and reports
+    // do not always state them so.
     let stated = std::mem::take(&mut function.blockrefs);
     function.blockrefs =
         normalise(&function.code, stated, &function.architecture_metadata).map_err(|error| match error {
             BlockRefsError::Malformed(_) => E::custom(error),
             BlockRefsError::TooMany => context.limit(error),
         })?;
+    // A function is stored and exported by itself later. What would not be accepted then is refused now, with the report.
     weight::check_function(context, &function)?;
     Ok(function)
 }

@@ -12,6 +12,8 @@ pub fn put_number(bytes: &mut Vec<u8>, mut number: u64) {
 
 /// Appends the way from one number to another, short in both directions.
 pub fn put_distance(bytes: &mut Vec<u8>, from: u64, to: u64) {
+    // Wrapping, so that any two addresses have a distance. The sign moves into the lowest bit (zigzag): as two's complement, a small
+    // step back would take ten bytes.
     let distance = to.wrapping_sub(from) as i64;
     put_number(bytes, ((distance << 1) ^ (distance >> 63)) as u64);
 }
@@ -28,6 +30,8 @@ impl Numbers<'_> {
             let (&byte, rest) = self.0.split_first()?;
             self.0 = rest;
             let part = u64::from(byte & 0x7f);
+            // Nine bytes carry 63 bits, so the tenth may add one only. More would be lost in the shift, and two spellings would
+            // mean the same number.
             if shift == 63 && part > 1 {
                 return None;
             }

@@ -92,6 +92,8 @@ fn read_report_of(bytes: &[u8], budget: Option<&Budget<'_>>) -> Result<Report, R
     if let Some(report) = fast::report(text, budget) {
         return Ok(report);
     }
+    // The quick reader gives up without saying why. The second reading is charged again, so a hostile document that is built to
+    // fail late costs twice its size and no more.
     // What the quick reader held is gone.
     if let (Some(budget), Some(before)) = (budget, before) {
         budget.release(before - budget.memory_left());
@@ -112,6 +114,8 @@ pub fn check_report_start(start: &[u8]) -> Result<(), ReadError> {
         Err(error) if error.error_len().is_none() => error.valid_up_to(),
         _ => start.len(),
     };
+    // A start that is sound so far fails as incomplete. Callers that ask again whenever the document has grown by a factor keep the
+    // whole at a constant multiple of the size.
     match read_report(&start[..end]) {
         Err(error) if !error.is_incomplete() => Err(error),
         _ => Ok(()),

@@ -4,6 +4,8 @@
 //! hostile file costs memory in proportion to its size and no more. Limits of time and of the number of files belong to
 //! the callers.
 
+// Figures follow the largest real input that is known, with room to spare. What one request may cost is for the callers (server, command line)
+// to say, which have lower ceilings of their own.
 /// Largest report or function object, in bytes. The largest real reports known are below 1 GiB.
 pub const MAX_REPORT_BYTES: usize = 2 << 30;
 

@@ -51,6 +51,8 @@ pub fn matching_result_from_source(result: &MatchingResult, source: &impl MatchS
 }
 
 /// Bytes of a result, a little too many rather than too few: what grows is copied.
+///
+/// A match is a list of five numbers, a function has four more members, a sample is an object of some thirty.
 fn expected(result: &MatchingResult, matches: usize, functions: usize) -> usize {
     2048 + 40 * matches + 120 * functions + 900 * result.samples.len()
 }
@@ -72,10 +74,16 @@ fn to_bytes(value: &impl Serialize, expected: usize) -> Vec<u8> {
     bytes
 }
 
+// The shape of each part is in docs/reference/mcrit-api.md section 7.1 and docs/reference/similarity.md section 9. Members are written in
+// MCRIT's order, one by one and not derived from the structs: clients compare texts, and a field that is moved in a struct must not move in
+// an answer.
 /// Gives a value of the domain its JSON shape.
 struct Json<T>(T);
 
 /// A result, with its functions from here or there, or without.
+///
+/// `{"info", "matches", "other_sample_info"?, "other_sample_infos"?, "exact"?, "partial"?}`. The last two are ours and there only where a
+/// request asked for them or a ceiling was reached, so that a plain result is MCRIT's, byte for byte.
 struct Whole<'a, M> {
     result: &'a MatchingResult,
     functions: Functions<'a, M>,
@@ -89,9 +97,14 @@ enum Functions<'a, M> {
 }
 
 /// The part of a result that is called `matches`.
+///
+/// `{"aggregation", "functions"?, "samples"}`. Without `functions` in the compact form, where MCRIT leaves the member out as well and does
+/// not write an empty list.
 struct Matches<'a, M>(&'a Whole<'a, M>);
 
 /// No source: for results that hold their functions.
+///
+/// The type parameter of [`Whole`] needs one where there is no source. It has no values, so its methods can never be called.
 enum Nothing {}
 
 impl MatchSource for Nothing {
@@ -180,6 +193,7 @@ impl<M: MatchSource> Serialize for Made<'_, M> {
         struct One<'a, M>(&'a M, usize);
         impl<M: MatchSource> Serialize for One<'_, M> {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                // The serializer has no way to stop but an error; who ended it knows that it did.
                 if !self.0.proceed(self.1) {
                     return Err(serde::ser::Error::custom("ended"));
                 }
@@ -243,6 +257,8 @@ where
 
 impl Serialize for Json<&Amount> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // Sums of whole bytes are integers in Python until a weight that is no integer is multiplied in, and JSON shows the
+        // difference (`12` and `12.0`).
         match *self.0 {
             Amount::Int(value) => serializer.serialize_u32(value),
             Amount::Float(value) => serializer.serialize_f64(value),
@@ -278,6 +294,7 @@ impl Serialize for Json<&MatchedFunction> {
     }
 }
 
+/// `{"num_bytes", "num_instructions", "offset", "matches", "fid"}`: an own function, however its matches are kept.
 fn function<S: Serializer>(
     function: &MatchedFunction,
     matches: &impl Serialize,
@@ -292,6 +309,7 @@ fn function<S: Serializer>(
     map.end()
 }
 
+// `[family, sample, function, score, flags]`, a list because it is the most frequent thing in a result.
 impl Serialize for Json<&MatchTuple> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let matched = self.0;
@@ -305,6 +323,7 @@ impl Serialize for Json<&MatchTuple> {
     }
 }
 
+// What `samples` lists: the record of a foreign sample cut down, and what of it was matched.
 impl Serialize for Json<&MatchedSample> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let sample = self.0;
@@ -357,6 +376,7 @@ where
 
 impl Serialize for Json<&CrossResult> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // Keys of objects are text in JSON: the matrices have the ids as text, and the sequence of the clustering too.
         let names: Vec<String> = self.0.samples.iter().map(SampleId::to_string).collect();
         let mut map = serializer.serialize_map(Some(6))?;
         for (name, matrix) in Weighted::<CrossMatrix>::NAMES.into_iter().zip(self.0.matrices.as_array()) {
@@ -367,6 +387,8 @@ impl Serialize for Json<&CrossResult> {
 }
 
 /// One matrix of a cross comparison with the ids of its rows as text.
+///
+/// `{"matching_matches", "matching_percent", "clustered_sequence"}`, all by sample.
 struct Matrix<'a> {
     names: &'a [String],
     matrix: &'a CrossMatrix,

@@ -20,6 +20,8 @@ pub use header::{Config, Content, Header};
 pub use reader::{McritReader, ReadBuffers, SampleRecord};
 pub use writer::McritWriter;
 
+// Why two passes: a sample is needed before its functions can be stored, and half of the files state it after them. Holding the functions
+// until then would take the size of the file.
 use std::io;
 
 use crate::{EntryError, ReadError};

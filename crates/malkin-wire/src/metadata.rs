@@ -38,6 +38,8 @@ impl<'de> Visitor<'de> for MetadataSeed<'_> {
         let mut metadata = ReportMetadata::default();
         fields(context, FIELDS, &mut map, |name, map| {
             match name {
+                // Labels come from people and scripts, so numbers and `null` are taken where text is meant
+                // (`docs/reference/similarity.md` 1.2).
                 "binweight" => metadata.binweight = map.next_value::<Option<f64>>()?.unwrap_or_default(),
                 "component" => metadata.component = map.next_value::<Scalar>()?.into_text(),
                 "family" => metadata.family = map.next_value::<Scalar>()?.into_text(),

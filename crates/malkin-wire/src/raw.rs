@@ -23,6 +23,9 @@ pub fn raw_text(string: &str) -> Result<Cow<'_, str>, serde_json::Error> {
 
 /// JSON text without the blanks between its tokens; the text has to be JSON.
 pub fn without_blanks(text: &str) -> Vec<u8> {
+    // Blanks inside of strings are content. So the text is taken in turns: what is between strings loses its blanks, a string is
+    // copied as it stands. That the text is JSON is the caller's promise; on anything else the outcome is some other text, never a
+    // panic.
     let mut kept = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some(start) = memchr::memchr(b'"', rest) {

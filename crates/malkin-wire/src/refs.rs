@@ -34,6 +34,7 @@ impl Visitor<'_> for AddressKey {
 }
 
 fn parse_address(text: &str) -> Option<u64> {
+    // Nearly all keys are plain digits; the rest goes the way of Python's `int()`, which accepts more than JSON's numbers.
     if (1..20).contains(&text.len())
         && let Some(address) = decimal(text.as_bytes())
     {
@@ -50,6 +51,7 @@ pub(super) fn parse_integer(text: &str) -> Option<i128> {
         b'+' => (false, &text[1..]),
         _ => (false, text),
     };
+    // Python 3.6 and later (PEP 515): an underscore stands between two digits, never at an end and never twice.
     if digits.starts_with('_') || digits.ends_with('_') || digits.contains("__") {
         return None;
     }
@@ -90,6 +92,8 @@ impl<'de> Visitor<'de> for Addresses<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<Va>, A::Error> {
+        // Lists are short and there are millions. Gathered in one buffer and copied, each takes an allocation of its exact size
+        // instead of several that grow.
         let mut scratch = self.context.addresses.borrow_mut();
         scratch.clear();
         while let Some(address) = seq.next_element::<u64>()? {
@@ -166,6 +170,8 @@ impl<'de> Visitor<'de> for Names<'_> {
 pub(super) fn ascending<K: Ord + Copy + fmt::Display, T, E: Error>(
     mut pairs: Vec<(K, T)>,
 ) -> Result<Vec<(K, T)>, E> {
+    // SMDA writes keys in the order of the addresses, so this look costs less than sorting. Keys that differ as text, such as `1` and
+    // `01`, can be one address: that is why repetitions are looked for here and not by the parser.
     if !pairs.is_sorted_by_key(|pair| pair.0) {
         pairs.sort_by_key(|pair| pair.0);
     }

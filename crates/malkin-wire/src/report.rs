@@ -47,6 +47,7 @@ const FIELDS: &[&str] = &[
     "xheader",
     "xmetadata",
 ];
+/// A report without one of these is refused (`docs/reference/similarity.md` 1.1).
 const REQUIRED: &[&str] = &[
     "architecture",
     "base_addr",
@@ -97,6 +98,7 @@ impl<'de> Visitor<'de> for ReportSeed<'_> {
 
 /// What is left to do when all functions of a report are there.
 pub(super) fn complete<E: Error>(context: &Context<'_>, report: &mut Report) -> Result<(), E> {
+    // The architecture may be stated after the functions: only now is it known how their string references are meant.
     if report.architecture == Architecture::Dalvik {
         for function in &mut report.functions {
             list_string_references(context, &mut function.stringrefs)?;

@@ -40,6 +40,8 @@ impl<'o> JsonText<'o> {
         self.nested(b'[', b']', write);
     }
 
+    /// Objects and arrays nest by calls of the writer, whose depth is that of the type that is written; trees of values have the bound of
+    /// who read them.
     fn nested(&mut self, open: u8, close: u8, write: impl FnOnce(&mut Self)) {
         self.item();
         self.out.push(open);
@@ -164,6 +166,8 @@ impl<'o> JsonText<'o> {
             Value::Array(items) => self.array(|json| items.iter().for_each(|item| json.value(item, sorted))),
             Value::Object(fields) if sorted => {
                 let mut fields: Vec<(&String, &Value)> = fields.iter().collect();
+                // `json.dumps(sort_keys=True)` sorts the keys of a Python dictionary before they become text: addresses are integers there,
+                // so 9 comes before 10.
                 let by_number = |key: &str| key.parse::<u64>().ok().filter(|_| !key.starts_with('+'));
                 if fields.iter().all(|(key, _)| by_number(key).is_some()) {
                     fields.sort_by_key(|(key, _)| by_number(key));
@@ -229,6 +233,7 @@ impl RowGap {
     }
 }
 
+// Reports are mostly addresses, and division is the slow part of writing one: two digits for each.
 /// All numbers of two digits.
 const PAIRS: &[u8; 200] = b"0001020304050607080910111213141516171819\
     2021222324252627282930313233343536373839\
@@ -257,6 +262,7 @@ fn digits(mut number: u64, out: &mut Vec<u8>) {
 }
 
 /// A string literal; everything outside printable ASCII is escaped.
+// Python's `json.dumps` with `ensure_ascii`, which is its default: MCRIT's answers and SMDA's files are ASCII, and so are ours.
 fn escape(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     // Without a way out of the loop, so that it is done for many bytes at once.
@@ -280,6 +286,8 @@ fn escape_char(character: char, out: &mut Vec<u8>) {
         ' '..='~' => return out.push(character as u8),
         _ => {
             const DIGITS: &[u8; 16] = b"0123456789abcdef";
+            // JSON escapes are UTF-16 (RFC 8259, section 7): a character beyond the first plane is a pair of them, as Python writes
+            // it with `ensure_ascii`.
             for unit in character.encode_utf16(&mut [0; 2]) {
                 out.extend_from_slice(b"\\u");
                 out.extend([12, 8, 4, 0].map(|shift| DIGITS[usize::from(*unit >> shift) & 15]));
@@ -299,6 +307,8 @@ pub fn python_float(number: f64) -> String {
     let shortest = format!("{number:e}");
     let (mantissa, exponent) = shortest.split_once('e').unwrap_or((&shortest, "0"));
     let exponent: i32 = exponent.parse().unwrap_or_default();
+    // The bounds of `repr(float)` in CPython (`float_repr_style` short). Rust never writes an exponent with `to_string`, so only
+    // the numbers outside of them are put together here.
     if (-4..16).contains(&exponent) {
         let mut text = number.to_string();
         if !text.contains('.') {
@@ -308,6 +318,7 @@ pub fn python_float(number: f64) -> String {
     }
     let mut text = mantissa.to_owned();
     // Writing to a string cannot fail.
+    // Python writes a sign always and two digits at least: `1e-07`, `1e+16`.
     let _ = write!(text, "e{}{:02}", if exponent < 0 { '-' } else { '+' }, exponent.abs());
     text
 }

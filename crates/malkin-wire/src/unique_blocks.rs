@@ -22,6 +22,7 @@ pub fn unique_blocks_to_json(result: &UniqueBlocks, notation: BlockNotation) -> 
     bytes
 }
 
+/// `{"statistics", "unique_blocks", "yara_rule"}` (docs/reference/similarity.md section 13).
 struct Whole<'a> {
     result: &'a UniqueBlocks,
     notation: BlockNotation,
@@ -29,6 +30,7 @@ struct Whole<'a> {
 
 impl Serialize for Whole<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // The blocks a rule was made of: as text in hexadecimal, as numbers in decimal notation.
         let chosen = self.result.yara_rule.iter().map(|hash| match self.notation {
             BlockNotation::Hex => json!(self.notation.name(*hash).to_string()),
             BlockNotation::Decimal => json!(hash.get()),
@@ -76,6 +78,7 @@ impl Serialize for Blocks<'_> {
     }
 }
 
+/// A block with the instructions of one function that holds it, which stands for all: the hash covers what is equal in them.
 struct One<'a>(&'a UniqueBlock);
 
 impl Serialize for One<'_> {
@@ -100,9 +103,12 @@ impl Serialize for One<'_> {
     }
 }
 
+// Blocks are named by their hash, in hexadecimal or in decimal by the storage of the server. The notation is part of what is read, so that
+// a result which is read and written again is unchanged.
 /// Reads a result and the notation its blocks are named in (hex if it has none).
 pub fn unique_blocks_from_json(bytes: &[u8]) -> Result<(UniqueBlocks, BlockNotation), ResultReadError> {
     let stated: Stated = serde_json::from_slice(bytes)?;
+    // All keys of a result have one notation, so that of the last one is that of all.
     let mut notation = BlockNotation::Hex;
     let mut blocks = Vec::with_capacity(stated.unique_blocks.len());
     for (key, block) in stated.unique_blocks {
@@ -154,6 +160,7 @@ struct StatedStatistics {
 impl From<StatedStatistics> for UniqueBlocksStatistics {
     fn from(stated: StatedStatistics) -> Self {
         let by_sample = stated.by_sample_id.iter().filter_map(|(key, counts)| {
+            // Counts are shown and never calculated with; one that is missing is 0.
             let count = |name: &str| counts[name].as_u64().unwrap_or_default();
             Some(SampleBlocks {
                 sample_id: SampleId::new(key.parse().ok()?),

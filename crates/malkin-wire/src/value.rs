@@ -55,6 +55,8 @@ impl<'de> Visitor<'de> for Strict<'_> {
     }
 
     fn visit_f64<E: Error>(self, number: f64) -> Result<Value, E> {
+        // The parser turns an integer beyond 64 bits into the nearest double without a word. Written again it would be another
+        // number, so it is refused.
         if number >= INTEGERS_END || number <= INTEGERS_START {
             return Err(E::custom("a number is too large"));
         }
@@ -80,6 +82,8 @@ impl<'de> Visitor<'de> for Strict<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
         let mut fields = Map::new();
         while let Some(key) = map.next_key::<String>()? {
+            // Python keeps the last of equal keys, serde the one its map keeps; two readers of one document could see different
+            // functions.
             if fields.contains_key(&key) {
                 return Err(repeated(key));
             }
@@ -139,6 +143,8 @@ impl<'de> Visitor<'de> for Skim {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        // What is passed over is held to the same rule, or whether a document is accepted would depend on which of its fields
+        // this version reads.
         let mut seen: HashSet<Cow<'de, str>> = HashSet::new();
         while let Some(key) = map.next_key_seed(Name)? {
             if seen.contains(&key) {

@@ -19,6 +19,10 @@ const INSTRUCTION_FRAME: usize = 12;
 const KEY_FRAME: usize = 3;
 
 /// Nodes of trees, and bytes that the shortest spelling of them and their surroundings has at least.
+///
+/// Why so much care: a tree of values takes up to 180 bytes for two bytes of text (`[]`), so a document of 1 GB of brackets would end the
+/// process. The limit therefore follows the length of the text, and then a document that just fits must not stop fitting when it is
+/// written without its blanks: that would be data which Malkin stores and cannot read back.
 #[derive(Clone, Copy, Default)]
 struct Weight {
     nodes: usize,

@@ -33,6 +33,7 @@ pub(super) fn report(report: &Report, json: &mut JsonText<'_>, between: &mut dyn
             json.key("code_sections").array(|json| {
                 for (start, end) in sections {
                     json.array(|json| {
+                        // The name of the section, which is not kept (`docs/reference/similarity.md` 1.1).
                         json.text("");
                         json.number(*start);
                         json.wide_number(*end);
@@ -83,6 +84,7 @@ pub(super) fn report(report: &Report, json: &mut JsonText<'_>, between: &mut dyn
     });
 }
 
+/// `[start, end]`, the end exclusive: of an area that reaches to the last address it is 2^64, one more than an address can be.
 fn range(json: &mut JsonText<'_>, (start, end): (u64, u128)) {
     json.array(|json| {
         json.number(start);
@@ -122,6 +124,7 @@ fn statistics(counts: &Statistics, json: &mut JsonText<'_>) {
 pub(super) fn function(function: &Function, json: &mut JsonText<'_>, order: Order) {
     let sorted = order == Order::Sorted;
     json.object(|json| {
+        // MCRIT shows a function with its members in the order in which SMDA states them; in report files they are sorted.
         let names: [&str; 10] = match order {
             Order::Stated => [
                 "offset",
@@ -173,6 +176,7 @@ fn as_stated(value: &serde_json::Value, json: &mut JsonText<'_>, sorted: bool) {
     if value.is_null() { json.object(|_| {}) } else { json.value(value, sorted) }
 }
 
+/// Instructions are nine tenths of a report. The gap between their items depends on the depth only and is made once for all of them.
 fn blocks(function: &Function, json: &mut JsonText<'_>) {
     let mut gap = RowGap::default();
     json.object(|json| {
@@ -195,6 +199,7 @@ fn references(lists: &[(Va, Vec<Va>)], json: &mut JsonText<'_>) {
     json.object(|json| lists.iter().for_each(|(from, to)| addresses(to, json.address_key(from.get()))));
 }
 
+/// Keys may be negative, so they are no addresses.
 fn data_references(lists: &DataRefs, json: &mut JsonText<'_>) {
     json.object(|json| {
         for (from, to) in lists {

@@ -95,6 +95,7 @@ impl<'a> Collected<'a> {
         let first = functions.first().map_or(0, |function| function.id.get());
         let consecutive =
             functions.windows(2).all(|pair| pair[0].id.get().checked_add(1) == Some(pair[1].id.get()));
+        // Ids are any numbers of 64 bits, the greatest too, so the sum is checked.
         // The store numbers functions of a sample consecutively: one number stands for all of them.
         if consecutive {
             return Ok(FunctionIds::From(first));

@@ -59,6 +59,8 @@ fn combine_samples(inputs: &[Input<'_>]) -> (Contents, Vec<Mapping>) {
         // Removed samples end here: a merge is what gives their memory back.
         order.extend((0..table.rows().len()).filter(|at| table.rows()[*at].live).map(|at| (input, at)));
     }
+    // By id, as `build` does it: a merged segment and one built of the same samples are equal byte by byte (docs/formats.md), which is how
+    // `malkin verify` compares the index with the database.
     order.sort_by_key(|(input, at)| inputs[*input].1.rows()[*at].id);
     let mut mappings: Vec<Mapping> = inputs
         .iter()
@@ -104,6 +106,8 @@ fn combine_classes(
     contents: &mut Contents,
     signature_len: usize,
 ) {
+    // Equal signatures of several inputs become one. So do classes that are equal in PicHash and digest below it: the digest stands for
+    // the blocks here, which are not read for this.
     let mut order: Vec<(u32, u32)> = Vec::new();
     for (input, (segment, _)) in inputs.iter().enumerate() {
         order.extend((0..segment.num_signatures()).map(|number| (input as u32, number)));

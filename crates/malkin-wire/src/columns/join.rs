@@ -146,6 +146,7 @@ impl<'a> ColumnReader<'a> {
                 break;
             }
             let name = *known.get(usize::from(code) - 1)?;
+            // Bounded growth: a field costs one byte of shape and may write as much as all columns hold.
             // A byte that names the edges again would write all of them again.
             let bit = 1 << code;
             if seen & bit != 0 {
@@ -165,6 +166,7 @@ impl<'a> ColumnReader<'a> {
         Some(())
     }
 
+    /// Writes what [`super::split`] left out: addresses by adding up lengths, digits of the code, targets of branches.
     fn blocks(&mut self, out: &mut Vec<u8>) -> Option<()> {
         let count = self.number(REFERENCES)?;
         list(out, *b"{}", count, |out| {
@@ -184,7 +186,9 @@ impl<'a> ColumnReader<'a> {
     fn instruction(&mut self, address: u64, out: &mut Vec<u8>) -> Option<u64> {
         let length = self.byte(LENGTHS)?;
         let code = self.bytes(CODE, usize::from(length))?;
+        // Damaged columns may lead beyond the last address.
         let end = address.checked_add(u64::from(length))?;
+        // Words have marks and no lengths, so that equal instructions are equal bytes for the compression that follows.
         let mnemonic = self.until(WORDS, MARK)?;
         let operands = self.until(WORDS, END)?;
         out.push(b'[');
@@ -296,6 +300,7 @@ impl<'a> ColumnReader<'a> {
         })
     }
 
+    /// An address by its block or its distance from the entry. A block that is not there ends the reading; `last` may then be anything.
     fn place(&mut self, last: &mut usize) -> Option<u64> {
         match self.number(REFERENCES)? {
             0 => self.number_from(REFERENCES, self.model.entry),

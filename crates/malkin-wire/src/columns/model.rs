@@ -41,6 +41,8 @@ pub(super) const FOLLOWING: u8 = 1;
 /// Edges that follow from the code; every block is named.
 pub(super) const FOLLOWING_ALL: u8 = 2;
 
+// Both directions fill a model with the same calls in the same order. `split` asks it whether what the text states follows from the
+// code, `join` asks it for what was left out; a question that is answered differently by a later version would change stored text.
 /// A block whose instructions are known.
 #[derive(Clone, Copy, Debug)]
 struct Block {
@@ -85,6 +87,8 @@ impl Model {
 
     /// Notes the next instruction of the last block.
     pub(super) fn instruction(&mut self, address: u64, end: u64, mnemonic: &[u8], target: Option<u64>) {
+        // Of x86 only: `jmp` and the conditional jumps. A `call` has a target as well, but is no edge between blocks. Other instruction
+        // sets get no target here, so their edges are stated, which costs bytes and nothing else.
         let jumps = mnemonic.first() == Some(&b'j');
         if let Some(target) = target {
             self.branches.push((address, target));
@@ -98,6 +102,8 @@ impl Model {
 
     /// The target of the instruction at an address.
     pub(super) fn target_of(&self, address: u64) -> Option<u64> {
+        // Ascending because blocks and their instructions are: `can_begin` sees to the first, adding up of lengths to the second. Blocks
+        // that overlap can break the order; then the search may miss, and the target is stated.
         let at = self.branches.binary_search_by_key(&address, |branch| branch.0).ok()?;
         self.branches.get(at).map(|branch| branch.1)
     }

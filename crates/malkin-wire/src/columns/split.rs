@@ -195,6 +195,8 @@ impl Splitter {
         Some(())
     }
 
+    /// Blocks with their instructions. From here on the model knows the function, and everything behind it can be said in its terms; what comes
+    /// before it in an unusual order is said in distances.
     fn blocks(&mut self, text: &str, cursor: &mut Cursor<'_>) -> Option<()> {
         let start = cursor.at();
         let mut num_blocks = 0_u64;
@@ -234,6 +236,8 @@ impl Splitter {
         let operands = here.unchecked_text()?;
         here.take(b']')?;
         *cursor = here;
+        // Addresses are left out where they follow from the lengths. Instructions with gaps between them, as in overlapping code, make
+        // the whole function text.
         (stated == address).then_some(())?;
         let digits = digits.0.get(..digits.1)?;
         let name = mnemonic.0.get(..mnemonic.1).filter(|text| u16::try_from(text.len()).is_ok())?;
@@ -244,6 +248,7 @@ impl Splitter {
         let start = code.len();
         for pair in digits.as_chunks::<2>().0 {
             let (high, low) = (DIGITS[usize::from(pair[0])], DIGITS[usize::from(pair[1])]);
+            // Upper-case digits are hexadecimal too, but would come back in lower case.
             if high | low > 15 {
                 return None;
             }
@@ -252,6 +257,8 @@ impl Splitter {
         put_beginning(words, mnemonic.0, mnemonic.1);
         words.push(MARK);
         let target = hexadecimal(operands.0.get(..operands.1)?);
+        // Whether the operands are the target of the branch is tried and not decided by mnemonic: what `join` computes has to be what
+        // stands here, and nothing else counts.
         let mark = [SHORT_BRANCH, NEAR_BRANCH]
             .into_iter()
             .find(|mark| target.is_some() && branch_target(*mark, &code[start..], end) == target);
@@ -265,6 +272,7 @@ impl Splitter {
         Some(end)
     }
 
+    /// Names by address: keys as distances from the entry.
     fn names(&mut self, cursor: &mut Cursor<'_>) -> Option<()> {
         let mut last = None;
         self.object(cursor, |splitter, cursor| {
@@ -275,6 +283,7 @@ impl Splitter {
         })
     }
 
+    /// A list of addresses, each as the distance from the one before: they mostly ascend.
     fn addresses(&mut self, cursor: &mut Cursor<'_>) -> Option<()> {
         let mut last = self.model.entry;
         self.array(cursor, |splitter, cursor| {
@@ -285,6 +294,7 @@ impl Splitter {
         })
     }
 
+    /// Where instructions refer to. Most are branches and calls whose target is in their code: a byte of 0 says so.
     fn references(&mut self, cursor: &mut Cursor<'_>) -> Option<()> {
         let mut last = None;
         self.object(cursor, |splitter, cursor| {
@@ -304,11 +314,13 @@ impl Splitter {
         })
     }
 
+    /// Lists of blocks. A number of a block is short, an address is not.
     fn components(&mut self, cursor: &mut Cursor<'_>) -> Option<()> {
         let mut last = 0;
         self.array(cursor, |splitter, cursor| splitter.places(cursor, &mut last))
     }
 
+    /// Edges, in one of three ways: following from the code with or without the blocks that end it, or one by one.
     fn edges(&mut self, cursor: &mut Cursor<'_>) -> Option<()> {
         let before = cursor.clone();
         for (mode, names_all) in [(FOLLOWING, false), (FOLLOWING_ALL, true)] {
@@ -380,6 +392,8 @@ impl Splitter {
     }
 
     /// Puts the number of items, known behind the last of them, before the first.
+    // A list says its length first, but how many items there are is known at the end. Turning the bytes of the list around costs less
+    // than counting beforehand, and most lists are empty or have one item.
     fn put_count(&mut self, at: usize, count: u64) {
         let column = &mut self.columns[REFERENCES];
         let end = column.len();

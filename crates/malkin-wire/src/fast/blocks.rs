@@ -12,6 +12,8 @@ use malkin_report::function::{Code, CodeBuilder, Instruction};
 pub(super) fn blocks(context: &Context<'_>, cursor: &mut Cursor<'_>) -> Option<Code> {
     let builder = &mut *context.builder.borrow_mut();
     let start = cursor.at();
+    // Escapes are rare in code (a quote in the operands of CIL), and to look for them while reading would cost each string a branch. So
+    // strings are taken up to the next quote, and one look over all of the text at the end says whether that was right.
     if plain_blocks(cursor, builder).is_none() {
         cursor.go_back(start);
         escaped_blocks(cursor, builder)?;

@@ -48,6 +48,8 @@ impl<'a> Cursor<'a> {
     #[inline]
     pub(crate) fn peek(&mut self) -> Option<u8> {
         let bytes = self.text.as_bytes();
+        // Every blank of JSON is below or equal to a space, and every byte that begins a token is above: one comparison in the
+        // usual case. Other control characters end up as a token that nobody asks for.
         if *bytes.get(self.at)? <= b' ' {
             self.at = behind_space(bytes, self.at);
         }
@@ -137,12 +139,15 @@ impl<'a> Cursor<'a> {
         if digits > 1 && self.text.as_bytes()[whole_at] == b'0' {
             return None;
         }
+        // Clinger's fast path: an integer below 2^53 and a power of ten up to 10^22 are exact, and IEEE division rounds once, so the
+        // quotient is the nearest double. All other numbers (exponents, many digits) go to the ordinary reader.
         let mut decimals = 0;
         if self.text.as_bytes().get(self.at) == Some(&b'.') {
             self.at += 1;
             let (fraction, digits) = self.digits()?;
             mantissa = mantissa.checked_mul(10_u64.checked_pow(digits as u32)?)?.checked_add(fraction)?;
             decimals = digits;
+        // A negative integer is another type in a tree of values than a double; let the ordinary reader decide.
         } else if is_negative {
             return None;
         }

@@ -77,6 +77,7 @@ pub(super) fn fields<'a>(
 /// An object or array that is kept as stated.
 fn stated(context: &Context<'_>, cursor: &mut Cursor<'_>) -> Option<Value> {
     let text = cursor.pass_tree()?;
+    // Only Dalvik and ARM state anything here (`docs/reference/similarity.md` 1.3): this is the usual case.
     if text == "{}" {
         context.spend_value_node::<Error>().ok()?;
         return Some(Value::Object(Map::new()));

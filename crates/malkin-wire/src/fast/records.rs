@@ -15,6 +15,7 @@ use malkin_report::id::{FamilyId, FunctionId, SampleId};
 use malkin_report::report::Architecture;
 
 /// Lists longer than this are left to the ordinary reader, which counts what they may hold.
+// A function has a few labels, and at most one block hash for each of its blocks.
 const MOST_ITEMS: usize = 10_000;
 
 /// Fields that have to be there.
@@ -42,6 +43,7 @@ const BLOCK_FIELDS: &[&str] = &["hash", "length", "offset", "size"];
 pub(crate) fn records(text: &str) -> Option<Vec<DisassembledFunction>> {
     let mut cursor = Cursor::new(text);
     let mut records = Vec::new();
+    // Keys are numbers of functions as text; the records have them again. Here they only must not repeat.
     let mut seen = HashSet::new();
     let mut scratch = Vec::new();
     cursor.object(|cursor| {
@@ -82,6 +84,7 @@ fn record(
         cursor.take(b':')?;
         let Some(name) = present.add(stated) else {
             unread.add(stated)?;
+            // MCRIT writes both as empty objects; anything else is left to the ordinary reader.
             return (cursor.pass()? == "{}").then_some(());
         };
         match name {
@@ -112,6 +115,8 @@ fn disassembly(text: &str, cursor: &mut Cursor<'_>) -> Option<Xcfg> {
         return Some(Xcfg::default());
     }
     let start = cursor.at();
+    // The text is checked and taken apart in one walk. Where that gives up, the object is read as a function, which is what decides
+    // whether it is wrong or merely unusual.
     columns::taken_apart(text, cursor).or_else(|| {
         cursor.go_back(start);
         Xcfg::from_json(cursor.pass_tree()?).ok()

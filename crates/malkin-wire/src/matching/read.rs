@@ -29,6 +29,8 @@ pub enum ResultReadError {
     Entry(#[from] EntryError),
 }
 
+// Not held to the limits of reports: results come from the own store or from a server that the user named. Only the bytes taken in are
+// bounded, by the caller.
 /// Reads the result of any matcher except the cross comparison; the compact form has no functions. Members that are not
 /// known are passed over.
 pub fn matching_result_from_json(bytes: &[u8]) -> Result<MatchingResult, ResultReadError> {
@@ -43,6 +45,7 @@ pub fn matching_result_from_json(bytes: &[u8]) -> Result<MatchingResult, ResultR
     });
     let info = MatchInfo { job, sample: sample_entry_from_json(&stated.info.sample)?, kind };
     let others = match (stated.other_sample_info, stated.other_sample_infos) {
+        // Which member is there says which kind of question it was: a list for a group, even for a group of one.
         (Some(one), _) => OtherSamples::One(Box::new(sample_entry_from_json(&one)?)),
         (None, Some(group)) => {
             let group: Result<Vec<SampleEntry>, EntryError> =
@@ -64,6 +67,8 @@ pub fn matching_result_from_json(bytes: &[u8]) -> Result<MatchingResult, ResultR
     })
 }
 
+// The structs below have the names of the members, which is what makes them readable here and useless elsewhere: values of the domain have
+// names of their own.
 #[derive(Deserialize)]
 struct Stated {
     info: Info,
@@ -73,6 +78,7 @@ struct Stated {
     #[serde(default)]
     other_sample_infos: Option<Vec<Value>>,
     #[serde(default)]
+    // Ours; results of MCRIT do not have them.
     exact: Option<Exact>,
     #[serde(default)]
     partial: Option<Cut>,
@@ -145,6 +151,7 @@ struct Job {
 struct Matches {
     aggregation: Aggregation,
     #[serde(default)]
+    // Left out in the compact form.
     functions: Vec<StatedFunction>,
     samples: Vec<StatedSample>,
 }
@@ -191,6 +198,7 @@ impl<'de> Deserialize<'de> for StatedAmount {
             }
 
             fn visit_u64<E: Error>(self, value: u64) -> Result<StatedAmount, E> {
+                // An amount that does not fit is more than any sample has bytes; as a double it stays readable.
                 Ok(StatedAmount(u32::try_from(value).map_or(Amount::Float(value as f64), Amount::Int)))
             }
 

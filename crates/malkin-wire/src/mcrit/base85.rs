@@ -1,9 +1,11 @@
 //! Base85 with the alphabet of RFC 1924, as Python's `b85encode` writes it: four bytes become five digits, the last group
 //! is shortened.
 
+// Not the Base85 of Adobe, whose alphabet has quotes and backslashes: this one needs no escapes inside of JSON.
 const ALPHABET: &[u8; 85] =
     b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~";
 
+/// No digit.
 const NONE: u8 = 0xff;
 
 /// Value of each byte as a digit.
@@ -47,12 +49,14 @@ pub fn decode_into(text: &[u8], bytes: &mut Vec<u8>) -> Option<()> {
     for group in text.chunks(5) {
         let mut sum = 0_u64;
         for at in 0..5 {
+            // Python fills the last group with the greatest digit, so that rounding down leaves the bytes that are there.
             let value = group.get(at).map_or(84, |digit| VALUES[usize::from(*digit)]);
             if value == NONE {
                 return None;
             }
             sum = sum * 85 + u64::from(value);
         }
+        // 85^5 is above 2^32: five digits can say more than four bytes hold, which Python refuses as well.
         let word = u32::try_from(sum).ok()?.to_be_bytes();
         // A last group of n digits holds n - 1 bytes.
         bytes.extend_from_slice(&word[..group.len() - 1]);

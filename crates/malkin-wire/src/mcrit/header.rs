@@ -18,6 +18,8 @@ pub struct Content {
     pub num_functions: u64,
 }
 
+// An importer compares these with its own settings: hashes made with others match nothing, and nobody would see why
+// (docs/reference/mcrit-api.md section 12).
 /// Which software and which configuration made the hashes of a file.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Config {
@@ -84,6 +86,7 @@ impl Config {
             text.as_str().map(str::to_owned).ok_or(fault("config", field, "is not a text"))
         };
         let escaper = match value.get("escaper") {
+            // Older files say nothing about their escapers.
             None | Some(Value::Null) => None,
             Some(Value::Object(fingerprints)) => {
                 let pairs = fingerprints.iter().map(|(architecture, fingerprint)| {
@@ -127,6 +130,7 @@ pub(super) fn families_from_json(value: &Value) -> Result<Vec<(FamilyId, String)
     let fields = value.as_object().ok_or_else(|| wrong.clone())?;
     let pairs = fields.iter().map(|(number, name)| {
         let number = number.parse().map_err(|_| wrong.clone())?;
+        // A family without a name may be `null`.
         let name = if name.is_null() { "" } else { name.as_str().ok_or_else(|| wrong.clone())? };
         Ok((FamilyId::new(number), name.to_owned()))
     });

@@ -6,6 +6,7 @@ use std::io::Read;
 
 use crate::mcrit::McritError;
 
+/// Bytes read at a time: enough that the cost of a call does not show, little enough to stay in the cache.
 const CHUNK: usize = 64 << 10;
 
 /// Reads a stream from its start.
@@ -82,6 +83,7 @@ impl<R: Read> Scanner<R> {
                 return Err(self.fault("expected a key"));
             }
             let mut key = Vec::new();
+            // Keys are hashes of 64 digits and numbers; the limit only keeps a file without quotes from being held as one key.
             self.value(Some(&mut key), 1 << 16)?;
             let key = serde_json::from_slice(&key).map_err(|_| self.fault("expected a key"))?;
             self.expect(b':', "expected a colon")?;
@@ -143,6 +145,7 @@ enum Place {
     Escape,
 }
 
+/// How far a value has been followed. Chunks end anywhere, in the middle of an escape too, so the state outlives them.
 struct State {
     depth: u64,
     place: Place,

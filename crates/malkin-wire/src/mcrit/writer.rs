@@ -82,6 +82,7 @@ impl<W: Write> McritWriter<W> {
 
     /// Begins the functions of the next sample, named by its SHA-256.
     pub fn begin_functions(&mut self, sha256: &str) -> Result<(), McritError> {
+        // The object of samples is closed by the first functions: until then another sample may come.
         let comma = if self.samples.1 == 0 { "},\"function_entries\":{" } else { "," };
         self.samples.1 += 1;
         self.has_functions = false;
@@ -119,6 +120,7 @@ impl<W: Write> McritWriter<W> {
         let mut text = std::mem::take(&mut self.text);
         text.extend_from_slice(if self.has_functions { b"}" } else { b"{}" });
         let archive = zip::pack("content", &text);
+        // Text, archive and base85 of a large sample would be in memory at once otherwise.
         drop(text);
         let archive = archive.ok_or(McritError::Limit("the functions of one sample exceed 4 GiB"))?;
         Ok(write!(self.sink, "\"{}\"", base85::encode(&archive))?)
@@ -136,6 +138,8 @@ impl<W: Write> McritWriter<W> {
             return Err(McritError::Missing(format!("function_entries.{sample}")));
         }
         let (samples, with_functions) = self.samples;
+        // Every sample has its member in `function_entries`. A file without an end is noticed by each reader, one without functions may
+        // not be.
         if samples != with_functions {
             let missing = samples.abs_diff(with_functions);
             return Err(McritError::Missing(format!("functions of {missing} samples")));

@@ -4,12 +4,15 @@ use libdeflater::{CompressionLvl, Compressor, Decompressor};
 
 use crate::limits::{MAX_INFLATE_RATIO, MAX_RECORD_BYTES, MAX_SAMPLE_BYTES};
 
+// Signatures and sizes of the three records (APPNOTE.TXT of PKWARE 6.3.10, sections 4.3.7, 4.3.12 and 4.3.16). Offsets of their fields are
+// counted from the signature.
 const LOCAL: u32 = 0x0403_4b50;
 const CENTRAL: u32 = 0x0201_4b50;
 const END: u32 = 0x0605_4b50;
 const LOCAL_SIZE: usize = 30;
 const CENTRAL_SIZE: usize = 46;
 const END_SIZE: usize = 22;
+/// Methods of compression (section 4.4.5) that Python's `zipfile` writes by default and with `ZIP_DEFLATED`.
 const STORED: u16 = 0;
 const DEFLATED: u16 = 8;
 /// First day the format can name (1980-01-01), so that equal content gives equal archives.
@@ -47,6 +50,8 @@ pub fn unpack(archive: &[u8], name: &str) -> Result<Vec<u8>, ArchiveError> {
 
 /// As [`unpack`], in place of what `content` holds.
 pub fn unpack_into(archive: &[u8], name: &str, content: &mut Vec<u8>) -> Result<(), ArchiveError> {
+    // The order of a ZIP reader: the end record names the central directory, which names the member. What lies between, and what local
+    // headers say of sizes, is not relied upon: archives written to a pipe have zeros there.
     let end = find_end(archive).ok_or(ArchiveError::Damaged)?;
     if u16_at(end, 10) != Some(1) {
         return Err(ArchiveError::Foreign);
@@ -55,11 +60,14 @@ pub fn unpack_into(archive: &[u8], name: &str, content: &mut Vec<u8>) -> Result<
     let central =
         archive.get(at..).filter(|entry| u32_at(entry, 0) == Some(CENTRAL)).ok_or(ArchiveError::Damaged)?;
     let entry = Entry::read(central).ok_or(ArchiveError::Damaged)?;
+    // Bit 0 of the flags: encrypted.
     let is_known = matches!(entry.method, STORED | DEFLATED) && entry.flags & 1 == 0;
     if entry.name != name.as_bytes() || !is_known {
         return Err(ArchiveError::Foreign);
     }
     let packed = entry.packed(archive).ok_or(ArchiveError::Damaged)?;
+    // What the archive states is a wish. It is granted up to what deflate reaches on such data, so that small bytes cannot ask for
+    // much memory.
     let limit = packed.len().saturating_mul(MAX_INFLATE_RATIO).clamp(MAX_RECORD_BYTES, MAX_SAMPLE_BYTES);
     if entry.size > limit {
         return Err(ArchiveError::TooLarge);
@@ -123,6 +131,8 @@ pub fn pack(name: &str, content: &[u8]) -> Option<Vec<u8>> {
 fn find_end(archive: &[u8]) -> Option<&[u8]> {
     let last = archive.len().checked_sub(END_SIZE)?;
     let first = last.saturating_sub(usize::from(u16::MAX));
+    // The record has a comment of up to 65,535 bytes behind it, which may hold the signature by chance: only where the length of the
+    // comment leads to the end of the file is it the record.
     (first..=last).rev().map(|at| &archive[at..]).find(|record| {
         u32_at(record, 0) == Some(END)
             && u16_at(record, 20).is_some_and(|size| END_SIZE + usize::from(size) == record.len())

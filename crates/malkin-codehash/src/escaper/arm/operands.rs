@@ -7,6 +7,8 @@ use crate::escaper::data_rows::rows;
 use crate::escaper::fields::fields;
 use crate::python_text::{decimal_value, is_float, is_space, is_word, parse_int, strip};
 
+// Lists of words are data (`data/arm_escaper.txt`), what a register or a constant looks like is code: those are patterns of the reference
+// and not lists.
 #[derive(Default)]
 struct Tables {
     conditions: Vec<&'static str>,
@@ -43,8 +45,11 @@ pub(super) fn escape(operands: &str, out: &mut String) {
     }
 }
 
+/// The class of one operand, empty for one that is nothing but blanks (docs/reference/similarity.md 3.4). The order of the questions is
+/// part of the contract: `[r0]` ends like a register with a lane, and `lsl #2` holds a constant.
 fn classify(field: &str) -> &'static str {
     let field = strip(field);
+    // The mark of user-mode registers behind a list (`ldm r0, {r1}^`) does not change the class.
     let field = field.strip_suffix('^').map_or(field, strip);
     if field.is_empty() {
         ""
@@ -85,6 +90,8 @@ fn is_register(field: &str) -> bool {
         return matches!(number, "0" | "1" | "2");
     }
     let Some(number) = name.get(1..) else { return false };
+    // Sixteen core registers, coprocessors, their registers and quadwords, 32 of single and double precision. Greater numbers are no
+    // registers, whatever they are.
     let limit = match name.as_bytes().first() {
         Some(b'r' | b'q' | b'c' | b'p') => 15,
         Some(b's' | b'd') => 31,
