@@ -121,6 +121,7 @@ impl<'de> Visitor<'de> for Row<'_, '_> {
     }
 }
 
+/// Which text of an instruction comes next. They go into the arena as they come, without a string of their own.
 #[derive(Clone, Copy)]
 enum Part {
     Bytes,

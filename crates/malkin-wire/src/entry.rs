@@ -272,6 +272,7 @@ impl<'v> Record<'v> {
         if self.value.get(field).is_none() { Ok(0) } else { self.unsigned(field) }
     }
 
+    /// Ids: `null` is none of them, since an entry without a number cannot be referred to.
     fn signed(&self, field: &'static str) -> Result<i64, EntryError> {
         self.get(field)?.as_i64().ok_or_else(|| self.fault(field, "is not an integer of 64 bits"))
     }
@@ -292,6 +293,7 @@ impl<'v> Record<'v> {
             Value::Null => Ok(0),
             Value::String(text) => {
                 let digits = text.strip_prefix("0x").unwrap_or(text);
+                // `from_str_radix` takes a sign, which no hash has.
                 let plain = !digits.starts_with('+');
                 u64::from_str_radix(digits, 16).ok().filter(|_| plain).ok_or_else(fault)
             }
@@ -299,6 +301,7 @@ impl<'v> Record<'v> {
         }
     }
 
+    /// A list that may be missing: labels and block hashes came with later versions.
     fn list(&self, field: &'static str) -> Result<&'v [Value], EntryError> {
         match self.value.get(field) {
             None | Some(Value::Null) => Ok(&[]),

@@ -135,6 +135,7 @@ pub(super) fn complete<E: Error>(
     Ok(function)
 }
 
+/// An object for most architectures, a list for Dalvik (docs/reference/similarity.md 1.3). What is in it is kept as stated.
 pub(super) fn string_references<E: Error>(value: Value) -> Result<Value, E> {
     match value {
         Value::Null | Value::Object(_) | Value::Array(_) => Ok(value),
@@ -142,6 +143,7 @@ pub(super) fn string_references<E: Error>(value: Value) -> Result<Value, E> {
     }
 }
 
+/// What only one architecture has: its state for ARM, exception ranges for Dalvik.
 pub(super) fn object<E: Error>(value: Value) -> Result<Value, E> {
     if value.is_object() { Ok(value) } else { Err(E::custom("expected an object")) }
 }

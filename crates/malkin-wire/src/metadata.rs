@@ -143,6 +143,7 @@ impl<'de> Visitor<'de> for StatisticsSeed<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut counts = Statistics::default();
+        // `{}` is what reports have whose counts were never made, and differs from counts that are all 0.
         let mut any = false;
         let present = fields(self.context, COUNTS, &mut map, |name, map| {
             any = true;

@@ -86,6 +86,7 @@ impl<'de> Visitor<'de> for ReportSeed<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Report, A::Error> {
+        // Fields come in any order, and each is put where it belongs as it comes: nothing is held twice.
         let mut report = Report::empty(Architecture::Other(String::new()));
         let present = fields(self.context, FIELDS, &mut map, |name, map| {
             read_field(self.context, &mut report, name, map)
@@ -107,6 +108,8 @@ pub(super) fn complete<E: Error>(context: &Context<'_>, report: &mut Report) -> 
     weight::check_report(context, report)
 }
 
+/// Reads the field `name` of a report. The table of types is docs/reference/similarity.md 1.1: numbers are exact, texts may be `null` where the
+/// reference has no use for them, and what is kept without being understood is a tree.
 fn read_field<'de, A: MapAccess<'de>>(
     context: &Context<'_>,
     report: &mut Report,
@@ -227,6 +230,7 @@ fn list_string_references<E: Error>(context: &Context<'_>, stated: &mut Value) -
     if by_address.values().any(|text| text.is_array() || text.is_object()) {
         return Err(E::custom("expected a text as string reference"));
     }
+    // The list has more values than the object had, so it is paid for like values that were read.
     context.spend_value_nodes(by_address.len() * NODES_OF_LISTED)?;
     let mut pairs: Vec<(String, Value)> = std::mem::take(by_address).into_iter().collect();
     pairs.sort_by(|a, b| a.0.cmp(&b.0));
@@ -279,6 +283,8 @@ impl<'de> Visitor<'de> for Functions<'_> {
     }
 }
 
+// Two keys such as `1` and `01` are one address. The parser cannot see that, and a function that is there twice would be counted and matched
+// twice.
 /// Functions in ascending order of their offsets, none of which may repeat.
 pub(super) fn in_order<E: Error>(mut functions: Vec<Function>) -> Result<Vec<Function>, E> {
     functions.sort_by_key(|function| function.offset);
@@ -337,6 +343,7 @@ impl<'de> Visitor<'de> for CodeSection {
         seq.next_element_seed(Skim)?.ok_or_else(|| short(0))?;
         let start = seq.next_element()?.ok_or_else(|| short(1))?;
         let end = seq.next_element()?.ok_or_else(|| short(2))?;
+        // The end is exclusive and may be 2^64, one more than an address: hence 128 bits.
         while seq.next_element_seed(Skim)?.is_some() {}
         Ok((start, end))
     }

@@ -62,6 +62,7 @@ impl<'o> JsonText<'o> {
         self.colon()
     }
 
+    /// JSON has text as keys only; an address becomes its decimal digits, as Python's integers do.
     pub(super) fn address_key(&mut self, address: u64) -> &mut Self {
         self.item();
         self.out.push(b'"');
@@ -119,6 +120,7 @@ impl<'o> JsonText<'o> {
         self.out.extend_from_slice(&gap.close);
     }
 
+    /// As Python writes a float, so that a report that is read and written again keeps its bytes.
     pub(super) fn float(&mut self, number: f64) {
         self.item();
         self.out.extend_from_slice(python_float(number).as_bytes());

@@ -43,6 +43,7 @@ impl Serialize for Whole<'_> {
     }
 }
 
+/// How many blocks there were, were unique, and are covered by the rule; by sample and in all.
 fn statistics_to_json(statistics: &UniqueBlocksStatistics) -> Value {
     let by_sample = statistics.by_sample.iter().map(|sample| {
         let counts = json!({
@@ -120,6 +121,7 @@ pub fn unique_blocks_from_json(bytes: &[u8]) -> Result<(UniqueBlocks, BlockNotat
     Ok((UniqueBlocks { statistics: stated.statistics.into(), blocks, yara_rule }, notation))
 }
 
+/// One fault for keys and for chosen blocks: either way a hash is not readable, and nothing more is known.
 const BAD_KEY: EntryError =
     EntryError { record: "unique blocks", field: "unique_blocks", fault: "has a key that is no hash" };
 

@@ -209,6 +209,7 @@ fn data_references(lists: &DataRefs, json: &mut JsonText<'_>) {
     });
 }
 
+/// Both orders again; `nesting_depth` is left out where it was never computed, as in reports of older versions.
 fn function_metadata(metadata: &FunctionMetadata, json: &mut JsonText<'_>, order: Order) {
     let names: [&str; 8] = match order {
         Order::Stated => [

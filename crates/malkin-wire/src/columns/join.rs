@@ -8,6 +8,7 @@ use super::{
 };
 use crate::leb128::Numbers;
 
+// No position and no cause: columns are protected by checksums in the store, so this is met only where those were computed over wrong bytes.
 /// Columns that no function was taken apart into.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("the columns of a function are damaged")]
@@ -36,6 +37,8 @@ impl<'a> ColumnReader<'a> {
         self.function(out).ok_or(DamagedColumns)
     }
 
+    // Every taking function below shortens its column and answers `None` at its end. That is the only bound that damaged columns need: each step
+    // takes something, or the reading ends.
     fn byte(&mut self, column: usize) -> Option<u8> {
         let (byte, rest) = self.columns[column].split_first()?;
         self.columns[column] = rest;
@@ -70,6 +73,7 @@ impl<'a> ColumnReader<'a> {
         number
     }
 
+    /// One function, in the order of its fields that `SHAPE` names: texts come back byte for byte, and SMDA and MCRIT write different orders.
     fn function(&mut self, out: &mut Vec<u8>) -> Option<()> {
         if self.columns[SHAPE].first() == Some(&AS_TEXT) {
             self.byte(SHAPE)?;
@@ -100,6 +104,7 @@ impl<'a> ColumnReader<'a> {
         })
     }
 
+    /// The object `metadata`. Numbers are texts here: `0.5` and `0.50` are the same number and not the same bytes.
     fn metadata(&mut self, out: &mut Vec<u8>) -> Option<()> {
         self.fields(&METADATA, out, |reader, name, out| match name {
             "pic_hash" if reader.byte(SHAPE)? == 0 => {
@@ -217,6 +222,7 @@ impl<'a> ColumnReader<'a> {
         Some(end)
     }
 
+    /// As `split` puts them; the same for the functions that follow.
     fn names(&mut self, out: &mut Vec<u8>) -> Option<()> {
         let count = self.number(REFERENCES)?;
         list(out, *b"{}", count, |out| {
@@ -268,6 +274,7 @@ impl<'a> ColumnReader<'a> {
 
     fn edges(&mut self, out: &mut Vec<u8>) -> Option<()> {
         let mode = self.byte(SHAPE)?;
+        // The model has learnt the blocks when they were written. A mode before the blocks in a damaged column finds none and writes `{}`.
         if matches!(mode, FOLLOWING | FOLLOWING_ALL) {
             let mut separator = b'{';
             for (start, successors) in self.model.edges() {
@@ -345,6 +352,7 @@ fn put_key(out: &mut Vec<u8>, key: u64) {
     out.extend_from_slice(b"\":");
 }
 
+/// Without the formatting machinery of the standard library: it is called several times for each instruction.
 fn put_decimal(out: &mut Vec<u8>, mut number: u64) {
     /// Digits of the largest number.
     const LONGEST: usize = 20;
@@ -361,6 +369,7 @@ fn put_decimal(out: &mut Vec<u8>, mut number: u64) {
     out.extend_from_slice(digits.get(at..).unwrap_or_default());
 }
 
+/// Lower case without leading zeros, as operands show addresses; 0 is one digit.
 fn put_hexadecimal(out: &mut Vec<u8>, number: u64) {
     let digits = (u64::BITS - number.leading_zeros()).div_ceil(4).max(1);
     for digit in (0..digits).rev() {

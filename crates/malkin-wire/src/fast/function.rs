@@ -85,6 +85,7 @@ fn stated(context: &Context<'_>, cursor: &mut Cursor<'_>) -> Option<Value> {
     whole(text, Strict { context })
 }
 
+/// `true` or `false` only. What Python takes for true besides is for the ordinary reader.
 fn flag(cursor: &mut Cursor<'_>) -> Option<bool> {
     let is_true = cursor.takes("true");
     (is_true || cursor.takes("false")).then_some(is_true)
@@ -98,6 +99,7 @@ fn or_null<'a, T>(
     if cursor.takes("null") { Some(None) } else { read(cursor).map(Some) }
 }
 
+/// A text within the limit; a longer one is an error, and errors are said by the ordinary reader.
 fn short_text(cursor: &mut Cursor<'_>) -> Option<String> {
     let text = cursor.text()?;
     (text.len() <= MAX_TEXT).then(|| text.into_owned())

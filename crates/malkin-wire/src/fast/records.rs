@@ -56,6 +56,7 @@ pub(crate) fn records(text: &str) -> Option<Vec<DisassembledFunction>> {
     cursor.is_at_end().then_some(records)
 }
 
+/// One record. The entry begins as an empty one and is complete when all of [`REQUIRED`] were there.
 fn record(
     text: &str,
     cursor: &mut Cursor<'_>,
@@ -172,6 +173,7 @@ fn blocks(cursor: &mut Cursor<'_>, blocks: &mut Vec<BlockOccurrence>) -> Option<
 
 /// A block whose fields come in the usual order. The cursor stays where it is if not.
 fn usual_block(cursor: &mut Cursor<'_>) -> Option<BlockOccurrence> {
+    // A copy stays in registers, and nothing is lost if the order is another: block hashes are the most frequent object of a file.
     let mut here = cursor.clone();
     here.take(b'{')?;
     here.key(b"\"offset\":")?;
@@ -199,10 +201,12 @@ fn exactly<'a>(
     fields(cursor, known, read)?.require::<serde_json::Error>(known).ok()
 }
 
+/// A count; records keep 32 bits of it.
 fn small(cursor: &mut Cursor<'_>) -> Option<u32> {
     u32::try_from(cursor.integer()?).ok()
 }
 
+/// An id: negative for queries (docs/reference/mcrit-api.md 2.1).
 fn signed(cursor: &mut Cursor<'_>) -> Option<i64> {
     if cursor.peek()? == b'-' {
         cursor.take(b'-')?;

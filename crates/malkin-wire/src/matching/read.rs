@@ -221,6 +221,7 @@ struct StatedFunction {
     #[serde(default)]
     num_instructions: u32,
     offset: u64,
+    // Family, sample, function, score, flags: see `MatchTuple`.
     matches: Vec<(i64, i64, i64, StatedAmount, u8)>,
     fid: i64,
 }

@@ -57,6 +57,8 @@ impl<R: Read + Seek> McritReader<R> {
         let origin = source.stream_position()?;
         let mut parts = Parts::default();
         let mut scanner = Scanner::new(&mut source);
+        // The first pass. Functions are skipped by their brackets, with only their place noted: at the speed of reading, and whether they are
+        // sound is seen when they are read.
         scanner.object(|scanner, key| parts.read(scanner, key))?;
         if scanner.peek()?.is_some() {
             return Err(scanner.fault("something follows the object"));
@@ -174,6 +176,7 @@ impl Parts {
             "family_mapping" => self.family_mapping.is_some(),
             "sample_entries" => self.samples.is_some(),
             "function_entries" => self.functions.is_some(),
+            // Unknown parts are accepted like unknown fields, as many as no file has.
             _ => self.others.contains(&key) || self.others.len() == 64,
         };
         if is_repeated {
@@ -197,6 +200,7 @@ impl Parts {
     }
 }
 
+/// A part that is small enough to be a tree: everything but the functions.
 fn tree<R: Read>(scanner: &mut Scanner<R>, part: &str) -> Result<Value, McritError> {
     let mut text = Vec::new();
     scanner.value(Some(&mut text), MAX_RECORD_BYTES)?;
@@ -221,6 +225,7 @@ fn samples<R: Read>(scanner: &mut Scanner<R>) -> Result<Vec<SampleEntry>, McritE
     Ok(samples)
 }
 
+/// Where the functions of each sample lie. A place is 16 bytes, whatever it holds.
 fn spans<R: Read>(scanner: &mut Scanner<R>) -> Result<HashMap<String, Span>, McritError> {
     let mut spans = HashMap::new();
     scanner.object(|scanner, sha256| {
