@@ -31,21 +31,21 @@ struct Scenario {
 
 /// The longest come first, so that none is left alone at the end.
 const SCENARIOS: &[Scenario] = &[
-    Scenario { name: "escapers", run: |_| compare_escapers::short().map(|()| Tally::one(true)) },
-    Scenario { name: "replay", run: replay_transcripts },
-    Scenario { name: "replay-busy", run: replay_under_load },
-    Scenario { name: "client", run: drive_genuine_client },
-    Scenario { name: "methods", run: call_every_method },
-    Scenario { name: "contract", run: check_contract },
     Scenario { name: "commands", run: run_client_commands },
+    Scenario { name: "matchers", run: fuzz_matchers },
+    Scenario { name: "client", run: drive_genuine_client },
+    Scenario { name: "exports", run: exchange_exports },
     Scenario {
         name: "kills",
         run: |bench| kill_server::short(&bench.python, &bench.shared, &bench.scratch.0.join("kills")),
     },
-    Scenario { name: "exports", run: exchange_exports },
+    Scenario { name: "methods", run: call_every_method },
+    Scenario { name: "escapers", run: |_| compare_escapers::short().map(|()| Tally::one(true)) },
+    Scenario { name: "replay", run: replay_transcripts },
+    Scenario { name: "replay-busy", run: replay_under_load },
+    Scenario { name: "contract", run: check_contract },
     Scenario { name: "triage", run: replay_triage },
     Scenario { name: "facts", run: compare_facts },
-    Scenario { name: "matchers", run: fuzz_matchers },
 ];
 
 /// `cargo xtask conformance [SCENARIO...]`
