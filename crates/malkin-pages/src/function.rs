@@ -101,6 +101,8 @@ pub struct FunctionPage {
     pub blocks: Vec<CodeBlock>,
     /// Whether a picture can be drawn.
     pub has_graph: bool,
+    /// Whether the picture is condensed first, because there are many blocks.
+    pub is_condensed: bool,
     /// Whether it shows part of a listing that is too long.
     pub is_cut: bool,
 }

@@ -6,7 +6,8 @@ pub(crate) mod cross;
 pub(crate) mod disassemble;
 pub(crate) mod evidence;
 pub(crate) mod export;
-pub(crate) mod hash;
+pub(crate) mod graph;
+mod hash;
 pub(crate) mod import;
 pub(crate) mod lookup;
 pub(crate) mod match_;
@@ -51,6 +52,8 @@ pub(crate) enum Command {
     Disassemble(disassemble::Options),
     /// Print the hashes of every function, one JSON line each.
     Hash(hash::Options),
+    /// Draw the flow graph of a stored function as SVG.
+    Graph(graph::Options),
     /// Search families, samples or functions by name and conditions.
     Search(search::Options),
     /// Show what the corpus holds.
@@ -85,6 +88,7 @@ impl Command {
             Self::Blocks(options) => blocks::run(&options),
             Self::Disassemble(options) => disassemble::run(&options),
             Self::Hash(options) => hash::run(&options),
+            Self::Graph(options) => graph::run(&options),
             Self::Search(options) => search::run(&options),
             Self::Status(options) => status::run(&options),
             Self::Verify(options) => verify::run(&options),

@@ -116,6 +116,9 @@ pub(super) fn page(app: &App, call: &Call) -> Result<Answer, Answer> {
         apis: apis.into_iter().take(NEIGHBOURS).map(str::to_owned).collect(),
         texts: texts.into_iter().take(NEIGHBOURS).collect(),
         has_graph: code.as_ref().is_some_and(|code| code.num_blocks() > 1),
+        is_condensed: code
+            .as_ref()
+            .is_some_and(|code| code.num_blocks() > malkin_pages::graph::CONDENSE_ABOVE),
         is_cut: code.as_ref().is_some_and(|code| code.num_instructions() > LINES),
         blocks: blocks.unwrap_or_default(),
     })
@@ -215,13 +218,14 @@ fn listing(app: &App, entry: &FunctionEntry, code: &Function) -> Vec<CodeBlock> 
     blocks
 }
 
-/// `GET /ui/functions/{id}/graph.svg`
+/// `GET /ui/functions/{id}/graph.svg?all=`: large functions are condensed unless all blocks are wanted.
 pub(super) fn graph(app: &App, call: &Call) -> Result<Answer, Answer> {
     let entry = known(app, call, number(call, 1))?;
     let code = code(app, call, entry.function_id)?.ok_or_else(|| missing(app, call, "disassembly"))?;
-    let svg = super::picture::flow_graph(&view::name_of(&entry), &code).ok_or_else(|| {
-        failed(app, &call.headers, StatusCode::UNPROCESSABLE_ENTITY, "The graph is too large.")
-    })?;
+    let svg = super::picture::flow_graph(&view::name_of(&entry), &code, call.query.is_true("all"))
+        .ok_or_else(|| {
+            failed(app, &call.headers, StatusCode::UNPROCESSABLE_ENTITY, "The graph is too large.")
+        })?;
     Ok(Answer { media_type: "image/svg+xml", ..Answer::json_text(StatusCode::OK, svg.into_bytes()) }
         .with_header("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'".to_owned())
         .with_header("cache-control", "no-store".to_owned()))
