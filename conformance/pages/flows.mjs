@@ -198,7 +198,7 @@ const flows = {
     await page.locator("[data-state]", { hasText: "finished" }).waitFor({ timeout: 60_000 });
     check((await text(page, "pre")).includes("rules"), "no proof");
   },
-  async "a job is seen running and is cancelled"({ page }) {
+  async "jobs are listed by their state"({ page }) {
     await page.goto(`${options.open}/ui/jobs`);
     check(await page.locator("tbody tr").count() > 0, "no jobs");
     await page.getByRole("link", { name: /^finished/ }).click();

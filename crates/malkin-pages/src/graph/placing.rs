@@ -8,7 +8,7 @@
 use super::GRID;
 use super::ordering::takes_room;
 use super::proper::{Neighbours, Node, Proper};
-use super::settling;
+use super::settling::{self, Gap};
 use super::units::Units;
 
 /// Free space between two blocks of a layer, in pixels.
@@ -24,14 +24,14 @@ pub(super) fn place(graph: &Proper, units: &Units) -> Vec<i64> {
         }
     }
     let mut x = balance(&rows, candidates);
-    settling::settle(graph, units, &rows, &mut x);
+    settling::settle(graph, units, &rows.gaps(), &mut x);
     x
 }
 
 /// The layers without turns.
-pub(super) struct Rows<'a> {
+struct Rows<'a> {
     graph: &'a Proper,
-    pub(super) layers: Vec<Vec<u32>>,
+    layers: Vec<Vec<u32>>,
     /// Place of each node in its row.
     at: Vec<u32>,
     /// Neighbours from left to right.
@@ -107,8 +107,17 @@ impl<'a> Rows<'a> {
         self.blocked = blocked;
     }
 
+    /// All nodes with their right neighbours.
+    fn gaps(&self) -> Vec<Gap> {
+        let pairs = self.layers.iter().flat_map(|row| row.windows(2));
+        pairs
+            .map(|pair| (pair[0] as usize, pair[1] as usize))
+            .map(|(left, right)| (left, right, self.distance(left, right)))
+            .collect()
+    }
+
     /// Least distance of the middles of two neighbours.
-    pub(super) fn distance(&self, left: usize, right: usize) -> i64 {
+    fn distance(&self, left: usize, right: usize) -> i64 {
         let is_unit = |node: usize| matches!(self.graph.nodes[node], Node::Unit(_));
         let gap = match (is_unit(left), is_unit(right)) {
             (true, true) => UNIT_GAP,

@@ -7,7 +7,6 @@
 //! Columns drift apart where many edges cross: the first positions of a tangled function can be five times as wide as its
 //! widest layer. So all pieces stay within a window somewhat wider than the least possible width.
 
-use super::placing::Rows;
 use super::proper::{Course, Node, Proper};
 use super::units::Units;
 use super::{GRID, MAX_SETTLE_WORK};
@@ -58,10 +57,13 @@ impl Window {
     }
 }
 
+/// Two nodes beside each other in a layer, and the least distance of their middles in pixels.
+pub(super) type Gap = (usize, usize, i64);
+
 /// Improves positions that keep all distances; they still do afterwards.
-pub(super) fn settle(graph: &Proper, units: &Units, rows: &Rows<'_>, x: &mut [i64]) {
+pub(super) fn settle(graph: &Proper, units: &Units, gaps: &[Gap], x: &mut [i64]) {
     let piece_of = pieces_of(graph, x);
-    let mut pieces = Pieces::new(graph, units, rows, x, &piece_of);
+    let mut pieces = Pieces::new(graph, units, gaps, x, &piece_of);
     let window = pieces.window();
     pieces.x = window.clamp(&pieces.x);
     let steps = pieces.joints.iter().zip(&pieces.right).map(|(joints, right)| 1 + joints.len() + right.len());
@@ -91,7 +93,7 @@ fn pieces_of(graph: &Proper, x: &[i64]) -> Vec<usize> {
 }
 
 impl Pieces {
-    fn new(graph: &Proper, units: &Units, rows: &Rows<'_>, x: &[i64], piece_of: &[usize]) -> Self {
+    fn new(graph: &Proper, units: &Units, gaps: &[Gap], x: &[i64], piece_of: &[usize]) -> Self {
         let count = piece_of.last().map_or(0, |last| last + 1);
         let mut pieces = Self {
             x: vec![0; count],
@@ -110,12 +112,8 @@ impl Pieces {
             }
         }
         pieces.join(graph, units, piece_of);
-        for row in &rows.layers {
-            for pair in row.windows(2) {
-                let (left, right) = (pair[0] as usize, pair[1] as usize);
-                let distance = rows.distance(left, right);
-                pieces.right[piece_of[left]].push((piece_of[right], distance));
-            }
+        for (left, right, distance) in gaps {
+            pieces.right[piece_of[*left]].push((piece_of[*right], *distance));
         }
         for right in &mut pieces.right {
             right.sort_unstable_by_key(|(piece, distance)| (*piece, -distance));
