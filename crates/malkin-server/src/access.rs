@@ -1,6 +1,6 @@
 //! Who asks, and what they may do: the token of a request, and the role that its operation wants.
 //!
-//! Tokens are recognised before anything else, so that unknown paths tell strangers nothing. Which role an operation wants stands in
+//! Tokens are recognised before anything else, so unknown paths reveal nothing to strangers. Which role an operation wants stands in
 //! its row (`operation`).
 
 use http::{HeaderMap, StatusCode};

@@ -35,7 +35,7 @@ pub(crate) enum Payload {
     Pieces(Box<dyn Pieces>),
     /// What is made when there is room for it.
     Later(Later),
-    /// What is told as it happens.
+    /// Events, sent as they happen.
     Events(Box<dyn FnOnce() -> Body + Send>),
 }
 
@@ -64,7 +64,7 @@ impl fmt::Debug for Payload {
     }
 }
 
-/// What stands in front of a payload that is JSON text already, and what behind it.
+/// What stands before a payload that is JSON text already, and what after it.
 const SUCCESS: (&[u8], &[u8]) = (br#"{"status": "successful", "data": "#, b"}");
 
 impl Answer {

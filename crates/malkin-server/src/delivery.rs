@@ -39,7 +39,7 @@ pub(crate) struct Limits {
     pub(crate) patience: Duration,
 }
 
-/// A proxy in front of the server is one address, so an address has half of everything.
+/// A proxy is one address for all its clients, so an address has half of everything.
 pub(crate) const LIMITS: Limits = Limits {
     bytes: (256 << 20, 128 << 20),
     small: 16 << 10,

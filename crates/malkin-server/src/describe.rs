@@ -1,5 +1,5 @@
 //! What the server says about itself: `/openapi.json`, and the same for people at `/docs`. Both are made from the rows of the operations,
-//! so that neither can tell of an operation that does not exist or keep silent about one that does.
+//! so neither can list an operation that does not exist or omit one that does.
 
 mod openapi;
 mod page;

@@ -30,13 +30,13 @@ pub(crate) fn body(corpus: Arc<Corpus>, id: JobId, seat: Share) -> Body {
     let (mut sender, channel) = Channel::<Bytes, io::Error>::new(1);
     tokio::spawn(async move {
         let _seat = seat;
-        let (started, mut told, mut last_sent) = (Instant::now(), None, Instant::now());
+        let (started, mut previous, mut last_sent) = (Instant::now(), None, Instant::now());
         while started.elapsed() < LONGEST {
             let looked = Arc::clone(&corpus);
             let job = tokio::task::spawn_blocking(move || looked.store().job(id)).await;
             let Ok(Ok(job)) = job else { break };
-            let (news, ended) = tell(job.as_ref());
-            let text = if told.as_ref() == Some(&news) {
+            let (news, ended) = report(job.as_ref());
+            let text = if previous.as_ref() == Some(&news) {
                 (last_sent.elapsed() >= BREATH).then(|| ": still there\n\n".to_owned())
             } else {
                 Some(format!("event: {}\ndata: {news}\n\n", if ended { "end" } else { "progress" }))
@@ -51,15 +51,15 @@ pub(crate) fn body(corpus: Arc<Corpus>, id: JobId, seat: Share) -> Body {
             if ended {
                 break;
             }
-            told = Some(news);
+            previous = Some(news);
             tokio::time::sleep(LOOK).await;
         }
     });
     boxed(channel)
 }
 
-/// What is told of a job, and whether it has ended.
-fn tell(job: Option<&Job>) -> (Value, bool) {
+/// What is reported of a job, and whether it has ended.
+fn report(job: Option<&Job>) -> (Value, bool) {
     let Some(job) = job else { return (json!({"state": "deleted"}), true) };
     let state = job.state();
     let name = match state {
@@ -70,12 +70,12 @@ fn tell(job: Option<&Job>) -> (Value, bool) {
         JobState::Terminated => "terminated",
     };
     let ended = matches!(state, JobState::Finished | JobState::Failed | JobState::Terminated);
-    let told = json!({
+    let report = json!({
         "state": name,
         "progress": job.progress.unwrap_or(0.0),
         "attempts_left": job.attempts_left,
         "result": job.result.map(|result| result.to_string()),
         "last_error": job.last_error,
     });
-    (told, ended)
+    (report, ended)
 }

@@ -2,10 +2,10 @@
 //!
 //! A body lies in memory until its request is answered. The budget bounds what all requests hold together: room is taken as
 //! bytes arrive, never by what a client states, so that announcing much costs others nothing. A request that finds no room
-//! waits for a while and is then told to come again.
+//! waits for a while and is then refused with the time after which to retry.
 //!
-//! Bodies that hold room while they wait for more could wait for each other. Half of the budget is therefore a lane: whoever
-//! found the shared half full and is first in line has room for all of its body, and so ends and gives back what it held.
+//! Bodies that hold room while they wait for more could wait for each other. Half of the budget is therefore a lane: the first
+//! request in line that finds the shared half full has room for all of its body, so it ends and gives back what it held.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -125,7 +125,7 @@ fn write_budgets(text: &mut String) {
     }
 }
 
-/// Resident memory of this process in bytes, where the system tells (Linux).
+/// Resident memory of this process in bytes, where the system reports it (Linux).
 fn resident() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;

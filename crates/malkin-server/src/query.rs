@@ -9,7 +9,7 @@ use crate::path::{percent_decode, python_int};
 pub(crate) struct Query(Vec<(String, String)>);
 
 impl Query {
-    /// Reads the text behind the question mark.
+    /// Reads the text after the question mark.
     pub(crate) fn parse(text: &str) -> Self {
         let pairs = text.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));

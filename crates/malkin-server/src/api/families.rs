@@ -64,7 +64,7 @@ pub(super) fn one(app: &App, call: &Call) -> Result<Answer, Answer> {
     Ok(Answer::pieces_from(entry.as_bytes(), samples, b"}}"))
 }
 
-/// `PUT /families/{id}`: a job whose id the client is not told; an unknown number is taken all the same.
+/// `PUT /families/{id}`: a job whose id is not returned; an unknown number is accepted too.
 pub(super) fn modify(app: &App, call: &Call) -> Result<Answer, Answer> {
     let request = kinds::ModifyFamily(call.family(0), changes::of_family(call)?);
     app.service.jobs.enqueue_change(&request).map_err(store_failed)?;

@@ -172,12 +172,12 @@ pub(super) fn attribution(app: &App, call: &Call) -> Result<Answer, Answer> {
     let store = app.service.corpus.store();
     let result = store.job(job_id(call.text(0))?).map_err(store_failed)?.and_then(|job| job.result);
     let bytes = result.map(|result| store.result(result)).transpose().map_err(store_failed)?.flatten();
-    let told = bytes
+    let evidence = bytes
         .map(|bytes| questions::attribution(&app.service.corpus, &bytes))
         .transpose()
         .map_err(store_failed)?
         .flatten();
-    Ok(Answer::data(&told.unwrap_or(Value::Null)))
+    Ok(Answer::data(&evidence.unwrap_or(Value::Null)))
 }
 
 /// `GET /jobs/{id}/events`, ours: progress as server-sent events until the job has ended.

@@ -9,7 +9,7 @@ use crate::path::python_int;
 pub(super) fn decimal_list(text: &str) -> Option<Vec<i64>> {
     let text = text.strip_suffix('\n').unwrap_or(text);
     let is_bare = text.trim().len() == text.len();
-    // Blanks belong to commas: none in front of the first number or behind the last.
+    // Blanks belong to commas: none before the first number or after the last.
     is_bare.then(|| text.split(',').map(|piece| decimal(piece.trim())).collect()).flatten()
 }
 

@@ -103,7 +103,7 @@ pub(super) fn function(app: &App, call: &Call) -> Result<Answer, Answer> {
     Ok(Answer::raw_data(&function_json(&function)))
 }
 
-/// `PUT /samples/{id}`: a job whose id the client is not told; an unknown number is taken all the same.
+/// `PUT /samples/{id}`: a job whose id is not returned; an unknown number is accepted too.
 pub(super) fn modify(app: &App, call: &Call) -> Result<Answer, Answer> {
     let request = kinds::ModifySample(call.sample(0), changes::of_sample(call)?);
     app.service.jobs.enqueue_change(&request).map_err(store_failed)?;

@@ -150,7 +150,7 @@ struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
-    /// In the order in which the reference looks at them, since the first mistake is the one told.
+    /// In the order in which the reference looks at them, since the first mistake is the one reported.
     fn read(noun: Noun, query: &'a Query) -> Result<Self, Answer> {
         let text = once(query, "query")?.ok_or_else(|| refused("The parameter 'query' is missing."))?;
         let ascending = once(query, "is_ascending")?.is_none_or(|text| !text.eq_ignore_ascii_case("false"));

@@ -29,7 +29,7 @@ pub(super) fn list(app: &App, _: &Call) -> Result<Answer, Answer> {
     Ok(Answer::data(&tokens.collect()))
 }
 
-/// `POST /tokens` with `{"name", "role"}`: makes a token. Its text is told here and never again.
+/// `POST /tokens` with `{"name", "role"}`: makes a token. Its text is returned once, here.
 pub(super) fn add(app: &App, call: &Call) -> Result<Answer, Answer> {
     call.require_body("POST")?;
     call.require_json()?;

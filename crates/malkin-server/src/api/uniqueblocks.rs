@@ -71,7 +71,7 @@ pub(super) fn family(app: &App, call: &Call) -> Result<Answer, Answer> {
     enqueue(app, samples, with_options(arguments, &call.query))
 }
 
-/// `POST /uniqueblocks/check` with the text of YARA rules, ours: a job that tells which of the kept executables each of them
+/// `POST /uniqueblocks/check` with the text of YARA rules, ours: a job that reports which of the kept executables each of them
 /// hits, those of `samples=1,2,3` first. Always a new one: there may be more executables than the last time. Rules that do not
 /// compile are refused at once.
 pub(super) fn check(app: &App, call: &Call) -> Result<Answer, Answer> {

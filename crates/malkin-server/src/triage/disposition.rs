@@ -47,7 +47,7 @@ fn unquoted(value: &[u8]) -> Vec<u8> {
     text
 }
 
-/// `utf-8'en'%e2%82%ac.bin`: what stands behind the second apostrophe, without its escapes.
+/// `utf-8'en'%e2%82%ac.bin`: what follows the second apostrophe, without its escapes.
 fn decoded(value: &[u8]) -> Option<Vec<u8>> {
     let mut text = value.splitn(3, |byte| *byte == b'\'').nth(2)?;
     let mut bytes = Vec::with_capacity(text.len());

@@ -104,7 +104,7 @@ fn encode(bytes: &[u8]) -> String {
     out
 }
 
-/// Other characters are passed over, as is everything behind complete padding; missing padding is an error.
+/// Other characters are passed over, as is everything after complete padding; missing padding is an error.
 fn decode(text: &str) -> Option<Vec<u8>> {
     if !text.is_ascii() {
         return None;
