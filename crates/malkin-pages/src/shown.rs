@@ -5,8 +5,8 @@
 //! zero-width and bidirectional ones are written as `\u{...}`, and long texts are cut. Templates put what comes from here into
 //! `<bdi>`, so that right-to-left text moves nothing beside it.
 
-/// Characters of a name that are shown.
-pub const MAX_SHOWN: usize = 200;
+pub use crate::text::MAX_SHOWN;
+use crate::text::is_hidden;
 
 /// A text as it is shown: at most `most` characters, without ones that are invisible or change the direction.
 pub fn shown(text: &str, most: usize) -> String {
@@ -25,15 +25,10 @@ pub fn shown(text: &str, most: usize) -> String {
     out
 }
 
-/// Whether a character is not seen as what it is: controls (Unicode category Cc), format characters (Cf) that hide or turn text,
-/// line and paragraph separators, private use, and blanks other than the space.
+/// Whether a character is not seen as what it is: those of [`is_hidden`], private use, and blanks other than the space.
 fn is_deceptive(character: char) -> bool {
-    character.is_control()
-        || matches!(character,
-            '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
-            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
-            | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{e000}'..='\u{f8ff}' | '\u{1bca0}'..='\u{1bca3}'
-            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}' | '\u{f0000}'..='\u{10ffff}')
+    is_hidden(character)
+        || matches!(character, '\u{e000}'..='\u{f8ff}' | '\u{f0000}'..='\u{10ffff}')
         || (character.is_whitespace() && character != ' ')
 }
 
