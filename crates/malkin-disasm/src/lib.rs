@@ -4,20 +4,23 @@
 //! the caller decides through `keep_going` when time is over. Equality with the reference is the purpose: function
 //! boundaries decide PicHash and MinHash, and those decide whether existing corpora still match.
 //!
-//! Intel x86 in 32 and 64 bit. Other instruction sets are named in the report's message, not guessed.
+//! `flow` recovers functions and knows no instruction set, `report` writes what was found. Each instruction set has a folder
+//! and one line in `disassembler`; today that is Intel x86 in 32 and 64 bit. Others are named in the report's message,
+//! not guessed.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
 
-mod recover;
+mod flow;
 mod report;
-mod tables;
 pub mod x86;
 
 use malkin_loader::Image;
 use malkin_report::{Architecture, Report, Status};
 
-pub use recover::budget::Limits;
+pub use flow::budget::Limits;
+
+use flow::budget::Budget;
 
 /// Largest image, in bytes: offsets are kept in 32 bits.
 const MAX_IMAGE: usize = 1 << 31;
@@ -29,26 +32,40 @@ const MAX_IMAGE: usize = 1 << 31;
 /// fill in.
 pub fn disassemble(image: &Image, limits: Limits, keep_going: &dyn Fn() -> bool) -> Report {
     let mut report = report::frame(image);
-    if let Some(message) = refusal(image) {
-        report.status = Status::Error;
-        report.message = message;
-        return report;
+    match disassembler_of(image) {
+        Ok(disassembler) => disassembler(image, Budget::new(limits, keep_going), &mut report),
+        Err(message) => {
+            report.status = Status::Error;
+            report.message = message;
+        }
     }
-    let budget = recover::budget::Budget::new(limits, keep_going);
-    let mut recovery = recover::Recovery::new(image, budget);
-    recovery.run();
-    report::fill(&mut report, &recovery);
     report
 }
 
-/// Why an image cannot be disassembled.
-fn refusal(image: &Image) -> Option<String> {
-    if image.architecture != Architecture::Intel {
-        return Some(format!("There is no disassembler for {} code yet.", image.architecture));
+/// Recovers the functions of an image and adds them to its report.
+type Disassembler = fn(&Image, Budget<'_>, &mut Report);
+
+/// The instruction sets: one line for each.
+fn disassembler(architecture: &Architecture) -> Option<Disassembler> {
+    match architecture {
+        Architecture::Intel => Some(x86::disassemble),
+        _ => None,
     }
-    if image.data.len() > MAX_IMAGE {
-        return Some(format!("The image has {} bytes, more than {MAX_IMAGE}.", image.data.len()));
-    }
-    let wraps = image.base_addr.checked_add(image.data.len() as u64 + 4096).is_none();
-    wraps.then(|| format!("The image at 0x{:x} exceeds the address space.", image.base_addr))
 }
+
+/// The disassembler of an image, or why it cannot be disassembled.
+fn disassembler_of(image: &Image) -> Result<Disassembler, String> {
+    let Some(disassembler) = disassembler(&image.architecture) else {
+        return Err(format!("There is no disassembler for {} code yet.", image.architecture));
+    };
+    if image.data.len() > MAX_IMAGE {
+        return Err(format!("The image has {} bytes, more than {MAX_IMAGE}.", image.data.len()));
+    }
+    if image.base_addr.checked_add(image.data.len() as u64 + WRAP_MARGIN).is_none() {
+        return Err(format!("The image at 0x{:x} exceeds the address space.", image.base_addr));
+    }
+    Ok(disassembler)
+}
+
+/// Bytes after an image that must not wrap around: rules look some instructions and one page ahead.
+const WRAP_MARGIN: u64 = 4096;

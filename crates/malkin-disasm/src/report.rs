@@ -1,16 +1,20 @@
 //! Turns what was recovered into a report.
 
 mod function;
+mod hex;
+mod listing;
 mod score;
 
 use malkin_codehash::{SMDA_VERSION, SampleContext};
 use malkin_loader::Image;
 use malkin_report::{Report, Statistics, Status};
-use rustc_hash::FxHashSet;
 use serde_json::{Map, Value};
 
 use self::function::{Assembler, References};
-use crate::recover::Recovery;
+use self::hex::hex;
+pub(crate) use self::listing::{Listing, Spelling, Weights};
+use crate::flow::Findings;
+use crate::flow::api::ApiReferences;
 
 /// Message of a complete report.
 const FINISHED: &str = "Analysis finished regularly.";
@@ -25,9 +29,9 @@ pub(crate) fn frame(image: &Image) -> Report {
     report.base_addr = Some(image.base_addr);
     report.binary_size = Some(image.data.len() as u64);
     report.bitness = Some(u64::from(image.bitness));
-    // Of a buffer SMDA does not even say that there are none.
-    let is_told = !image.is_buffer || !image.code_areas.is_empty();
-    report.code_areas = is_told.then(|| image.code_areas.clone());
+    // SMDA omits the code areas of a buffer when there are none.
+    let is_listed = !image.is_buffer || !image.code_areas.is_empty();
+    report.code_areas = is_listed.then(|| image.code_areas.clone());
     report.code_sections = Some(image.sections.iter().map(|section| (section.start, section.end)).collect());
     report.confidence_threshold = Some(0.0);
     report.execution_time = Some(0.0);
@@ -42,15 +46,15 @@ pub(crate) fn frame(image: &Image) -> Report {
     report
 }
 
-/// Fills a report with everything the recovery found.
-pub(crate) fn fill(report: &mut Report, recovery: &Recovery<'_>) {
-    let image = recovery.image();
-    let references = References::new(recovery);
+/// Fills a report with everything the analysis found; `listing` writes the instructions.
+pub(crate) fn fill<L: Listing>(report: &mut Report, findings: &Findings<'_, L::Kind>, listing: &mut L) {
+    let image = findings.view.image;
+    let references = References::new(findings);
     let context = SampleContext::of(report);
-    let mut assembler = Assembler::new(recovery, &references, context);
+    let mut assembler = Assembler::new(findings, listing, &references, context);
     let mut counts = Statistics { num_thunk_functions: Some(0), ..Statistics::default() };
     let mut thunks = 0;
-    for stored in recovery.functions().all().iter().filter(|stored| stored.alive) {
+    for stored in findings.functions.all().iter().filter(|stored| stored.alive) {
         let Some(function) = assembler.assemble(stored) else { continue };
         counts.num_functions += 1;
         counts.num_recursive_functions += u64::from(stored.recursive);
@@ -64,16 +68,16 @@ pub(crate) fn fill(report: &mut Report, recovery: &Recovery<'_>) {
         report.functions.push(function);
     }
     counts.num_thunk_functions = Some(thunks);
-    let failed = recovery.candidates().all().iter().filter(|candidate| candidate.aborted).count();
+    let failed = findings.candidates.all().iter().filter(|candidate| candidate.aborted).count();
     counts.num_failed_functions = failed as u64;
     report.functions.sort_by_key(|function| function.offset);
     report.statistics = Some(counts);
-    report.identified_alignment = Some(u64::from(recovery.alignment()));
-    let (from, to) = References::data(recovery);
+    report.identified_alignment = Some(u64::from(findings.alignment));
+    let (from, to) = References::data(findings);
     report.xdata_refs_from = Some(from);
     report.xdata_refs_to = Some(to);
-    report.xmetadata = Some(tables(image, recovery));
-    (report.status, report.message) = if recovery.is_stopped() {
+    report.xmetadata = Some(tables(image, &findings.apis));
+    (report.status, report.message) = if findings.stopped {
         (Status::Timeout, STOPPED.to_owned())
     } else {
         (Status::Ok, FINISHED.to_owned())
@@ -81,13 +85,13 @@ pub(crate) fn fill(report: &mut Report, recovery: &Recovery<'_>) {
 }
 
 /// The static tables of the container; imports that code uses are listed even if the container's table does not.
-fn tables(image: &Image, recovery: &Recovery<'_>) -> Value {
+fn tables(image: &Image, apis: &ApiReferences) -> Value {
     let names = |table: &std::collections::BTreeMap<u64, String>| -> Value {
         let entries = table.iter().map(|(address, name)| (address.to_string(), Value::from(name.as_str())));
         Value::Object(entries.collect())
     };
     let mut imports: std::collections::BTreeMap<u64, &malkin_loader::ApiName> =
-        recovery.api_references().slots().iter().map(|(&slot, name)| (slot, name)).collect();
+        apis.slots().iter().map(|(&slot, name)| (slot, name)).collect();
     imports.extend(image.tables.imported_functions.iter().flatten().map(|(&slot, name)| (slot, name)));
     let imported = imports.iter().map(|(slot, api)| {
         let library = api.library.as_deref().map_or(Value::Null, Value::from);
@@ -107,13 +111,3 @@ fn tables(image: &Image, recovery: &Recovery<'_>) -> Value {
     table.insert("symbols".to_owned(), optional(&image.tables.symbols));
     Value::Object(table)
 }
-
-/// Lower-case hex digits.
-fn hex(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(2 * bytes.len());
-    function::push_hex(bytes, &mut out);
-    out
-}
-
-/// Addresses of instructions, for membership tests.
-type AddressSet = FxHashSet<u64>;

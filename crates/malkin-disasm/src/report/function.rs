@@ -3,17 +3,17 @@
 use malkin_codehash::{SampleContext, pichash};
 use malkin_report::cfg::{nesting_depth, strongly_connected_components};
 use malkin_report::{CodeBuilder, Function, FunctionMetadata, Instruction, Va};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::{Map, Value};
 
-use super::AddressSet;
+use super::hex::push_hex;
+use super::listing::Listing;
 use super::score::{MnemonicCounter, characteristics, confidence, rounded};
-use crate::recover::Recovery;
-use crate::recover::blocks::BlockRun;
-use crate::recover::maps::BitMap;
-use crate::recover::state::{DataReference, Row};
-use crate::recover::store::Stored;
-use crate::x86::Stream;
+use crate::flow::Findings;
+use crate::flow::bitmap::Bitmap;
+use crate::flow::blocks::BlockRun;
+use crate::flow::functions::Stored;
+use crate::flow::work::{DataReference, Row};
 
 /// References of the whole image, arranged for look-up by function.
 #[derive(Debug)]
@@ -27,19 +27,19 @@ pub(super) struct References {
 }
 
 impl References {
-    pub(super) fn new(recovery: &Recovery<'_>) -> Self {
-        let memory = recovery.memory();
-        let all = recovery.functions().all();
-        let mut starts = BitMap::new(memory.data.len());
+    pub(super) fn new<K: Copy>(findings: &Findings<'_, K>) -> Self {
+        let view = &findings.view;
+        let all = findings.functions.all();
+        let mut starts = Bitmap::new(view.data.len());
         for stored in all.iter().filter(|stored| stored.alive) {
-            if let Some(offset) = memory.offset(stored.start) {
+            if let Some(offset) = view.offset(stored.start) {
                 starts.set(offset);
             }
         }
         let mut incoming: FxHashMap<u64, Vec<u64>> = FxHashMap::default();
-        let mut loose = recovery.functions().loose_edges().to_vec();
+        let mut loose = findings.functions.loose_edges().to_vec();
         for &(from, to) in all.iter().flat_map(|stored| &stored.edges).chain(&loose) {
-            if memory.offset(to).is_some_and(|offset| starts.get(offset)) {
+            if view.offset(to).is_some_and(|offset| starts.get(offset)) {
                 incoming.entry(to).or_default().push(from);
             }
         }
@@ -48,7 +48,7 @@ impl References {
             sources.dedup();
         }
         loose.sort_unstable();
-        let by_instruction = recovery.api_references().by_instruction();
+        let by_instruction = findings.apis.by_instruction();
         let mut apis: Vec<(u64, String)> =
             by_instruction.into_iter().map(|(source, name)| (source, name.to_text())).collect();
         apis.sort_unstable();
@@ -56,10 +56,12 @@ impl References {
     }
 
     /// Data references of all instructions, in both directions.
-    pub(super) fn data(recovery: &Recovery<'_>) -> (malkin_report::DataRefs, malkin_report::DataRefs) {
-        let all = recovery.functions().all();
+    pub(super) fn data<K: Copy>(
+        findings: &Findings<'_, K>,
+    ) -> (malkin_report::DataRefs, malkin_report::DataRefs) {
+        let all = findings.functions.all();
         let own = all.iter().flat_map(|stored| &stored.data);
-        let references: Vec<DataReference> = own.chain(recovery.functions().loose_data()).copied().collect();
+        let references: Vec<DataReference> = own.chain(findings.functions.loose_data()).copied().collect();
         let forward = references.iter().map(|reference| (i128::from(reference.from), reference.target()));
         let backward = references.iter().map(|reference| (reference.target(), i128::from(reference.from)));
         (grouped(forward.collect()), grouped(backward.collect()))
@@ -93,9 +95,9 @@ fn grouped(mut pairs: Vec<(i128, i128)>) -> malkin_report::DataRefs {
 }
 
 /// Makes functions of what was stored.
-pub(super) struct Assembler<'r, 'a> {
-    recovery: &'r Recovery<'a>,
-    stream: Stream<'a>,
+pub(super) struct Assembler<'r, 'a, L: Listing> {
+    findings: &'r Findings<'a, L::Kind>,
+    listing: &'r mut L,
     references: &'r References,
     context: SampleContext,
     counter: MnemonicCounter,
@@ -105,19 +107,20 @@ pub(super) struct Assembler<'r, 'a> {
     operands: String,
 }
 
-impl<'r, 'a> Assembler<'r, 'a> {
+impl<'r, 'a, L: Listing> Assembler<'r, 'a, L> {
     pub(super) fn new(
-        recovery: &'r Recovery<'a>,
+        findings: &'r Findings<'a, L::Kind>,
+        listing: &'r mut L,
         references: &'r References,
         context: SampleContext,
     ) -> Self {
-        let memory = recovery.memory();
+        let counter = MnemonicCounter::new(&listing.weights(), L::mnemonics());
         Self {
-            recovery,
-            stream: recovery.decoder().stream(memory.data, memory.base),
+            findings,
+            listing,
             references,
             context,
-            counter: MnemonicCounter::new(recovery.memory().bits),
+            counter,
             builder: CodeBuilder::new(),
             bytes: String::new(),
             mnemonic: String::new(),
@@ -126,7 +129,7 @@ impl<'r, 'a> Assembler<'r, 'a> {
     }
 
     /// The function, unless its code exceeds what a report can hold.
-    pub(super) fn assemble(&mut self, stored: &Stored) -> Option<Function> {
+    pub(super) fn assemble(&mut self, stored: &Stored<L::Kind>) -> Option<Function> {
         self.builder.clear();
         let mut weight = 0u64;
         for block in &stored.blocks {
@@ -138,10 +141,10 @@ impl<'r, 'a> Assembler<'r, 'a> {
             }
         }
         let code = self.builder.take().ok()?;
-        let candidate = self.recovery.candidates().get(stored.start);
+        let candidate = self.findings.candidates.get(stored.start);
         let tfidf = self.counter.finish();
         let blockrefs = self.block_edges(stored);
-        let image = self.recovery.image();
+        let image = self.findings.view.image;
         let mut function = Function {
             offset: Va::new(stored.start),
             code,
@@ -175,32 +178,30 @@ impl<'r, 'a> Assembler<'r, 'a> {
         Some(function)
     }
 
-    fn address(&self, row: Row) -> u64 {
-        self.recovery.memory().base + u64::from(row.offset)
+    fn address(&self, row: Row<L::Kind>) -> u64 {
+        self.findings.view.base + u64::from(row.offset)
     }
 
-    fn write(&mut self, row: Row) -> Option<()> {
-        let address = self.address(row);
-        let data = self.recovery.memory().data;
+    fn write(&mut self, row: Row<L::Kind>) -> Option<()> {
         let start = row.offset as usize;
-        let instruction = self.stream.decode(self.recovery.decoder(), start)?;
-        let code = &data[start..start + usize::from(row.length)];
+        let code = self.findings.view.data.get(start..start + usize::from(row.length))?;
         self.bytes.clear();
         self.mnemonic.clear();
         self.operands.clear();
         push_hex(code, &mut self.bytes);
-        let writer = self.recovery.writer();
-        let plain = writer.mnemonic(&instruction, code, &mut self.mnemonic);
-        writer.operands(&instruction, code, &mut self.operands);
-        self.counter.add(&self.mnemonic, plain.then_some(instruction.mnemonic()));
-        let offset = Va::new(address);
-        let instruction =
-            Instruction { offset, bytes: &self.bytes, mnemonic: &self.mnemonic, operands: &self.operands };
+        let spelling = self.listing.write(row, &mut self.mnemonic, &mut self.operands)?;
+        self.counter.add(&self.mnemonic, spelling);
+        let instruction = Instruction {
+            offset: Va::new(self.address(row)),
+            bytes: &self.bytes,
+            mnemonic: &self.mnemonic,
+            operands: &self.operands,
+        };
         self.builder.push(instruction).ok()
     }
 
     /// Edges of the last instruction of every block to other blocks.
-    fn block_edges(&self, stored: &Stored) -> Vec<(Va, Vec<Va>)> {
+    fn block_edges(&self, stored: &Stored<L::Kind>) -> Vec<(Va, Vec<Va>)> {
         let mut heads: Vec<u64> = Vec::with_capacity(stored.blocks.len());
         let first_rows = stored.blocks.iter().filter_map(|block| stored.rows.get(block.first as usize));
         heads.extend(first_rows.map(|row| self.address(*row)));
@@ -216,7 +217,7 @@ impl<'r, 'a> Assembler<'r, 'a> {
     }
 
     /// Edges that leave the function but not the image. The entry counts as outside.
-    fn outgoing(&self, stored: &Stored) -> Vec<(Va, Vec<Va>)> {
+    fn outgoing(&self, stored: &Stored<L::Kind>) -> Vec<(Va, Vec<Va>)> {
         let loose = &self.references.loose;
         let first = loose.partition_point(|edge| edge.0 < stored.borders.0);
         let left_behind = loose[first..].iter().take_while(|edge| edge.0 < stored.borders.1).count();
@@ -230,9 +231,9 @@ impl<'r, 'a> Assembler<'r, 'a> {
     }
 
     /// As [`Self::outgoing`], of edges in ascending order.
-    fn outgoing_of(&self, stored: &Stored, edges: &[(u64, u64)]) -> Vec<(Va, Vec<Va>)> {
-        let memory = self.recovery.memory();
-        let in_blocks = InBlocks::new(stored, memory.base);
+    fn outgoing_of(&self, stored: &Stored<L::Kind>, edges: &[(u64, u64)]) -> Vec<(Va, Vec<Va>)> {
+        let view = &self.findings.view;
+        let in_blocks = InBlocks::new(stored, view.base);
         let mut outgoing: Vec<(Va, Vec<Va>)> = Vec::new();
         let mut row = 0;
         for &(from, to) in edges {
@@ -244,7 +245,7 @@ impl<'r, 'a> Assembler<'r, 'a> {
             if next && in_blocks.only.is_none() && to != stored.start {
                 continue;
             }
-            let leaves = memory.contains(to) && (to == stored.start || !in_blocks.has(to));
+            let leaves = view.contains(to) && (to == stored.start || !in_blocks.has(to));
             if leaves && in_blocks.has(from) {
                 match outgoing.last_mut() {
                     Some((last, targets)) if last.get() == from => targets.push(Va::new(to)),
@@ -255,14 +256,14 @@ impl<'r, 'a> Assembler<'r, 'a> {
         outgoing
     }
 
-    fn api_references(&self, stored: &Stored) -> Vec<(Va, String)> {
+    fn api_references(&self, stored: &Stored<L::Kind>) -> Vec<(Va, String)> {
         let apis = &self.references.apis;
         let first = apis.partition_point(|(source, _)| *source < stored.borders.0);
         let candidates = apis[first..].iter().take_while(|(source, _)| *source < stored.borders.1);
         let mut in_blocks = None;
         let mut references = Vec::new();
         for (source, text) in candidates {
-            let known = in_blocks.get_or_insert_with(|| InBlocks::new(stored, self.recovery.memory().base));
+            let known = in_blocks.get_or_insert_with(|| InBlocks::new(stored, self.findings.view.base));
             if known.has(*source) {
                 references.push((Va::new(*source), text.clone()));
             }
@@ -272,14 +273,14 @@ impl<'r, 'a> Assembler<'r, 'a> {
 }
 
 /// Instructions that are in some block of a function. Nearly always that is all of them.
-struct InBlocks<'a> {
-    rows: &'a [Row],
+struct InBlocks<'a, K> {
+    rows: &'a [Row<K>],
     base: u64,
-    only: Option<AddressSet>,
+    only: Option<FxHashSet<u64>>,
 }
 
-impl<'a> InBlocks<'a> {
-    fn new(stored: &'a Stored, base: u64) -> Self {
+impl<'a, K: Copy> InBlocks<'a, K> {
+    fn new(stored: &'a Stored<K>, base: u64) -> Self {
         let mut covered = 0;
         let complete = stored.blocks.iter().all(|block| {
             let gapless = block.first as usize <= covered;
@@ -302,19 +303,6 @@ impl<'a> InBlocks<'a> {
     }
 }
 
-fn rows_of(stored: &Stored, block: BlockRun) -> &[Row] {
+fn rows_of<K>(stored: &Stored<K>, block: BlockRun) -> &[Row<K>] {
     stored.rows.get(block.span()).unwrap_or_default()
-}
-
-/// Appends lower-case hex digits.
-pub(super) fn push_hex(bytes: &[u8], out: &mut String) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    for chunk in bytes.chunks(16) {
-        let mut digits = [0; 32];
-        for (pair, byte) in digits.chunks_exact_mut(2).zip(chunk) {
-            pair[0] = DIGITS[usize::from(byte >> 4)];
-            pair[1] = DIGITS[usize::from(byte & 15)];
-        }
-        out.push_str(std::str::from_utf8(&digits[..2 * chunk.len()]).unwrap_or_default());
-    }
 }

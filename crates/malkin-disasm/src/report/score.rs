@@ -1,10 +1,9 @@
 //! What SMDA says about how likely a function is one: tf-idf over mnemonics, confidence, characteristics.
 
-use iced_x86::Mnemonic;
 use rustc_hash::FxHashMap;
 
-use crate::recover::candidate::Candidate;
-use crate::tables::idf::{MAXIMUM_32, MAXIMUM_64, WEIGHTS};
+use super::listing::{Spelling, Weights};
+use crate::flow::candidate::Candidate;
 
 /// Counts mnemonics of one function after the other.
 #[derive(Debug)]
@@ -15,24 +14,23 @@ pub(super) struct MnemonicCounter {
     /// Mnemonics of the current function in the order they first occurred.
     order: Vec<u32>,
     maximum: f64,
-    /// Numbers of mnemonics by their iced-x86 value; `u32::MAX` until looked up.
+    /// Numbers of mnemonics by the value the instruction set gives them; `u32::MAX` until looked up.
     plain: Vec<u32>,
 }
 
 impl MnemonicCounter {
-    pub(super) fn new(bits: u32) -> Self {
-        let maximum = if bits == 64 { MAXIMUM_64 } else { MAXIMUM_32 };
+    /// A counter for an instruction set with `mnemonics` values of mnemonics whose text depends on nothing else.
+    pub(super) fn new(weights: &Weights, mnemonics: usize) -> Self {
         let mut counter = Self {
             numbers: FxHashMap::default(),
             weights: Vec::new(),
             counts: Vec::new(),
             order: Vec::new(),
-            maximum,
-            plain: vec![u32::MAX; Mnemonic::values().len()],
+            maximum: weights.unlisted,
+            plain: vec![u32::MAX; mnemonics],
         };
-        for &(mnemonic, narrow, wide) in WEIGHTS {
-            let weight = if bits == 64 { wide } else { narrow };
-            counter.register(mnemonic, weight.unwrap_or(maximum));
+        for &(mnemonic, weight) in &weights.listed {
+            counter.register(mnemonic, weight);
         }
         counter
     }
@@ -45,12 +43,18 @@ impl MnemonicCounter {
         number
     }
 
-    /// Counts a mnemonic, prefix words included. `plain` is its value if the text depends on nothing else.
-    pub(super) fn add(&mut self, mnemonic: &str, plain: Option<Mnemonic>) {
-        let known = plain.map_or(u32::MAX, |plain| self.plain[plain as usize]);
-        let number = if known == u32::MAX { self.number_of(mnemonic) } else { known };
-        if let Some(plain) = plain {
-            self.plain[plain as usize] = number;
+    /// Counts a mnemonic, prefix words included.
+    pub(super) fn add(&mut self, mnemonic: &str, spelling: Spelling) {
+        let slot = match spelling {
+            Spelling::Fixed(value) => self.plain.get(value).map(|&number| (value, number)),
+            Spelling::Varying => None,
+        };
+        let number = match slot {
+            Some((_, number)) if number != u32::MAX => number,
+            _ => self.number_of(mnemonic),
+        };
+        if let Some((value, _)) = slot {
+            self.plain[value] = number;
         }
         let count = &mut self.counts[number as usize];
         if *count == 0 {
@@ -85,7 +89,7 @@ pub(super) fn rounded(value: f64) -> f64 {
 /// Confidence of a function with a candidate.
 pub(super) fn confidence(candidate: &Candidate, tfidf: f64) -> f64 {
     let when = |condition: bool| f64::from(u8::from(condition));
-    let weight = 0.298 * when(candidate.prologue > 0)
+    let weight = 0.298 * when(candidate.shape.is_prologue)
         + 0.321 * when(tfidf < 0.0)
         + 0.124 * when(tfidf < -2.0)
         + 0.120 * when(tfidf < -4.0)
@@ -108,7 +112,7 @@ pub(super) fn characteristics(candidate: &Candidate) -> String {
         ('u', candidate.stub),
         ('a', candidate.alignment != 0),
         ('l', candidate.language),
-        ('p', candidate.prologue > 0),
+        ('p', candidate.shape.is_prologue),
         ('r', !candidate.references.is_empty()),
         ('t', false),
         ('g', candidate.gap),
@@ -132,12 +136,14 @@ mod tests {
 
     #[test]
     fn the_counter_is_empty_after_use() {
-        let mut counter = MnemonicCounter::new(32);
-        counter.add("push", None);
-        counter.add("unheard of", None);
+        let weights = Weights { listed: vec![("push", -0.5)], unlisted: 2.0 };
+        let mut counter = MnemonicCounter::new(&weights, 8);
+        counter.add("push", Spelling::Varying);
+        counter.add("unheard of", Spelling::Varying);
         let first = counter.finish().to_bits();
-        counter.add("push", Some(Mnemonic::Push));
-        counter.add("unheard of", None);
+        assert_eq!(first, 1.5f64.to_bits());
+        counter.add("push", Spelling::Fixed(7));
+        counter.add("unheard of", Spelling::Varying);
         assert_eq!(counter.finish().to_bits(), first);
         assert_eq!(counter.finish().to_bits(), 0);
     }

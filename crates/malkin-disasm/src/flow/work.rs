@@ -1,16 +1,14 @@
 //! The function under analysis: its instructions, edges and work list, until it is stored or dropped.
 
-use super::class::Class;
-
 /// A decoded instruction, without what can be read from the image again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Row {
+pub(crate) struct Row<K> {
     /// Offset in the image.
     pub(crate) offset: u32,
     /// Length in bytes.
     pub(crate) length: u8,
     /// Kind.
-    pub(crate) class: Class,
+    pub(crate) kind: K,
 }
 
 /// A control-flow edge.
@@ -44,11 +42,18 @@ impl DataReference {
     }
 }
 
-/// A `call` or `jmp` through `[register + displacement]`.
+/// A call or jump whose target is computed, to be resolved once the function is accepted.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct SlotCall {
+pub(crate) struct ComputedCall {
     /// Address of the instruction.
     pub(crate) at: u64,
+    /// The memory it goes through, if it does not go to the register itself.
+    pub(crate) slot: Option<Slot>,
+}
+
+/// Memory at `[register + displacement]`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Slot {
     /// Added to the register.
     pub(crate) displacement: i64,
     /// 4 or 8.
@@ -77,9 +82,9 @@ pub(crate) mod mark {
     pub(crate) const MAX_ANALYSES: u32 = u32::MAX >> BITS;
 }
 
-/// State of one analysis.
-#[derive(Debug, Default)]
-pub(crate) struct State {
+/// Work of one analysis.
+#[derive(Debug)]
+pub(crate) struct Work<K> {
     /// Entry.
     pub(crate) start: u64,
     /// Number of the analysis; marks of other numbers are stale.
@@ -87,7 +92,7 @@ pub(crate) struct State {
     /// Work list, last in first out.
     pub(crate) queue: Vec<u64>,
     /// Instructions in the order they were decoded, unless sorted.
-    pub(crate) rows: Vec<Row>,
+    pub(crate) rows: Vec<Row<K>>,
     /// Whether `rows` are in address order.
     pub(crate) sorted: bool,
     /// Instructions of the open block: the last of `rows`.
@@ -98,10 +103,8 @@ pub(crate) struct State {
     pub(crate) highest: Option<u64>,
     /// Edges in the order they were made, repeated ones included.
     pub(crate) edges: Vec<Edge>,
-    /// `call register`.
-    pub(crate) register_calls: Vec<u64>,
-    /// `call` and `jmp` through `[register + displacement]`.
-    pub(crate) slot_calls: Vec<SlotCall>,
+    /// Calls and jumps through registers, in the order they were decoded.
+    pub(crate) computed_calls: Vec<ComputedCall>,
     /// Referenced data: address and length.
     pub(crate) data: Vec<(u64, u32)>,
     /// Bytes of jump tables: address and length.
@@ -132,10 +135,40 @@ pub(crate) struct State {
     pub(crate) thunk: bool,
 }
 
-impl State {
-    /// Makes the state fresh, keeping its memory.
+impl<K> Work<K> {
+    /// Work on nothing.
+    pub(crate) fn new() -> Self {
+        Self {
+            start: 0,
+            number: 0,
+            queue: Vec::new(),
+            rows: Vec::new(),
+            sorted: true,
+            open: 0,
+            closed: 0,
+            highest: None,
+            edges: Vec::new(),
+            computed_calls: Vec::new(),
+            data: Vec::new(),
+            tables: Vec::new(),
+            data_references: Vec::new(),
+            zeros: 0,
+            latch: false,
+            reachable: true,
+            ending: false,
+            sane: false,
+            collisions: Vec::new(),
+            absorbed: Vec::new(),
+            reverted: Vec::new(),
+            leaf: true,
+            recursive: false,
+            thunk: false,
+        }
+    }
+
+    /// Clears everything, keeping its memory.
     pub(crate) fn reset(&mut self, start: u64, number: u32) {
-        let mut fresh = Self { start, number, reachable: true, leaf: true, sorted: true, ..Self::default() };
+        let mut fresh = Self { start, number, ..Self::new() };
         macro_rules! keep_memory {
             ($($field:ident),*) => {
                 $(
@@ -144,7 +177,7 @@ impl State {
                 )*
             };
         }
-        keep_memory!(queue, rows, edges, register_calls, slot_calls, data, tables, data_references);
+        keep_memory!(queue, rows, edges, computed_calls, data, tables, data_references);
         keep_memory!(collisions, absorbed, reverted);
         *self = fresh;
     }
@@ -163,6 +196,13 @@ impl State {
         self.sane = true;
         self.reachable = false;
         self.ending = true;
+    }
+
+    /// Ends the function before the instruction at hand: what follows is something else.
+    pub(crate) fn cut(&mut self) {
+        self.ending = true;
+        self.end_block();
+        self.sane = true;
     }
 
     /// Records an edge.

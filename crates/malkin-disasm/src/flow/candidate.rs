@@ -4,24 +4,30 @@ use std::collections::BinaryHeap;
 
 use rustc_hash::FxHashMap;
 
-use super::memory::Memory;
-use crate::tables::patterns::{ENDBR64, prologue_score};
-
 /// Most candidates of one image; further ones are not noted.
 const MAX_CANDIDATES: usize = 200_000;
 
 /// Most call references noted for one candidate.
 const MAX_REFERENCES: usize = 2_000;
 
+/// What the bytes at an address say about a function that starts there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct EntryShape {
+    /// What the shape adds to the priority in the queue.
+    pub(crate) score: u32,
+    /// Whether the code is a known prologue. Reports and the confidence of a function state it.
+    pub(crate) is_prologue: bool,
+    /// Whether it starts with a landing pad for indirect branches, as no code inside of a function should.
+    pub(crate) landing_pad: bool,
+}
+
 /// A possible function start.
 #[derive(Clone, Debug)]
 pub(crate) struct Candidate {
     /// Address.
     pub(crate) address: u64,
-    /// Score of the code found there.
-    pub(crate) prologue: u32,
-    /// Whether 64-bit code starts with ENDBR64.
-    pub(crate) landing_pad: bool,
+    /// Shape of the code found there.
+    pub(crate) shape: EntryShape,
     /// 16, 4 or 0.
     pub(crate) alignment: u32,
     /// Addresses of calls that lead here.
@@ -50,12 +56,10 @@ pub(crate) struct Candidate {
 
 impl Candidate {
     /// A candidate without evidence.
-    pub(crate) fn new(memory: &Memory<'_>, address: u64) -> Self {
-        let code = memory.window(address, 9);
+    pub(crate) fn new(address: u64, shape: EntryShape) -> Self {
         Self {
             address,
-            prologue: prologue_score(memory.bits, code),
-            landing_pad: memory.bits == 64 && code.starts_with(&ENDBR64),
+            shape,
             alignment: if address.is_multiple_of(16) {
                 16
             } else if address.is_multiple_of(4) {
@@ -85,7 +89,7 @@ impl Candidate {
             + 5_000 * u64::from(self.exception)
             + 1_000 * u64::from(self.stub)
             + 100 * u64::from(self.language)
-            + u64::from(self.prologue)
+            + u64::from(self.shape.score)
             + 10 * referenced
             + u64::from(self.alignment != 0)
     }
@@ -96,7 +100,7 @@ impl Candidate {
             || self.exception
             || self.stub
             || self.language
-            || self.landing_pad
+            || self.shape.landing_pad
             || !self.references.is_empty()
     }
 
@@ -143,7 +147,12 @@ impl Candidates {
     }
 
     /// The candidate at an address, made if there is room for it. The flag says whether it was made.
-    pub(crate) fn ensure(&mut self, memory: &Memory<'_>, address: u64) -> Option<(&mut Candidate, bool)> {
+    /// `shape` reads the code at the address.
+    pub(crate) fn ensure(
+        &mut self,
+        address: u64,
+        shape: impl FnOnce() -> EntryShape,
+    ) -> Option<(&mut Candidate, bool)> {
         let mut new = false;
         let row = match self.by_address.get(&address) {
             Some(&row) => row,
@@ -151,7 +160,7 @@ impl Candidates {
             None => {
                 new = true;
                 let row = self.rows.len() as u32;
-                self.rows.push(Candidate::new(memory, address));
+                self.rows.push(Candidate::new(address, shape()));
                 self.by_address.insert(address, row);
                 row
             }

@@ -1,6 +1,7 @@
 //! Cuts the instructions of a function into basic blocks.
 
-use super::state::{Edge, Row};
+use super::InstructionKind;
+use super::work::{Edge, Row};
 
 /// Edges of a function with repeated ones merged.
 #[derive(Debug, Default)]
@@ -93,9 +94,9 @@ impl Graph {
 
 /// Cuts a function into blocks.
 #[derive(Debug)]
-pub(crate) struct Cutter<'a, D> {
+pub(crate) struct Cutter<'a, K, D> {
     /// Instructions in address order.
-    pub(crate) rows: &'a [Row],
+    pub(crate) rows: &'a [Row<K>],
     /// Address of offset 0.
     pub(crate) base: u64,
     /// Edges.
@@ -108,7 +109,7 @@ pub(crate) struct Cutter<'a, D> {
     pub(crate) degree: D,
 }
 
-impl<D: Fn(u64) -> Degree> Cutter<'_, D> {
+impl<K: InstructionKind, D: Fn(u64) -> Degree> Cutter<'_, K, D> {
     /// The blocks, by ascending start.
     pub(crate) fn cut(&mut self) -> Vec<BlockRun> {
         let mut blocks = Vec::with_capacity(self.heads.len());
@@ -137,7 +138,7 @@ impl<D: Fn(u64) -> Degree> Cutter<'_, D> {
 
     /// Whether the block ends with `row`; `end` is the index behind it. `edge` and `later` are positions in the edges and the
     /// heads that move along with the rows.
-    fn ends_here(&mut self, row: Row, end: usize, edge: &mut usize, later: &mut usize) -> bool {
+    fn ends_here(&mut self, row: Row<K>, end: usize, edge: &mut usize, later: &mut usize) -> bool {
         let address = self.base + u64::from(row.offset);
         let next = self.rows.get(end).map(|next| self.base + u64::from(next.offset));
         let edges = &self.graph.edges;
@@ -149,7 +150,7 @@ impl<D: Fn(u64) -> Degree> Cutter<'_, D> {
         if count > 0 {
             let mut alive = edges[span.clone()].iter().filter(|edge| edge.alive);
             if let Some(next) = next
-                && !row.class.is_call()
+                && !row.kind.is_call()
                 && let Some(only) = alive.next()
                 && (alive.next().is_some() || only.to != next)
             {
@@ -173,6 +174,6 @@ impl<D: Fn(u64) -> Degree> Cutter<'_, D> {
                 _ => return true,
             }
         }
-        row.class.ends_block()
+        row.kind.ends_block()
     }
 }

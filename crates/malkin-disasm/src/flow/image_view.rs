@@ -6,7 +6,7 @@ use super::extent::{Extent, Extents};
 
 /// Bytes and ranges of an image.
 #[derive(Debug)]
-pub(crate) struct Memory<'a> {
+pub(crate) struct ImageView<'a> {
     /// The image.
     pub(crate) image: &'a Image,
     /// Mapped bytes.
@@ -25,7 +25,7 @@ pub(crate) struct Memory<'a> {
     linkage: Vec<(u64, u64)>,
 }
 
-impl<'a> Memory<'a> {
+impl<'a> ImageView<'a> {
     /// A view of an image.
     pub(crate) fn new(image: &'a Image) -> Self {
         let bits = if image.bitness == 64 { 64 } else { 32 };

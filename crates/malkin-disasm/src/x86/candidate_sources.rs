@@ -4,38 +4,29 @@ use std::cmp::Ordering;
 
 use memchr::memmem;
 
-use super::Recovery;
-use crate::tables::patterns::{ENDBR64, PUSH_R15_R14, SEEDS, SEEDS_64, is_long_prologue};
+use super::Finder;
+use super::prologue::{ENDBR64, PUSH_R15_R14, SEEDS, SEEDS_64, is_long_prologue};
+use crate::flow::Analysis;
 
-impl Recovery<'_> {
+impl Analysis<'_, Finder<'_>> {
     /// Fills the candidates and freezes them as the initial ones.
-    pub(super) fn locate(&mut self) {
-        self.locate_symbols();
-        self.locate_calls();
-        if self.memory.bits == 32 {
-            self.locate_slots(0x25);
-            self.locate_slots(0x15);
+    pub(super) fn collect_candidates(&mut self) {
+        self.collect_symbols();
+        self.collect_calls();
+        if self.view.bits == 32 {
+            self.collect_slots(0x25);
+            self.collect_slots(0x15);
         }
-        self.locate_exceptions();
-        self.locate_language();
-        self.locate_prologues();
-        self.locate_stubs();
+        self.collect_exceptions();
+        self.collect_language();
+        self.collect_prologues();
+        self.collect_stubs();
         self.alignment = self.candidates.alignment_floor();
         self.candidates.freeze();
     }
 
-    /// Notes an address from a table as initial candidate.
-    fn note(&mut self, address: u64, mark: impl FnOnce(&mut super::candidate::Candidate)) {
-        if !self.memory.may_be_candidate(address) {
-            return;
-        }
-        if let Some((candidate, _)) = self.candidates.ensure(&self.memory, address) {
-            mark(candidate);
-        }
-    }
-
-    fn locate_symbols(&mut self) {
-        let image = self.memory.image;
+    fn collect_symbols(&mut self) {
+        let image = self.view.image;
         let mut starts: Vec<u64> = image.symbols.keys().copied().chain(image.entry_point()).collect();
         starts.sort_unstable();
         for address in starts {
@@ -47,8 +38,8 @@ impl Recovery<'_> {
     }
 
     /// Every byte E8 counts as a call; wrong ones are taken back when code covers them.
-    fn locate_calls(&mut self) {
-        let memory = &self.memory;
+    fn collect_calls(&mut self) {
+        let memory = &self.view;
         let (data, base, mask) = (memory.data, memory.base, memory.mask);
         for offset in memory.sparse.clone().bytes_iter(0xe8) {
             let Some(distance) = data.get(offset + 1..).and_then(|rest| rest.first_chunk::<4>()) else {
@@ -60,41 +51,28 @@ impl Recovery<'_> {
                 continue;
             }
             let target = source.wrapping_add(5).wrapping_add_signed(i64::from(distance)) & mask;
-            if self.memory.contains(target) && self.memory.may_be_candidate(source) {
+            if self.view.contains(target) && self.view.may_be_candidate(source) {
                 self.note_call(target, source);
             }
         }
     }
 
     /// `jmp [slot]` and `call [slot]` of 32-bit code, wherever the two bytes stand.
-    fn locate_slots(&mut self, form: u8) {
-        let (sparse, base) = (self.memory.sparse.clone(), self.memory.base);
+    fn collect_slots(&mut self, form: u8) {
+        let (sparse, base) = (self.view.sparse.clone(), self.view.base);
         for offset in sparse.find_iter(&[0xff, form]) {
             let source = base.wrapping_add(offset as u64);
-            let slot = self.memory.value(source.wrapping_add(2), 4);
-            let Some(target) = slot.and_then(|slot| self.memory.value(slot, 4)) else { continue };
-            if self.memory.may_be_candidate(target) && self.memory.contains(target) {
+            let slot = self.view.value(source.wrapping_add(2), 4);
+            let Some(target) = slot.and_then(|slot| self.view.value(slot, 4)) else { continue };
+            if self.view.may_be_candidate(target) && self.view.contains(target) {
                 self.note_call(target, source);
             }
         }
     }
 
-    fn note_call(&mut self, target: u64, source: u64) {
-        if self.memory.may_be_candidate(target) {
-            if let Some((candidate, _)) = self.candidates.ensure(&self.memory, target) {
-                candidate.add_reference_unchecked(source);
-                candidate.initial = true;
-                self.candidates.call_targets.insert(source, target);
-                self.mark_call_source(source);
-            }
-        } else if let Some(candidate) = self.candidates.get_mut(target) {
-            candidate.initial = true;
-        }
-    }
-
-    fn locate_exceptions(&mut self) {
-        let image = self.memory.image;
-        if self.memory.bits != 64 {
+    fn collect_exceptions(&mut self) {
+        let image = self.view.image;
+        if self.view.bits != 64 {
             return;
         }
         for record in image.exception_records.iter().filter(|record| !record.chained) {
@@ -105,18 +83,18 @@ impl Recovery<'_> {
         }
     }
 
-    fn locate_language(&mut self) {
-        let image = self.memory.image;
+    fn collect_language(&mut self) {
+        let image = self.view.image;
         for &address in &image.language.functions {
             self.note(address, |candidate| candidate.language = true);
         }
     }
 
-    fn locate_prologues(&mut self) {
+    fn collect_prologues(&mut self) {
         for pattern in SEEDS {
             self.search_prologue(pattern);
         }
-        if self.memory.bits == 64 {
+        if self.view.bits == 64 {
             self.search_prologue(&ENDBR64);
             for pattern in SEEDS_64 {
                 self.search_prologue(pattern);
@@ -125,10 +103,10 @@ impl Recovery<'_> {
     }
 
     fn search_prologue(&mut self, pattern: &[u8]) {
-        let sparse = self.memory.sparse.clone();
+        let sparse = self.view.sparse.clone();
         for found in sparse.find_iter(pattern) {
             if let Some(offset) = self.accept_prologue(found, pattern) {
-                let address = self.memory.base.wrapping_add(offset as u64) & self.memory.mask;
+                let address = self.view.base.wrapping_add(offset as u64) & self.view.mask;
                 self.note(address, |candidate| candidate.initial = true);
             }
         }
@@ -136,8 +114,8 @@ impl Recovery<'_> {
 
     /// The offset of the function a prologue at `found` opens, unless the prologue belongs to one that is known.
     fn accept_prologue(&self, found: usize, pattern: &[u8]) -> Option<usize> {
-        let (data, mask) = (self.memory.data, self.memory.mask);
-        let address_of = |offset: usize| self.memory.base.wrapping_add(offset as u64) & mask;
+        let (data, mask) = (self.view.data, self.view.mask);
+        let address_of = |offset: usize| self.view.base.wrapping_add(offset as u64) & mask;
         let mut offset = found;
         if pattern == PUSH_R15_R14 && offset > 0 && data[offset - 1] == 0x55 {
             let start = address_of(offset - 1);
@@ -152,10 +130,10 @@ impl Recovery<'_> {
             offset -= 1;
         }
         let address = address_of(offset);
-        if !self.memory.may_be_candidate(address) {
+        if !self.view.may_be_candidate(address) {
             return None;
         }
-        let wide: &[&[u8]] = if self.memory.bits == 64 { &SEEDS_64 } else { &[] };
+        let wide: &[&[u8]] = if self.view.bits == 64 { &SEEDS_64 } else { &[] };
         let continues = |seed: &&[u8]| {
             data[..offset].ends_with(seed)
                 && self.candidates.get(address.wrapping_sub(seed.len() as u64) & mask).is_some()
@@ -163,16 +141,16 @@ impl Recovery<'_> {
         if SEEDS.iter().chain(wide).any(continues) {
             return None;
         }
-        if pattern == ENDBR64 && self.memory.frame_range_at(address).is_some() {
+        if pattern == ENDBR64 && self.view.frame_range_at(address).is_some() {
             return None;
         }
         let hot_patch = offset >= 2
-            && is_long_prologue(self.memory.bits, &data[offset - 2..])
+            && is_long_prologue(self.view.bits, &data[offset - 2..])
             && self.candidates.get(address.wrapping_sub(2) & mask).is_some();
         (!hot_patch).then_some(offset)
     }
 
-    fn locate_stubs(&mut self) {
+    fn collect_stubs(&mut self) {
         for form in [StubForm::Jump, StubForm::Lazy, StubForm::Checked] {
             self.search_stubs(form);
         }
@@ -180,10 +158,10 @@ impl Recovery<'_> {
 
     /// Runs of at least two units, leftmost and as long as possible.
     fn search_stubs(&mut self, form: StubForm) {
-        let data = self.memory.data;
+        let data = self.view.data;
         let head = form.head();
         let mut from = 0;
-        while let Some(start) = self.memory.sparse.find_from(from, head) {
+        while let Some(start) = self.view.sparse.find_from(from, head) {
             let mut end = start;
             while form.matches(&data[end..]) {
                 end += form.length();
@@ -201,17 +179,17 @@ impl Recovery<'_> {
     fn note_stubs(&mut self, form: StubForm, start: usize, end: usize) {
         let head = form.head();
         let mut at = start;
-        while let Some(found) = self.memory.data.get(at..end).and_then(|rest| memmem::find(rest, head)) {
+        while let Some(found) = self.view.data.get(at..end).and_then(|rest| memmem::find(rest, head)) {
             let offset = at + found;
             if offset + form.head_length() > end {
                 break;
             }
             at = offset + form.head_length();
-            let address = self.memory.base.wrapping_add(offset as u64);
-            if !self.memory.may_be_candidate(address) {
+            let address = self.view.base.wrapping_add(offset as u64);
+            if !self.view.may_be_candidate(address) {
                 continue;
             }
-            self.note(address & self.memory.mask, |candidate| {
+            self.note(address & self.view.mask, |candidate| {
                 candidate.initial = true;
                 candidate.stub = true;
             });

@@ -2,16 +2,16 @@
 
 use super::bound::{operand_key, scaled_register, table_bound};
 use super::{Search, lea_of_register};
-use crate::recover::Recovery;
-use crate::recover::state::State;
-use crate::recover::text::{Line, family, immediate, is_register};
+use crate::flow::Analysis;
+use crate::x86::operand_text::{Line, family, immediate, is_register};
+use crate::x86::{Finder, Work};
 
 /// Instructions looked at in front of the jump.
 const WINDOW: usize = 4;
 
-impl Recovery<'_> {
+impl Analysis<'_, Finder<'_>> {
     /// Marks the bytes of an index table as data.
-    pub(super) fn mark_index_table(&mut self, search: &Search<'_>, state: &mut State) {
+    pub(super) fn mark_index_table(&mut self, search: &Search<'_>, work: &mut Work) {
         let mut indices: Vec<&str> = scaled_register(search.operand).and_then(family).into_iter().collect();
         for (position, line) in search.lines.iter().enumerate().rev().take(WINDOW) {
             indices.extend(scaled_register(&line.operands).and_then(family));
@@ -26,9 +26,9 @@ impl Recovery<'_> {
                 table = table.wrapping_add(address);
             }
             let bound = table_bound(before, operand_key(load.index));
-            let entries = entries_of(state, search.address);
+            let entries = entries_of(work, search.address);
             if let Some((start, count)) = self.index_extent(table, bound, &entries) {
-                self.refer_table(state, line.address, start, count);
+                self.refer_table(work, line.address, start, count);
             }
             return;
         }
@@ -41,7 +41,7 @@ impl Recovery<'_> {
         let end = last.wrapping_add(step);
         let count = entries.len();
         if bound != 0 && (table >= end || table.wrapping_add(bound) <= first) {
-            let bytes = self.memory.window(table, usize::try_from(bound).ok()?);
+            let bytes = self.view.window(table, usize::try_from(bound).ok()?);
             if bytes.len() as u64 == bound && bytes.iter().all(|&byte| usize::from(byte) < count) {
                 return Some((table, u32::try_from(bound).ok()?));
             }
@@ -49,7 +49,7 @@ impl Recovery<'_> {
         if !(table < end && end <= table.wrapping_add(255)) {
             return None;
         }
-        let follow = self.memory.window(end, 256);
+        let follow = self.view.window(end, 256);
         let length =
             follow.iter().position(|&byte| usize::from(byte) >= count).filter(|&length| length > 0)?;
         let ends_well = follow[length] == 0xcc || end.wrapping_add(length as u64).is_multiple_of(16);
@@ -58,8 +58,8 @@ impl Recovery<'_> {
 }
 
 /// Addresses the jump reads, ascending.
-fn entries_of(state: &State, jump: u64) -> Vec<u64> {
-    let references = state.data_references.iter().filter(|reference| reference.from == jump);
+fn entries_of(work: &Work, jump: u64) -> Vec<u64> {
+    let references = work.data_references.iter().filter(|reference| reference.from == jump);
     let mut entries: Vec<u64> = references.map(|reference| reference.to).collect();
     entries.sort_unstable();
     entries.dedup();

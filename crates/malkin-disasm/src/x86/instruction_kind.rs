@@ -2,11 +2,12 @@
 
 use iced_x86::{Instruction, Mnemonic, OpKind};
 
-use crate::x86::is_far_branch;
+use super::is_far_branch;
+use crate::flow;
 
 /// Kind of an instruction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Class {
+pub(crate) enum InstructionKind {
     /// `call`.
     Call,
     /// `lcall`.
@@ -47,7 +48,7 @@ pub(crate) enum Class {
     Other,
 }
 
-impl Class {
+impl InstructionKind {
     /// The kind of a decoded instruction.
     pub(crate) fn of(instruction: &Instruction) -> Self {
         use Mnemonic as M;
@@ -75,22 +76,22 @@ impl Class {
             _ => Self::Other,
         }
     }
+}
 
+impl flow::InstructionKind for InstructionKind {
     /// `call` and `lcall`.
-    pub(crate) fn is_call(self) -> bool {
+    fn is_call(self) -> bool {
         matches!(self, Self::Call | Self::FarCall)
     }
 
-    /// Instructions that end a basic block by themselves.
-    pub(crate) fn ends_block(self) -> bool {
+    fn ends_block(self) -> bool {
         matches!(
             self,
             Self::Return | Self::OtherReturn | Self::Breakpoint | Self::Halt | Self::Undefined | Self::Ends
         )
     }
 
-    /// Instructions behind which a straight run of code is over.
-    pub(crate) fn ends_run(self) -> bool {
+    fn ends_run(self) -> bool {
         matches!(self, Self::Return | Self::Jump | Self::FarJump | Self::Halt | Self::Undefined)
     }
 }

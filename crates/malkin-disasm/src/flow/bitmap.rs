@@ -3,12 +3,12 @@
 
 /// One bit for every byte of an image.
 #[derive(Clone, Debug)]
-pub(crate) struct BitMap {
+pub(crate) struct Bitmap {
     words: Vec<u64>,
     len: usize,
 }
 
-impl BitMap {
+impl Bitmap {
     /// `len` cleared bits.
     pub(crate) fn new(len: usize) -> Self {
         Self { words: vec![0; len.div_ceil(64)], len }
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn bits_outside_are_clear_and_stay_so() {
-        let mut map = BitMap::new(65);
+        let mut map = Bitmap::new(65);
         map.set_range(63, 10);
         map.set(1000);
         assert_eq!((0..80).filter(|&at| map.get(at)).collect::<Vec<_>>(), [63, 64]);

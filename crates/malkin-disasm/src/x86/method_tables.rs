@@ -3,7 +3,8 @@
 
 use rustc_hash::FxHashSet;
 
-use super::Recovery;
+use super::Finder;
+use crate::flow::{Analysis, InstructionSet};
 
 /// Size of an entry.
 const ENTRY: usize = 4;
@@ -14,10 +15,10 @@ const MIN_ENTRIES: usize = 4;
 /// Least share of entries that are recovered functions.
 const MIN_KNOWN: f64 = 0.8;
 
-impl Recovery<'_> {
+impl Analysis<'_, Finder<'_>> {
     /// Analyses what the method tables name and nothing else found.
     pub(super) fn analyse_method_tables(&mut self) {
-        if !self.memory.image.language.delphi || self.memory.bits != 32 {
+        if !self.view.image.language.delphi || self.view.bits != 32 {
             return;
         }
         let starts =
@@ -26,7 +27,7 @@ impl Recovery<'_> {
         let referenced = self.referenced_data();
         let mut accepted = Vec::new();
         let mut run: Option<usize> = None;
-        let entries = self.memory.data.len() / ENTRY;
+        let entries = self.view.data.len() / ENTRY;
         for entry in 0..entries {
             let offset = entry * ENTRY;
             let inside = (lowest..=highest).contains(&self.entry_at(offset)) && self.owners.get(offset) == 0;
@@ -53,7 +54,7 @@ impl Recovery<'_> {
     }
 
     fn entry_at(&self, offset: usize) -> u64 {
-        let bytes = self.memory.data.get(offset..).and_then(|rest| rest.first_chunk::<ENTRY>());
+        let bytes = self.view.data.get(offset..).and_then(|rest| rest.first_chunk::<ENTRY>());
         bytes.map_or(0, |bytes| u64::from(u32::from_le_bytes(*bytes)))
     }
 
@@ -77,7 +78,7 @@ impl Recovery<'_> {
         let offsets = || (start..end).step_by(ENTRY);
         let known =
             offsets().filter(|&offset| self.functions.number_of(self.entry_at(offset)).is_some()).count();
-        let base = self.memory.base;
+        let base = self.view.base;
         let is_referenced = offsets().any(|offset| referenced.contains(&(base + offset as u64)));
         if !is_referenced || (known as f64) < MIN_KNOWN * count as f64 {
             return;
@@ -85,11 +86,12 @@ impl Recovery<'_> {
         for offset in offsets() {
             let address = self.entry_at(offset);
             let taken = self.functions.number_of(address).is_some() || self.owner(address).is_some();
-            if taken || !self.memory.may_be_candidate(address) {
+            if taken || !self.view.may_be_candidate(address) {
                 continue;
             }
             // All of them count as known before the first is analysed, so that none absorbs another.
-            if let Some((candidate, _)) = self.candidates.ensure(&self.memory, address)
+            if let Some((candidate, _)) =
+                self.candidates.ensure(address, || Finder::entry_shape(&self.view, address))
                 && !candidate.late
             {
                 candidate.late = true;

@@ -2,10 +2,11 @@
 
 use iced_x86::{Code, Instruction, Mnemonic, OpKind, Register};
 
-use super::Recovery;
-use super::class::Class;
-use super::state::{Row, SlotCall, State};
-use crate::x86::branch_target;
+use super::instruction_kind::InstructionKind;
+use super::operand_text::first_literal;
+use super::{Finder, Row, Work, branch_target};
+use crate::flow::work::{ComputedCall, Slot};
+use crate::flow::{Analysis, Step};
 
 /// What a call or jump goes through.
 enum Target {
@@ -19,78 +20,79 @@ enum Target {
     None,
 }
 
-impl Recovery<'_> {
-    /// Applies one instruction. Returns true to cut the function here, without the instruction.
-    pub(super) fn follow(
+impl Analysis<'_, Finder<'_>> {
+    /// Applies one instruction to the function in work.
+    pub(super) fn apply(
         &mut self,
         instruction: &Instruction,
         row: Row,
-        state: &mut State,
+        work: &mut Work,
         previous: Option<Row>,
-    ) -> bool {
+    ) -> Step {
         let address = self.address(row);
         let next = address.wrapping_add(u64::from(row.length));
-        if row.class == Class::Endbr64 && self.is_padded_landing_pad(address, state, previous) {
-            state.ending = true;
-            state.end_block();
-            state.sane = true;
-            return true;
+        if row.kind == InstructionKind::Endbr64 && self.is_padded_landing_pad(address, work, previous) {
+            work.cut();
+            return Step::Cut;
         }
-        self.note_absolute(instruction, address, state);
-        match row.class {
-            Class::Call => self.follow_call(instruction, address, next, state),
-            Class::FarCall => state.leaf = false,
-            Class::Jump | Class::FarJump => self.follow_jump(instruction, row, next, state),
-            Class::Loop => {
+        self.note_absolute(instruction, address, work);
+        match row.kind {
+            InstructionKind::Call => self.follow_call(instruction, address, next, work),
+            InstructionKind::FarCall => work.leaf = false,
+            InstructionKind::Jump | InstructionKind::FarJump => {
+                self.follow_jump(instruction, row, next, work);
+            }
+            InstructionKind::Loop => {
                 let target = branch_target(instruction);
                 if target != 0 {
-                    self.push(state, target);
-                    state.jump_edge(address, target);
+                    self.push(work, target);
+                    work.jump_edge(address, target);
                 }
-                self.push(state, next);
-                state.ending = true;
+                self.push(work, next);
+                work.ending = true;
             }
-            Class::Conditional => self.follow_conditional(instruction, address, next, state),
-            Class::Return | Class::OtherReturn => {
-                state.finish();
-                self.follow_pushed_return(address, state, previous);
+            InstructionKind::Conditional => self.follow_conditional(instruction, address, next, work),
+            InstructionKind::Return | InstructionKind::OtherReturn => {
+                work.finish();
+                self.follow_pushed_return(address, work, previous);
             }
-            Class::Breakpoint | Class::Halt => state.finish(),
-            Class::Syscall => {
-                if matches!(self.system_call_number(state, self.memory.bits), Some(60 | 231)) {
-                    state.finish();
+            InstructionKind::Breakpoint | InstructionKind::Halt => work.finish(),
+            InstructionKind::Syscall => {
+                if matches!(self.system_call_number(work, self.view.bits), Some(60 | 231)) {
+                    work.finish();
                 }
             }
-            Class::Int80 => {
-                let number = self.system_call_number(state, 64);
+            InstructionKind::Int80 => {
+                let number = self.system_call_number(work, 64);
                 if number.is_some_and(|number| matches!(number & 0xffff_ffff, 1 | 252)) {
-                    state.finish();
+                    work.finish();
                 }
             }
-            _ => return self.maybe_cut(address, state, previous),
+            _ if self.ends_before(address, work, previous) => return Step::Cut,
+            _ => {}
         }
-        false
+        Step::Take
     }
 
-    /// A landing pad behind padding is the start of the next function.
-    fn is_padded_landing_pad(&self, address: u64, state: &State, previous: Option<Row>) -> bool {
-        previous.is_some_and(|previous| previous.class == Class::Nop)
-            && address != state.start
+    /// A landing pad after padding is the start of the next function.
+    fn is_padded_landing_pad(&self, address: u64, work: &Work, previous: Option<Row>) -> bool {
+        previous.is_some_and(|previous| previous.kind == InstructionKind::Nop)
+            && address != work.start
             && address.is_multiple_of(16)
             && self.candidates.get(address).is_some()
-            && state.nothing_above(address)
+            && work.nothing_above(address)
     }
 
-    fn follow_call(&mut self, instruction: &Instruction, address: u64, next: u64, state: &mut State) {
-        state.leaf = false;
+    fn follow_call(&mut self, instruction: &Instruction, address: u64, next: u64, work: &mut Work) {
+        work.leaf = false;
         match self.target_of(instruction, next) {
             Target::Slot(slot, width) => {
-                let value = self.memory.value(slot, width);
+                let value = self.view.value(slot, width);
                 match value {
-                    Some(value) if value != 0 && self.memory.contains(value) => {
-                        self.call(state, address, value);
+                    Some(value) if value != 0 && self.view.contains(value) => {
+                        self.call(work, address, value);
                     }
-                    _ => state.edge(address, slot),
+                    _ => work.edge(address, slot),
                 }
                 if let Some(value) = value {
                     self.note_api(address, slot, value);
@@ -99,120 +101,122 @@ impl Recovery<'_> {
             Target::Address(target) => {
                 let stub = self.slot_of_stub(target);
                 if stub.is_some_and(|slot| self.note_api(address, slot, slot)) {
-                    state.edge(address, target);
+                    work.edge(address, target);
                 } else {
-                    self.call(state, address, target);
+                    self.call(work, address, target);
                     self.note_api(address, target, target);
                 }
             }
             Target::Computed => {
                 if instruction.op0_kind() == OpKind::Register {
-                    state.register_calls.push(address);
+                    work.computed_calls.push(ComputedCall { at: address, slot: None });
                 } else {
-                    note_slot_call(instruction, address, state);
+                    note_slot_call(instruction, address, work);
                 }
             }
             Target::None => {}
         }
     }
 
-    fn call(&mut self, state: &mut State, address: u64, target: u64) {
-        if self.memory.contains(target) {
-            state.edge(address, target);
+    fn call(&mut self, work: &mut Work, address: u64, target: u64) {
+        if self.view.contains(target) {
+            work.edge(address, target);
         }
-        if target == state.start {
-            state.recursive = true;
+        if target == work.start {
+            work.recursive = true;
         }
     }
 
-    fn follow_jump(&mut self, instruction: &Instruction, row: Row, next: u64, state: &mut State) {
+    fn follow_jump(&mut self, instruction: &Instruction, row: Row, next: u64, work: &mut Work) {
         let address = self.address(row);
-        let target = if row.class == Class::FarJump {
+        let target = if row.kind == InstructionKind::FarJump {
             far_target(instruction)
         } else {
             self.target_of(instruction, next)
         };
         match target {
             Target::Slot(slot, width) => {
-                state.jump_edge(address, slot);
-                if let Some(value) = self.memory.value(slot, width) {
-                    self.jump_to_api(state, address, slot, value);
+                work.jump_edge(address, slot);
+                if let Some(value) = self.view.value(slot, width) {
+                    self.jump_to_api(work, address, slot, value);
                 }
             }
             Target::Address(target) => {
-                self.jump_to(state, address, target);
-                state.jump_edge(address, target);
+                self.jump_to(work, address, target);
+                work.jump_edge(address, target);
             }
             Target::Computed => {
                 if instruction.op0_kind() == OpKind::Memory {
-                    note_slot_call(instruction, address, state);
+                    note_slot_call(instruction, address, work);
                 }
-                for target in self.jump_table(row, state) {
-                    if self.memory.contains(target) {
-                        self.push(state, target);
-                        state.jump_edge(address, target);
+                for target in self.jump_table(row, work) {
+                    if self.view.contains(target) {
+                        self.push(work, target);
+                        work.jump_edge(address, target);
                     }
                 }
             }
             Target::None => {}
         }
-        state.reachable = false;
-        state.ending = true;
+        work.reachable = false;
+        work.ending = true;
     }
 
-    fn jump_to(&mut self, state: &mut State, address: u64, target: u64) {
+    fn jump_to(&mut self, work: &mut Work, address: u64, target: u64) {
         if self.functions.number_of(target).is_some() {
-            state.sane = true;
+            work.sane = true;
         } else if !self.candidates.is_initial(target) {
             let stub = self.slot_of_stub(target);
-            if stub.is_some_and(|slot| self.jump_to_api(state, address, slot, slot)) {
-                state.sane = true;
-            } else if !state.rows.is_empty() {
-                self.push(state, target);
+            if stub.is_some_and(|slot| self.jump_to_api(work, address, slot, slot)) {
+                work.sane = true;
+            } else if !work.rows.is_empty() {
+                self.push(work, target);
             }
         }
     }
 
-    fn jump_to_api(&mut self, state: &mut State, address: u64, slot: u64, key: u64) -> bool {
+    fn jump_to_api(&mut self, work: &mut Work, address: u64, slot: u64, key: u64) -> bool {
         let known = self.note_api(address, slot, key);
-        if known && state.rows.is_empty() {
-            state.thunk = true;
+        if known && work.rows.is_empty() {
+            work.thunk = true;
         }
         known
     }
 
-    fn follow_conditional(&mut self, instruction: &Instruction, address: u64, next: u64, state: &mut State) {
-        self.push(state, next);
+    fn follow_conditional(&mut self, instruction: &Instruction, address: u64, next: u64, work: &mut Work) {
+        self.push(work, next);
         let target = branch_target(instruction);
         if target != 0 {
             if self.functions.number_of(target).is_some() {
                 let absorbs = !self.is_evident_entry(target)
-                    && self.is_behind_return(target, state.start, next)
-                    && self.absorb(target, state);
+                    && self.is_behind_return(target, work.start, next)
+                    && self.absorb(target, work);
                 if absorbs {
-                    self.push(state, target);
+                    self.push(work, target);
                 } else {
-                    state.sane = true;
+                    work.sane = true;
                 }
             } else if !(self.candidates.is_initial(target) && self.is_evident_entry(target)) {
-                self.push(state, target);
+                self.push(work, target);
             }
-            state.jump_edge(address, target);
+            work.jump_edge(address, target);
         }
-        state.ending = true;
+        work.ending = true;
     }
 
     /// `push address; ret` jumps to the address.
-    fn follow_pushed_return(&mut self, address: u64, state: &mut State, previous: Option<Row>) {
-        let Some(previous) = previous.filter(|previous| previous.class == Class::Push) else { return };
+    fn follow_pushed_return(&mut self, address: u64, work: &mut Work, previous: Option<Row>) {
+        let Some(previous) = previous.filter(|previous| previous.kind == InstructionKind::Push) else {
+            return;
+        };
         let text = self.operand_text(previous);
         if !text.contains("0x") {
             return;
         }
-        let target = super::text::first_literal(&text) as u64;
-        if target != 0 && self.memory.contains(target) {
-            self.push(state, target);
-            state.jump_edge(address, target);
+        let target = first_literal(&text) as u64;
+        if target != 0 && self.view.contains(target) {
+            self.push(work, target);
+            work.jump_edge(address, target);
         }
     }
 
@@ -223,10 +227,10 @@ impl Recovery<'_> {
                 let target = branch_target(instruction);
                 if target > 9 { Target::Address(target) } else { Target::None }
             }
-            OpKind::Register if self.memory.bits == 64 && instruction.op0_register().is_gpr64() => {
+            OpKind::Register if self.view.bits == 64 && instruction.op0_register().is_gpr64() => {
                 Target::Computed
             }
-            OpKind::Register if self.memory.bits == 32 && instruction.op0_register().is_gpr32() => {
+            OpKind::Register if self.view.bits == 32 && instruction.op0_register().is_gpr32() => {
                 Target::Computed
             }
             OpKind::Register
@@ -254,7 +258,7 @@ impl Recovery<'_> {
         }
         let absolute = base == Register::None && instruction.memory_index() == Register::None;
         if absolute && width == 4 {
-            let slot = instruction.memory_displacement64() & self.memory.mask;
+            let slot = instruction.memory_displacement64() & self.view.mask;
             if slot > 9 {
                 return Target::Slot(slot, 4);
             }
@@ -274,7 +278,7 @@ fn far_target(instruction: &Instruction) -> Target {
 }
 
 /// Remembers a call or jump through `[register + displacement]`.
-fn note_slot_call(instruction: &Instruction, address: u64, state: &mut State) {
+fn note_slot_call(instruction: &Instruction, address: u64, work: &mut Work) {
     let width = instruction.memory_size().size() as u32;
     let base = instruction.memory_base();
     if !(base.is_gpr() || base == Register::RIP || base == Register::EIP)
@@ -290,5 +294,5 @@ fn note_slot_call(instruction: &Instruction, address: u64, state: &mut State) {
     } else {
         i64::from(instruction.memory_displacement64() as i32)
     };
-    state.slot_calls.push(SlotCall { at: address, displacement, width });
+    work.computed_calls.push(ComputedCall { at: address, slot: Some(Slot { displacement, width }) });
 }

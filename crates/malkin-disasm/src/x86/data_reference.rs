@@ -2,12 +2,13 @@
 
 use iced_x86::{Instruction, OpKind, Register};
 
-use super::Recovery;
-use super::state::State;
+use super::operand_text::{number, without_segment};
+use super::{Finder, Work};
+use crate::flow::Analysis;
 
-impl Recovery<'_> {
+impl Analysis<'_, Finder<'_>> {
     /// Records the data an instruction addresses absolutely, without registers.
-    pub(super) fn note_absolute(&mut self, instruction: &Instruction, address: u64, state: &mut State) {
+    pub(super) fn note_absolute(&mut self, instruction: &Instruction, address: u64, work: &mut Work) {
         // Absolute operands always have a displacement, and most instructions have none.
         if instruction.memory_displ_size() == 0
             || instruction.memory_base() != Register::None
@@ -17,21 +18,21 @@ impl Recovery<'_> {
         {
             return;
         }
-        let target = instruction.memory_displacement64() & self.memory.mask;
-        if !self.memory.is_data(target) {
+        let target = instruction.memory_displacement64() & self.view.mask;
+        if !self.view.is_data(target) {
             return;
         }
         // The operand itself decides about its form and width; it is rare enough to look at its text.
-        let Some(offset) = self.memory.offset(address) else { return };
-        let code = &self.memory.data[offset..offset + instruction.len()];
+        let Some(offset) = self.view.offset(address) else { return };
+        let code = &self.view.data[offset..offset + instruction.len()];
         let mut text = String::new();
-        self.writer.operands(instruction, code, &mut text);
-        let text = super::text::without_segment(&text);
+        self.isa.writer.operands(instruction, code, &mut text);
+        let text = without_segment(&text);
         for part in text.split(", ") {
             if let Some((target, width)) = absolute_operand(part.trim())
-                && self.memory.is_data(target)
+                && self.view.is_data(target)
             {
-                state.refer(address, target, width);
+                work.refer(address, target, width);
                 return;
             }
         }
@@ -61,8 +62,8 @@ fn absolute_operand(text: &str) -> Option<(u64, u32)> {
             (width, bracket)
         }
     };
-    let number = bracket.strip_prefix('[')?.strip_suffix(']')?;
-    super::text::number(number).map(|address| (address, width))
+    let digits = bracket.strip_prefix('[')?.strip_suffix(']')?;
+    number(digits).map(|address| (address, width))
 }
 
 #[cfg(test)]

@@ -10,10 +10,12 @@ use rustc_hash::FxHashSet;
 
 pub(super) use self::bound::preserves_values;
 use self::bound::{index_key, table_bound};
-use super::Recovery;
-use super::memory::Memory;
-use super::state::{Row, State};
-use super::text::{Line, family, first_address, first_literal, is_name, is_register, without_segment};
+use super::operand_text::{
+    Line, family, first_address, first_literal, is_name, is_register, without_segment,
+};
+use super::{Finder, Row, Work};
+use crate::flow::Analysis;
+use crate::flow::image_view::ImageView;
 
 /// Instructions looked at.
 const WINDOW: usize = 50;
@@ -23,7 +25,7 @@ const UNBOUND_ENTRIES: u64 = 0xff;
 
 /// Starts of tables that `lea register, [rip + x]` refers to in front of a load of a relative entry: another table ends
 /// there.
-pub(super) fn table_starts(memory: &Memory<'_>) -> FxHashSet<u64> {
+pub(super) fn table_starts(memory: &ImageView<'_>) -> FxHashSet<u64> {
     let data = memory.data;
     let mut starts = FxHashSet::default();
     let mut skip_to = 0;
@@ -55,33 +57,33 @@ fn table_reference(code: &[u8]) -> Option<usize> {
     }
 }
 
-impl Recovery<'_> {
+impl Analysis<'_, Finder<'_>> {
     /// Targets of a computed jump, in the order the reference follows them.
-    pub(super) fn jump_table(&mut self, jump: Row, state: &mut State) -> Vec<u64> {
-        state.sort_rows();
-        let end = state.rows.partition_point(|row| row.offset < jump.offset);
-        let window = &state.rows[end.saturating_sub(WINDOW)..end];
+    pub(super) fn jump_table(&mut self, jump: Row, work: &mut Work) -> Vec<u64> {
+        work.sort_rows();
+        let end = work.rows.partition_point(|row| row.offset < jump.offset);
+        let window = &work.rows[end.saturating_sub(WINDOW)..end];
         let lines: Vec<Line> = window.iter().map(|&row| self.line(row)).collect();
         let operand = without_segment(&self.operand_text(jump));
         let search = Search { address: self.address(jump), operand: &operand, lines: &lines };
         let bound = table_bound(&lines, index_key(&operand));
-        let mut targets = self.table_by_shape(&search, bound, state);
+        let mut targets = self.table_by_shape(&search, bound, work);
         if targets.is_empty() {
-            targets = self.table_by_base(&search, bound, state);
+            targets = self.table_by_base(&search, bound, work);
         }
         if !targets.is_empty() {
-            self.mark_index_table(&search, state);
+            self.mark_index_table(&search, work);
         }
         targets
     }
 
-    fn table_by_shape(&mut self, search: &Search<'_>, bound: u64, state: &mut State) -> Vec<u64> {
+    fn table_by_shape(&mut self, search: &Search<'_>, bound: u64, work: &mut Work) -> Vec<u64> {
         if search.operand.starts_with("dword ptr [") || search.operand.starts_with("qword ptr [") {
-            return self.pointer_table(search, bound, state);
+            return self.pointer_table(search, bound, work);
         }
         let shape = search.shape();
         if shape.starts_with("mov") {
-            return self.loaded_table(search, bound, state);
+            return self.loaded_table(search, bound, work);
         }
         if shape.starts_with("add-movsxd") {
             let table = search.lea_table(None);
@@ -89,31 +91,31 @@ impl Recovery<'_> {
                 Some(last) if last.operands.contains("rsi") => search.lea_table(Some("rsi")),
                 _ => None,
             };
-            refer_lea(table, state);
-            refer_lea(base, state);
+            refer_lea(table, work);
+            refer_lea(base, work);
             let base = base.map_or(0, |base| base.1);
-            return self.relative_table(search, bound, table.map_or(0, |table| table.1), base, 0, state);
+            return self.relative_table(search, bound, table.map_or(0, |table| table.1), base, 0, work);
         }
         if shape.starts_with("lea") || shape.starts_with("add-add") || shape.starts_with("add-shr") {
             let table = search.lea_table(None);
-            refer_lea(table, state);
-            return self.relative_table(search, bound, table.map_or(0, |table| table.1), 0, 0, state);
+            refer_lea(table, work);
+            return self.relative_table(search, bound, table.map_or(0, |table| table.1), 0, 0, work);
         }
         if shape.starts_with("add-mov") {
             let table = search.lea_table(None);
-            refer_lea(table, state);
+            refer_lea(table, work);
             let bonus = search.bonus();
-            return self.relative_table(search, bound, table.map_or(0, |table| table.1), 0, bonus, state);
+            return self.relative_table(search, bound, table.map_or(0, |table| table.1), 0, bonus, work);
         }
         Vec::new()
     }
 
     /// `jmp dword ptr [register*4 + table]`: pointers until the first that is none.
-    fn pointer_table(&mut self, search: &Search<'_>, bound: u64, state: &mut State) -> Vec<u64> {
+    fn pointer_table(&mut self, search: &Search<'_>, bound: u64, work: &mut Work) -> Vec<u64> {
         let table = first_address(search.operand).unwrap_or(0);
-        let width = self.memory.bits / 8;
+        let width = self.view.bits / 8;
         let mut targets = Vec::new();
-        if table == 0 || !self.memory.contains(table) {
+        if table == 0 || !self.view.contains(table) {
             return targets;
         }
         for entry in 0..entries(bound) {
@@ -121,9 +123,9 @@ impl Recovery<'_> {
             if !self.budget.spend(1) {
                 break;
             }
-            match self.memory.value(address, width) {
-                Some(target) if target != 0 && self.memory.is_code_pointer(target) => {
-                    self.refer_table(state, search.address, address, width);
+            match self.view.value(address, width) {
+                Some(target) if target != 0 && self.view.is_code_pointer(target) => {
+                    self.refer_table(work, search.address, address, width);
                     targets.push(target);
                 }
                 _ => break,
@@ -133,10 +135,10 @@ impl Recovery<'_> {
     }
 
     /// `mov register, [index*4 + table]; jmp register`.
-    fn loaded_table(&mut self, search: &Search<'_>, bound: u64, state: &mut State) -> Vec<u64> {
+    fn loaded_table(&mut self, search: &Search<'_>, bound: u64, work: &mut Work) -> Vec<u64> {
         let Some((line, operands, width)) = search.loaded_address() else { return Vec::new() };
-        state.refer_literal(line, first_literal(operands), width);
-        self.direct_table(search, bound, first_address(operands).unwrap_or(0), width, state)
+        work.refer_literal(line, first_literal(operands), width);
+        self.direct_table(search, bound, first_address(operands).unwrap_or(0), width, work)
     }
 
     /// Absolute pointers of a given width; sorted.
@@ -146,26 +148,26 @@ impl Recovery<'_> {
         bound: u64,
         table: u64,
         width: u32,
-        state: &mut State,
+        work: &mut Work,
     ) -> Vec<u64> {
         let mut targets = Vec::new();
-        if table == 0 || !self.memory.contains(table) {
+        if table == 0 || !self.view.contains(table) {
             return targets;
         }
         for entry in 0..entries(bound) {
             let address = table.wrapping_add(entry * u64::from(width));
-            let Some(target) = self.memory.value(address, width) else { break };
+            let Some(target) = self.view.value(address, width) else { break };
             if !self.budget.spend(1) {
                 break;
             }
-            if target == 0 || !self.memory.is_code_pointer(target) {
+            if target == 0 || !self.view.is_code_pointer(target) {
                 if bound != 0 {
                     continue;
                 }
                 break;
             }
             targets.push(target);
-            self.refer_table(state, search.address, address, width);
+            self.refer_table(work, search.address, address, width);
         }
         sorted(targets)
     }
@@ -178,14 +180,11 @@ impl Recovery<'_> {
         table: u64,
         base: u64,
         bonus: i64,
-        state: &mut State,
+        work: &mut Work,
     ) -> Vec<u64> {
         let mut targets = Vec::new();
         let first = table.wrapping_add_signed(bonus);
-        if table == 0
-            || !self.memory.contains(table)
-            || first < self.memory.base
-            || (bonus < 0 && first > table)
+        if table == 0 || !self.view.contains(table) || first < self.view.base || (bonus < 0 && first > table)
         {
             return targets;
         }
@@ -195,18 +194,18 @@ impl Recovery<'_> {
                 break;
             }
             let address = first.wrapping_add(4 * entry);
-            let Some(distance) = self.memory.value(address, 4) else { break };
-            if entry > 0 && self.table_starts.contains(&table.wrapping_add(4 * entry)) {
+            let Some(distance) = self.view.value(address, 4) else { break };
+            if entry > 0 && self.isa.table_starts.contains(&table.wrapping_add(4 * entry)) {
                 break;
             }
             let distance = i64::from(distance as u32 as i32);
-            let target = origin.wrapping_add_signed(distance) & self.memory.mask;
-            if !self.memory.is_code_pointer(target) {
+            let target = origin.wrapping_add_signed(distance) & self.view.mask;
+            if !self.view.is_code_pointer(target) {
                 break;
             }
             if distance != 0 {
                 targets.push(target);
-                self.refer_table(state, search.address, address, 4);
+                self.refer_table(work, search.address, address, 4);
             } else if base == 0 {
                 break;
             }
@@ -215,8 +214,8 @@ impl Recovery<'_> {
     }
 
     /// `[base + index*8]` where the base register holds an address known by a `lea`.
-    fn table_by_base(&mut self, search: &Search<'_>, bound: u64, state: &mut State) -> Vec<u64> {
-        if self.memory.image.position_independent_elf {
+    fn table_by_base(&mut self, search: &Search<'_>, bound: u64, work: &mut Work) -> Vec<u64> {
+        if self.view.image.position_independent_elf {
             return Vec::new();
         }
         let mut before = search.lines;
@@ -237,8 +236,8 @@ impl Recovery<'_> {
         let Some((line, table)) = base.and_then(|base| lea_of_register(base, before)) else {
             return Vec::new();
         };
-        state.refer(line, table, 8);
-        self.direct_table(search, bound, table, 8, state)
+        work.refer(line, table, 8);
+        self.direct_table(search, bound, table, 8, work)
     }
 }
 
@@ -294,9 +293,9 @@ impl Search<'_> {
     }
 }
 
-fn refer_lea(found: Option<(u64, u64)>, state: &mut State) {
+fn refer_lea(found: Option<(u64, u64)>, work: &mut Work) {
     if let Some((line, table)) = found {
-        state.refer(line, table, 4);
+        work.refer(line, table, 4);
     }
 }
 

@@ -2,12 +2,12 @@
 
 use malkin_loader::ApiName;
 
-use super::Recovery;
-use super::blocks::BlockRun;
 use super::jump_table::preserves_values;
-use super::state::{Row, SlotCall, State};
-use super::store::Finalised;
-use super::text::{Line, family, is_name};
+use super::operand_text::{Line, family, is_name};
+use super::{Finder, Row, Work};
+use crate::flow::blocks::BlockRun;
+use crate::flow::work::ComputedCall;
+use crate::flow::{Accepted, Analysis, InstructionKind as _};
 
 /// Most calls followed in one block.
 const MAX_PER_BLOCK: u32 = 50;
@@ -15,32 +15,20 @@ const MAX_PER_BLOCK: u32 = 50;
 /// Levels of predecessors.
 const MAX_DEPTH: i32 = 3;
 
-/// What is called.
-#[derive(Clone, Copy)]
-struct Site {
-    /// Address of the instruction.
-    at: u64,
-    /// Memory behind the register, if the call goes through it.
-    slot: Option<SlotCall>,
-}
-
 /// Register names and the values they were seen to get.
 type Values = Vec<(String, u64)>;
 
-impl Recovery<'_> {
+impl Analysis<'_, Finder<'_>> {
     /// Resolves the register calls of a function that was accepted.
-    pub(super) fn resolve_register_calls(&mut self, state: &State, function: &Finalised) {
-        let registers: Vec<Site> = state.register_calls.iter().map(|&at| Site { at, slot: None }).collect();
-        let slots: Vec<Site> =
-            state.slot_calls.iter().map(|&slot| Site { at: slot.at, slot: Some(slot) }).collect();
-        for sites in [registers, slots] {
+    pub(super) fn resolve_register_calls(&mut self, work: &Work, function: &Accepted) {
+        for through_slot in [false, true] {
             let mut followed: Vec<u32> = vec![0; function.blocks.len()];
-            for site in sites {
-                let Some((number, block)) = block_of(self.offset_of(site.at), state, function) else {
+            for &site in work.computed_calls.iter().filter(|site| site.slot.is_some() == through_slot) {
+                let Some((number, block)) = block_of(self.offset_of(site.at), work, function) else {
                     continue;
                 };
                 let Some(last) =
-                    state.rows[..block.end()].iter().rposition(|row| self.address(*row) <= site.at)
+                    work.rows[..block.end()].iter().rposition(|row| self.address(*row) <= site.at)
                 else {
                     continue;
                 };
@@ -52,13 +40,13 @@ impl Recovery<'_> {
                     continue;
                 }
                 let block = BlockRun { first: block.first, count: (last + 1) as u32 - block.first };
-                let operand = self.line(state.rows[last]).operands;
+                let operand = self.line(work.rows[last]).operands;
                 let register = match site.slot {
                     None => operand,
-                    Some(_) => self.slot_register(state, site.at),
+                    Some(_) => self.slot_register(work, site.at),
                 };
                 self.walk_back(
-                    state,
+                    work,
                     function,
                     block,
                     Values::new(),
@@ -75,40 +63,37 @@ impl Recovery<'_> {
     }
 
     fn offset_of(&self, address: u64) -> u32 {
-        address.wrapping_sub(self.memory.base) as u32
+        address.wrapping_sub(self.view.base) as u32
     }
 
     /// The register of `[register + x]`.
-    fn slot_register(&self, state: &State, at: u64) -> String {
+    fn slot_register(&self, work: &Work, at: u64) -> String {
         let offset = self.offset_of(at);
-        let row = state
-            .rows
-            .binary_search_by_key(&offset, |row| row.offset)
-            .ok()
-            .and_then(|row| state.rows.get(row));
+        let row =
+            work.rows.binary_search_by_key(&offset, |row| row.offset).ok().and_then(|row| work.rows.get(row));
         let text = row.map(|&row| self.line(row).operands).unwrap_or_default();
         let inner = text.split('[').nth(1).unwrap_or("");
         inner.split([' ', ']']).next().unwrap_or("").to_owned()
     }
 
     /// Walks a block backwards, then its predecessors. Returns true when the search is over.
-    #[expect(clippy::too_many_arguments, reason = "the arguments are the state of a recursive search")]
+    #[expect(clippy::too_many_arguments, reason = "the arguments are the work of a recursive search")]
     fn walk_back(
         &mut self,
-        state: &State,
-        function: &Finalised,
+        work: &Work,
+        function: &Accepted,
         block: BlockRun,
         mut values: Values,
         mut register: String,
         seen: &mut Vec<BlockRun>,
         depth: i32,
-        site: Site,
+        site: ComputedCall,
     ) -> bool {
         if block.count == 0 || seen.contains(&block) {
             return false;
         }
         seen.push(block);
-        for &row in state.rows[block.first as usize..block.end()].iter().rev() {
+        for &row in work.rows[block.first as usize..block.end()].iter().rev() {
             if self.address(row) != site.at && !self.may_pass(row, &register) {
                 return false;
             }
@@ -124,19 +109,19 @@ impl Recovery<'_> {
         if depth < 0 {
             return false;
         }
-        let head = self.address(state.rows[block.first as usize]);
-        for source in predecessors(state, function, head) {
+        let head = self.address(work.rows[block.first as usize]);
+        for source in predecessors(work, function, head) {
             let known = seen.iter().any(|run| {
                 let offset = self.offset_of(source);
-                state.rows[run.first as usize..run.end()]
+                work.rows[run.first as usize..run.end()]
                     .binary_search_by_key(&offset, |row| row.offset)
                     .is_ok()
             });
             if known {
                 continue;
             }
-            let Some((_, block)) = block_of(self.offset_of(source), state, function) else { continue };
-            if self.walk_back(state, function, block, values.clone(), register.clone(), seen, depth - 1, site)
+            let Some((_, block)) = block_of(self.offset_of(source), work, function) else { continue };
+            if self.walk_back(work, function, block, values.clone(), register.clone(), seen, depth - 1, site)
             {
                 return true;
             }
@@ -154,7 +139,7 @@ impl Recovery<'_> {
                 bare,
                 "movaps" | "movapd" | "movups" | "movupd" | "movdqa" | "movdqu" | "movntps" | "movntdq"
             )
-            || row.class.is_call() && is_callee_saved(self.memory.bits, register)
+            || row.kind.is_call() && is_callee_saved(self.view.bits, register)
     }
 
     /// Applies a load to the values. Returns true when it sets the register the search is for.
@@ -186,7 +171,7 @@ impl Recovery<'_> {
             if self.api_of(slot).is_some() {
                 return Some(slot);
             }
-            return self.memory.value(slot, 4).filter(|&value| value != 0);
+            return self.view.value(slot, 4).filter(|&value| value != 0);
         }
         let rest = source.strip_prefix("qword ptr [rip ")?.strip_suffix(']')?;
         let slot = match (rest.strip_prefix("+ "), rest.strip_prefix("- ")) {
@@ -194,35 +179,35 @@ impl Recovery<'_> {
             (_, Some(digits)) => line.next.wrapping_sub(hex(digits)?),
             _ => return None,
         };
-        self.memory.value(slot, 8).filter(|&value| value != 0)
+        self.view.value(slot, 8).filter(|&value| value != 0)
     }
 
     fn api_of(&self, slot: u64) -> Option<&ApiName> {
-        self.memory.image.apis.get(&slot)
+        self.view.image.apis.get(&slot)
     }
 
     /// The register has a value: an API, or a function to analyse.
-    fn settle(&mut self, register: &str, values: &Values, site: Site) {
+    fn settle(&mut self, register: &str, values: &Values, site: ComputedCall) {
         let value = values.iter().find(|(name, _)| name == register).map_or(0, |(_, value)| *value);
         if value == 0 {
             return;
         }
         if let Some(slot) = site.slot {
             let address = value.wrapping_add_signed(slot.displacement);
-            if let Some(key) = self.memory.value(address, slot.width) {
+            if let Some(key) = self.view.value(address, slot.width) {
                 self.note_slot_api(site.at, address, key, true);
             }
         } else if self.api_of(value).is_some() {
             self.note_slot_api(site.at, value, value, false);
-        } else if self.memory.contains(value) {
+        } else if self.view.contains(value) {
             self.add_candidate(value, false, Some(site.at));
         }
     }
 }
 
 /// The first block that contains an instruction.
-fn block_of(offset: u32, state: &State, function: &Finalised) -> Option<(usize, BlockRun)> {
-    let row = state.rows.binary_search_by_key(&offset, |row| row.offset).ok()?;
+fn block_of(offset: u32, work: &Work, function: &Accepted) -> Option<(usize, BlockRun)> {
+    let row = work.rows.binary_search_by_key(&offset, |row| row.offset).ok()?;
     let upto = function.blocks.partition_point(|block| block.first as usize <= row);
     let mut found = None;
     for (number, block) in function.blocks[..upto].iter().enumerate().rev() {
@@ -290,9 +275,9 @@ fn is_callee_saved(bits: u32, register: &str) -> bool {
 }
 
 /// Sources of the edges into a block, in the order the reference visits them: that of a Python set of integers.
-fn predecessors(state: &State, function: &Finalised, head: u64) -> Vec<u64> {
+fn predecessors(work: &Work, function: &Accepted, head: u64) -> Vec<u64> {
     let mut sources: Vec<u64> = Vec::new();
-    for edge in state.edges.iter().filter(|edge| edge.to == head) {
+    for edge in work.edges.iter().filter(|edge| edge.to == head) {
         if !sources.contains(&edge.from) && function.graph.has(edge.from, head) {
             sources.push(edge.from);
         }

@@ -1,6 +1,6 @@
 //! How many entries a jump table has: the comparison or the mask that guards its index.
 
-use crate::recover::text::{Line, family, immediate, is_name, is_register, without_segment};
+use crate::x86::operand_text::{Line, family, immediate, is_name, is_register, without_segment};
 
 /// Largest mask that counts as a bound.
 const MAX_MASK: u64 = 0xff;

@@ -1,15 +1,15 @@
 //! Recognises system calls that end the process, by the number loaded before them.
 
-use super::Recovery;
-use super::state::State;
-use super::text::Line;
+use super::operand_text::{Line, immediate};
+use super::{Finder, Work};
+use crate::flow::Analysis;
 
-impl Recovery<'_> {
+impl Analysis<'_, Finder<'_>> {
     /// The number in the accumulator at a system call, from the instructions of the open block. `bits` selects the
     /// register names: `int 0x80` is read as 64-bit code in either case.
-    pub(super) fn system_call_number(&self, state: &State, bits: u32) -> Option<u64> {
-        let open = state.rows.len().saturating_sub(state.open);
-        for row in state.rows.get(open..)?.iter().rev() {
+    pub(super) fn system_call_number(&self, work: &Work, bits: u32) -> Option<u64> {
+        let open = work.rows.len().saturating_sub(work.open);
+        for row in work.rows.get(open..)?.iter().rev() {
             let line = self.line(*row);
             let bare = line.bare();
             if bare.starts_with('j') || is_boundary(bare) || writes_implicitly(bare) {
@@ -45,7 +45,7 @@ fn loaded_number(line: &Line, operands: &[&str], bits: u32) -> Option<u64> {
         Some(digits) => (true, digits),
         None => (false, *source),
     };
-    let value = super::text::immediate(digits)?;
+    let value = immediate(digits)?;
     Some(if negative { value.wrapping_neg() } else { value })
 }
 

@@ -1,8 +1,8 @@
 //! Rules of the reference that read operand text. They are kept as text rules where what the text shows decides: numbers
 //! below 10 are not hex literals, displacements and immediates look alike.
 
-use super::Recovery;
-use super::state::Row;
+use super::{Finder, Row};
+use crate::flow::Analysis;
 
 /// An instruction with its text.
 #[derive(Clone, Debug, Default)]
@@ -29,16 +29,16 @@ impl Line {
     }
 }
 
-impl Recovery<'_> {
+impl Analysis<'_, Finder<'_>> {
     /// Text of an instruction.
     pub(super) fn line(&self, row: Row) -> Line {
         let address = self.address(row);
         let mut line = Line { address, next: address.wrapping_add(u64::from(row.length)), ..Line::default() };
         let offset = row.offset as usize;
-        let code = &self.memory.data[offset..offset + usize::from(row.length)];
-        if let Some(instruction) = self.decoder.decode(&self.memory.data[offset..], address) {
-            self.writer.mnemonic(&instruction, code, &mut line.mnemonic);
-            self.writer.operands(&instruction, code, &mut line.operands);
+        let code = &self.view.data[offset..offset + usize::from(row.length)];
+        if let Some(instruction) = self.isa.decoder.decode(&self.view.data[offset..], address) {
+            self.isa.writer.mnemonic(&instruction, code, &mut line.mnemonic);
+            self.isa.writer.operands(&instruction, code, &mut line.operands);
             if let Some(plain) = segment_removed(&line.operands) {
                 line.operands = plain;
             }
@@ -50,10 +50,10 @@ impl Recovery<'_> {
     pub(super) fn operand_text(&self, row: Row) -> String {
         let mut text = String::new();
         let offset = row.offset as usize;
-        if let Some(instruction) = self.decoder.decode(&self.memory.data[offset..], self.address(row)) {
-            self.writer.operands(
+        if let Some(instruction) = self.isa.decoder.decode(&self.view.data[offset..], self.address(row)) {
+            self.isa.writer.operands(
                 &instruction,
-                &self.memory.data[offset..offset + instruction.len()],
+                &self.view.data[offset..offset + instruction.len()],
                 &mut text,
             );
         }

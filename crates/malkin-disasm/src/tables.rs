@@ -1,4 +1,0 @@
-//! Facts about code that the recovery decides by.
-
-pub(crate) mod idf;
-pub(crate) mod patterns;
