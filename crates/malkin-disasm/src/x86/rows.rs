@@ -10,6 +10,7 @@
 
 mod address;
 mod flow;
+mod modrm;
 mod operands;
 mod prefix;
 mod print;

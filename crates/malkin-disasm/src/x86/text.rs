@@ -60,6 +60,14 @@ impl TextWriter {
             }
             return;
         }
-        operands::Operands { instruction, code, names: &self.names, bits: self.bits }.write(out);
+        Operands { instruction, code, names: &self.names, bits: self.bits }.write(out);
     }
+}
+
+/// What writing the operands of one instruction needs.
+struct Operands<'a> {
+    instruction: &'a Instruction,
+    code: &'a [u8],
+    names: &'a Names,
+    bits: u32,
 }

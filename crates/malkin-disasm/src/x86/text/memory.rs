@@ -2,12 +2,12 @@
 
 use iced_x86::{Code, Instruction, MemorySize, Mnemonic, Register};
 
+use super::Operands;
 use super::names::is_absolute_move;
 use super::number::{decimal, unsigned};
-use super::operands::Operands;
 use crate::x86::is_far_branch;
 
-/// The size word in front of the bracket of an explicit memory operand, with its blank.
+/// The size word before the bracket of an explicit memory operand, with its blank.
 #[expect(clippy::match_same_arms, reason = "one row for each kind of state image")]
 pub(super) fn size_word(instruction: &Instruction) -> &'static str {
     use Mnemonic as M;

@@ -1,20 +1,12 @@
 //! Operand text.
 
-use iced_x86::{Code, Instruction, Mnemonic, OpKind, Register};
+use iced_x86::{Code, Mnemonic, OpKind, Register};
 
+use super::Operands;
 use super::memory::{pointer_word, size_word};
-use super::names::Names;
 use super::number::{signed, unsigned};
 use super::pseudo;
 use crate::x86::branch_target;
-
-/// What writing the operands of one instruction needs.
-pub(super) struct Operands<'a> {
-    pub(super) instruction: &'a Instruction,
-    pub(super) code: &'a [u8],
-    pub(super) names: &'a Names,
-    pub(super) bits: u32,
-}
 
 impl Operands<'_> {
     /// Appends all operands that capstone shows.
